@@ -1,0 +1,39 @@
+/** The two connections to a guest: its agent's channel and its monitor. One owner, one command at a time. */
+
+import type { AgentCommand } from '../../protocol/agent/command.ts';
+import type { Json, JsonObject } from '../../protocol/json.ts';
+
+/** A synced channel. Any failure but `agent-refused` ends it: open a new one. */
+export interface AgentChannel {
+  /**
+   * Sends one command and waits for its reply.
+   * @throws agent-refused (the agent answered with an error), agent-timed-out, agent-garbled, agent-too-large, channel-closed
+   */
+  execute<Arguments, Reply>(
+    command: AgentCommand<Arguments, Reply>,
+    args: Arguments,
+    options?: {
+      /** Milliseconds; the command's own limit when absent. */
+      timeoutMs?: number;
+      /** Called when the first byte is handed to the kernel. */
+      onSent?: () => void;
+    },
+  ): Promise<Reply>;
+  close(): void;
+}
+
+export interface MonitorEvent {
+  name: string;
+  data: JsonObject;
+}
+
+/** A monitor after its capabilities handshake. */
+export interface Monitor {
+  /** Runs one QMP command. @throws monitor-refused (facts: class, desc), monitor-timed-out, monitor-closed, monitor-garbled */
+  execute(command: string, args?: JsonObject, options?: { timeoutMs?: number }): Promise<Json>;
+  /** Every event since the connection began is passed on, in order. */
+  onEvent(listener: (event: MonitorEvent) => void): void;
+  /** Resolves once when the connection has ended, for whatever reason. */
+  readonly closed: Promise<void>;
+  close(): void;
+}

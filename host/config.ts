@@ -1,0 +1,44 @@
+/** What one host may do and where its things are. workers/config.ts reads it from the host's file. */
+
+import type { HostId } from '../model/ids.ts';
+import type { WindowLimits } from '../model/lease.ts';
+
+export interface HostConfig {
+  host: HostId;
+  guests: GuestSource[];
+  limits: WindowLimits;
+  scratch: ScratchConfig;
+  /** Name → directory. Payloads carry the name. */
+  repositories: Record<string, string>;
+  /** Name → command and arguments of a snapshot that is not ours to take. Payloads carry the name. */
+  snapshots: Record<string, string[]>;
+}
+
+export interface ScratchConfig {
+  path: string;
+  /** Bytes that all points in time together may take; undefined leaves it to the filesystem. */
+  limitBytes: number | undefined;
+  /** Bytes that must stay free when scratch cannot be reserved in full: what a guest may write between threshold and abort. */
+  marginBytes: number;
+}
+
+/** Things of ours that a guest can carry; such a guest is never frozen. */
+export type Carried = 'temporal' | 'repository' | 'scratch' | 'journal';
+
+/** A guest that the file lists by its sockets. */
+export interface ListedGuest {
+  name: string;
+  /** Overrides the UUID that QEMU reports; needed where that is all zero. */
+  id: string | undefined;
+  channel: string;
+  monitor: string;
+  carries: Carried[];
+}
+
+/** Guests found by two patterns with one `*` each; what the star stands for is the name. */
+export interface FoundGuests {
+  channelPattern: string;
+  monitorPattern: string;
+}
+
+export type GuestSource = ({ kind: 'listed' } & ListedGuest) | ({ kind: 'found' } & FoundGuests);

@@ -1,0 +1,79 @@
+/** What a driver gives to everything above it: a host's guests, their sockets, their events, their points in time. */
+
+import type { BackupId, GuestId } from '../../model/ids.ts';
+import type { GuestListing } from '../../model/messages.ts';
+import type { CapturedDisk } from '../../model/window.ts';
+
+/** A guest that can be used now. */
+export interface Guest {
+  id: GuestId;
+  name: string;
+  /** Socket of the agent's channel. */
+  channel: string;
+  /** Socket of the monitor. */
+  monitor: string;
+  carries: readonly string[];
+}
+
+/** What happens to a guest while somebody watches it. `gone`: the monitor's connection ended. It proves nothing. */
+export type GuestEvent = 'stop' | 'resume' | 'shutdown' | 'reset' | 'migration' | 'gone';
+
+export interface GuestWatch {
+  /** QEMU's run state when the watch began, by query-status; `running` is the only one in which a window may open. */
+  readonly state: string;
+  /** Whether a migration was active when the watch began. */
+  readonly migrating: boolean;
+  /** Calls back for each event, in order. */
+  on(listener: (event: GuestEvent) => void): void;
+  close(): Promise<void>;
+}
+
+export interface Driver {
+  /** All guests of the host, usable or not (`problem` says why not). */
+  inventory(): Promise<GuestListing[]>;
+  /** @throws guest-unknown, guest-ambiguous, guest-uuid-zero, monitor-held, monitor-unreachable */
+  guest(id: GuestId): Promise<Guest>;
+  /** A monitor connection that is kept for the length of a window. */
+  watch(guest: Guest): Promise<GuestWatch>;
+  pointInTime: PointInTimeDriver;
+}
+
+/** Points in time by one transaction into local scratch; each step may be repeated. */
+export interface PointInTimeDriver {
+  /**
+   * Everything that can be done before a freeze: room, scratch images, nodes.
+   * @throws scratch-no-room, scratch-unwritable, monitor-* ; nothing is left behind when it throws.
+   */
+  prepare(guest: Guest, backup: BackupId): Promise<PreparedPoint>;
+  /** Opens the frozen views for reading by NBD; after the thaw. Repeating it gives the same views. */
+  exports(guest: Guest, backup: BackupId): Promise<PointExports>;
+  /**
+   * Fails unless the same jobs still run in the same QEMU and no scratch crossed its threshold: an export whose job has
+   * ended goes on serving live data without an error.
+   * @throws point-in-time-lost, scratch-exhausted
+   */
+  verify(guest: Guest, backup: BackupId): Promise<void>;
+  /** Takes everything of this backup out of QEMU and off the disk. Never fails because something is gone already. */
+  end(guest: Guest, backup: BackupId): Promise<void>;
+  /** Backups that have objects in this guest's QEMU or records on disk. */
+  leftovers(guest: Guest): Promise<BackupId[]>;
+}
+
+export interface PreparedPoint {
+  disks: CapturedDisk[];
+  /** Disks left out, each with its reason. */
+  skipped: string[];
+  /** The point in time: one transaction. Nothing is started when it throws (point-in-time-failed). */
+  begin(): Promise<void>;
+  /** Gives everything back when `begin` was not reached or failed. */
+  abandon(): Promise<void>;
+}
+
+export interface PointExports {
+  /** The NBD URI of each disk, and the bytes that are allocated in it as far as QEMU tells. */
+  disks: (CapturedDisk & { uri: string })[];
+  /** Rejects when the point in time is lost while the exports are read: threshold crossed, job ended, QEMU gone. */
+  lost: Promise<never>;
+  /** Stops watching; the exports stay. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,50 @@
+/** The manifest of a restore point: one guest at one point in time, and what that is worth. */
+
+import type { Grade } from './grade.ts';
+import type { BackupId, GuestId, HostId } from './ids.ts';
+import type { Reason, WindowOutcome } from './window.ts';
+
+/** What was observed on a captured disk, whatever the guest claimed. */
+export interface DiskInspection {
+  /** `clean`: written back or covered; `dirty`: needs recovery; `not-inspected`: we cannot read this format; `empty`: nothing there. */
+  result: 'clean' | 'dirty' | 'not-inspected' | 'empty';
+  /** One row for each filesystem found, in disk order. */
+  filesystems: {
+    /** `whole disk` or `partition 2`. */
+    where: string;
+    type: string;
+    result: 'clean' | 'dirty' | 'not-inspected';
+    /** What was read: `RECOVER clear, s_start 0`, `log covered, 2 records`. */
+    evidence: string;
+  }[];
+}
+
+export interface PointDisk {
+  name: string;
+  /** File inside the point's folder. */
+  file: string;
+  device: string;
+  bytes: number;
+  /** Lower-case hex of the whole image. */
+  sha256: string;
+  /** Types found, joined by `+`; `none` when there are none. */
+  filesystem: string;
+  inspection: DiskInspection;
+}
+
+export interface RestorePoint {
+  format: 1;
+  /** Same as the backup's id. */
+  id: BackupId;
+  guest: { id: GuestId; name: string };
+  host: HostId;
+  /** Wall clock of the point in time, ISO 8601. */
+  pointInTimeAt: string;
+  committedAt: string;
+  grade: Grade;
+  reasons: Reason[];
+  window: WindowOutcome;
+  disks: PointDisk[];
+  /** Disks that were left out, each with its reason: `cd0 read-only`. */
+  skipped: string[];
+}

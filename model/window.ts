@@ -1,0 +1,109 @@
+/** What a window is asked for, and what is known of it when it has closed. Plain JSON: it crosses the server and the disk. */
+
+import type { BackupId, GuestId } from './ids.ts';
+
+/** Names one attempt; a repeated call with the same key gets the same outcome and does not touch the guest. */
+export interface WindowKey {
+  guest: GuestId;
+  backup: BackupId;
+  attempt: number;
+}
+
+export interface WindowRequest extends WindowKey {
+  /** Milliseconds; the host's own when absent. */
+  leaseMs?: number;
+}
+
+/**
+ * Who sent the thaw that ended the window: the window itself, its lease timer, an event of the guest (stop, migration,
+ * reset, shutdown), the end of the worker (SIGTERM), the warden, or a later `ensureThawed` by workflow, guardian or operator.
+ */
+export type ThawedBy = 'window' | 'lease' | 'event' | 'shutdown' | 'warden' | 'workflow' | 'guardian' | 'operator';
+
+/** What shows that no freeze of ours is in force any more. */
+export type ClosingEvidence = 'status-thawed' | 'guest-shutdown' | 'guest-reset';
+
+/** Milliseconds by the host's monotonic clock; null for a step that was not reached. */
+export interface WindowTimes {
+  /** First byte of the freeze → its reply. */
+  freezeMs: number | null;
+  /** The transaction, or the snapshot command. */
+  pointInTimeMs: number | null;
+  /** Status after the point in time. */
+  proofMs: number | null;
+  /** First byte of the thaw that was answered → its reply. */
+  thawMs: number | null;
+  /** First byte of the freeze → reply to the thaw. */
+  heldMs: number | null;
+}
+
+/** A code with its facts, as shown to people: `mount-not-frozen /data`, `not-inspected vdb btrfs`. */
+export type Reason = string;
+
+/** One filesystem as the guest claims it (guest-get-fsinfo). Text of the guest: escape it where it is shown. */
+export interface GuestFilesystem {
+  mountpoint: string;
+  type: string;
+  /** Name of the block device inside the guest, `vda1`. */
+  device: string;
+}
+
+/** What the guest claimed. Kept apart from what was observed on its disks. */
+export interface GuestClaim {
+  agent: 'qemu-ga' | 'stillframe';
+  version: string;
+  filesystems: GuestFilesystem[];
+  /** Filesystems that the freeze says it froze. */
+  frozenCount: number | null;
+  /** Filesystems that the first answered thaw says it thawed. */
+  thawedCount: number | null;
+  /** Status after the point in time said frozen. */
+  frozenAfterPointInTime: boolean;
+}
+
+/** One disk of the point in time, as QEMU knows it. */
+export interface CapturedDisk {
+  /** Name inside the restore point: `disk0`, `disk1`, in QEMU's order. */
+  name: string;
+  /** QEMU's node or device name. */
+  device: string;
+  bytes: number;
+}
+
+/** The record of a closed window. */
+export interface WindowOutcome extends WindowKey {
+  epoch: number;
+  leaseMs: number;
+  /** Wall clock, ISO 8601: for people; durations are monotonic. */
+  openedAt: string;
+  closedAt: string;
+  /** Wall clock of the point in time; null when there is none. */
+  pointInTimeAt: string | null;
+  times: WindowTimes;
+  thawedBy: ThawedBy;
+  closing: ClosingEvidence;
+  claim: GuestClaim;
+  /** Disks of the point in time (freezeWindow); empty for a held window. */
+  disks: CapturedDisk[];
+  /** What the snapshot command printed as its reference (held window); null otherwise. */
+  reference: string | null;
+  /** Why the freeze cannot be trusted through the point in time; empty when it held. */
+  reasons: Reason[];
+  /** Why there is no point in time; null when there is one. */
+  failure: { code: string; message: string } | null;
+}
+
+/** What is owed to a guest: a freeze was sent, and nothing yet shows that it is over. */
+export interface Obligation extends WindowKey {
+  epoch: number;
+  leaseMs: number;
+  openedAt: string;
+}
+
+/** What `ensureThawed` did. `was` tells whether anything of ours was found open. */
+export interface ThawReport {
+  guest: GuestId;
+  was: 'open' | 'closed';
+  outcome: WindowOutcome | null;
+  status: 'thawed' | 'off';
+}
