@@ -1,0 +1,148 @@
+/**
+ * The journal: what is owed to which guest, and how each window ended. It alone, with the channels, is enough to thaw.
+ *
+ * `<directory>/<guest>/open.json` exists from before the first byte of a freeze until the window's outcome is on the disk;
+ * `<directory>/<guest>/outcomes/<epoch>.<backup>.<attempt>.json` holds an outcome. Every write is whole and synced, so
+ * worker, warden and `thaw --local` may read at any time.
+ */
+
+import { join } from 'node:path';
+import { StillframeError, messageOf } from '../../model/errors.ts';
+import { idPattern, type GuestId } from '../../model/ids.ts';
+import type { GuestClaim, Obligation, WindowKey, WindowOutcome } from '../../model/window.ts';
+import { hostBootId, monotonicMs } from '../clock.ts';
+import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from './durable.ts';
+
+/** What stands in the journal before a freeze: enough to thaw and to say afterwards what was interrupted. */
+export interface Intent extends Obligation {
+  guestName: string;
+  channel: string;
+  claim: GuestClaim;
+  /** Process that holds the channel for this window. */
+  pid: number;
+  /** Monotonic milliseconds of `hostBoot` at which the intent was written; the deadline is `leaseMs` later. */
+  startedMs: number;
+  hostBoot: string;
+}
+
+/** An outcome with the monotonic time of its writing, by which the limits are kept when somebody sets the clock. */
+interface OutcomeRecord {
+  outcome: WindowOutcome;
+  closedMs: number;
+  hostBoot: string;
+}
+
+export interface Journal {
+  /** Makes an intent durable under a new epoch. @throws obligation-open, journal-unwritable */
+  begin(intent: Omit<Intent, 'epoch' | 'openedAt' | 'pid' | 'startedMs' | 'hostBoot'>): Promise<Intent>;
+  /** Makes an outcome durable, then lets go of its intent. */
+  close(outcome: WindowOutcome): Promise<void>;
+  /** What is still owed, on every guest; `damaged` names files that nobody can read. */
+  open(): Promise<{ intents: Intent[]; damaged: string[] }>;
+  openFor(guest: GuestId): Promise<Intent | null>;
+  outcome(key: WindowKey): Promise<WindowOutcome | null>;
+  /** Milliseconds since each recent window of a guest closed, newest first. */
+  closedAgo(guest: GuestId): Promise<number[]>;
+}
+
+/** More than the windows of a day at the default limits; older outcomes have been fetched long ago. */
+const outcomesKept = 300;
+
+export function openJournal(directory: string): Journal {
+  const guestDirectory = (guest: GuestId) => {
+    if (!idPattern.test(guest)) throw new StillframeError('input-invalid', `guest id ${JSON.stringify(guest)} cannot name a journal: give it an id of letters, digits, "-", "_" and "."`, { guest });
+    return join(directory, guest);
+  };
+  const openPath = (guest: GuestId) => join(guestDirectory(guest), 'open.json');
+  const outcomesPath = (guest: GuestId) => join(guestDirectory(guest), 'outcomes');
+
+  /** Names of outcome files, oldest first: the epoch leads, padded. */
+  const outcomeNames = async (guest: GuestId) => (await namesIn(outcomesPath(guest))).filter((name) => name.endsWith('.json')).toSorted();
+  const newestEpoch = async (guest: GuestId) => Number((await outcomeNames(guest)).at(-1)?.split('.')[0] ?? 0);
+
+  const openFor = async (guest: GuestId): Promise<Intent | null> => {
+    const intent = (await readValue(openPath(guest))) as Intent | undefined;
+    if (intent === undefined) return null;
+    // The process died between writing the outcome and letting go of the intent: the outcome carries closing evidence.
+    return intent.epoch > (await newestEpoch(guest)) ? intent : null;
+  };
+
+  return {
+    async begin(wanted) {
+      const { guest } = wanted;
+      const owed = await openFor(guest);
+      if (owed) {
+        throw new StillframeError(
+          'obligation-open',
+          `guest ${wanted.guestName} is still owed a thaw from epoch ${owed.epoch} (backup ${owed.backup}): no new freeze before "stillframe thaw --local" or the host worker has confirmed it`,
+          { guest, epoch: owed.epoch, backup: owed.backup },
+        );
+      }
+      const intent: Intent = {
+        ...wanted,
+        epoch: (await newestEpoch(guest)) + 1,
+        openedAt: new Date().toISOString(),
+        pid: process.pid,
+        startedMs: monotonicMs(),
+        hostBoot: hostBootId(),
+      };
+      try {
+        await makeDirectory(outcomesPath(guest));
+        await writeDurably(openPath(guest), intent);
+      } catch (error) {
+        throw new StillframeError(
+          'journal-unwritable',
+          `the journal in ${directory} cannot be written (${messageOf(error)}): nothing was frozen; make room or mend the permissions`,
+          { directory },
+          error,
+        );
+      }
+      return intent;
+    },
+
+    async close(outcome) {
+      const { guest } = outcome;
+      const record: OutcomeRecord = { outcome, closedMs: monotonicMs(), hostBoot: hostBootId() };
+      const name = `${String(outcome.epoch).padStart(12, '0')}.${outcome.backup}.${outcome.attempt}.json`;
+      await writeDurably(join(outcomesPath(guest), name), record);
+      await removeDurably(openPath(guest));
+      for (const old of (await outcomeNames(guest)).slice(0, -outcomesKept)) await removeDurably(join(outcomesPath(guest), old));
+    },
+
+    async open() {
+      const intents: Intent[] = [];
+      const damaged: string[] = [];
+      for (const guest of await namesIn(directory)) {
+        if (!idPattern.test(guest)) continue;
+        try {
+          const intent = await openFor(guest);
+          if (intent) intents.push(intent);
+        } catch {
+          damaged.push(openPath(guest));
+        }
+      }
+      return { intents, damaged };
+    },
+
+    openFor,
+
+    async outcome(key) {
+      const ending = `.${key.backup}.${key.attempt}.json`;
+      const name = (await outcomeNames(key.guest)).findLast((each) => each.endsWith(ending));
+      if (name === undefined) return null;
+      return ((await readValue(join(outcomesPath(key.guest), name))) as OutcomeRecord).outcome;
+    },
+
+    async closedAgo(guest) {
+      const names = (await outcomeNames(guest)).slice(-outcomesForLimits).toReversed();
+      const records = await Promise.all(names.map((name) => readValue(join(outcomesPath(guest), name)) as Promise<OutcomeRecord>));
+      const boot = hostBootId();
+      return records.map((record) =>
+        record.hostBoot === boot ? monotonicMs() - record.closedMs : Math.max(0, Date.now() - Date.parse(record.outcome.closedAt)),
+      );
+    },
+  };
+}
+
+/** The hourly limit never needs to look further back; reading more would only cost time before each window. */
+const outcomesForLimits = 64;
