@@ -61,4 +61,3 @@ async function syncDirectory(path: string): Promise<void> {
     await directory.close();
   }
 }
-

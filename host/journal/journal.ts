@@ -41,6 +41,8 @@ export interface Journal {
   open(): Promise<{ intents: Intent[]; damaged: string[] }>;
   openFor(guest: GuestId): Promise<Intent | null>;
   outcome(key: WindowKey): Promise<WindowOutcome | null>;
+  /** The newest outcome of a guest. */
+  latest(guest: GuestId): Promise<WindowOutcome | null>;
   /** Milliseconds since each recent window of a guest closed, newest first. */
   closedAgo(guest: GuestId): Promise<number[]>;
 }
@@ -50,15 +52,24 @@ const outcomesKept = 300;
 
 export function openJournal(directory: string): Journal {
   const guestDirectory = (guest: GuestId) => {
-    if (!idPattern.test(guest)) throw new StillframeError('input-invalid', `guest id ${JSON.stringify(guest)} cannot name a journal: give it an id of letters, digits, "-", "_" and "."`, { guest });
+    if (!idPattern.test(guest))
+      throw new StillframeError(
+        'input-invalid',
+        `guest id ${JSON.stringify(guest)} cannot name a journal: give it an id of letters, digits, "-", "_" and "."`,
+        { guest },
+      );
     return join(directory, guest);
   };
   const openPath = (guest: GuestId) => join(guestDirectory(guest), 'open.json');
   const outcomesPath = (guest: GuestId) => join(guestDirectory(guest), 'outcomes');
 
   /** Names of outcome files, oldest first: the epoch leads, padded. */
-  const outcomeNames = async (guest: GuestId) => (await namesIn(outcomesPath(guest))).filter((name) => name.endsWith('.json')).toSorted();
+  const outcomeNames = async (guest: GuestId) =>
+    (await namesIn(outcomesPath(guest))).filter((name) => name.endsWith('.json')).toSorted();
   const newestEpoch = async (guest: GuestId) => Number((await outcomeNames(guest)).at(-1)?.split('.')[0] ?? 0);
+
+  const outcomeIn = async (guest: GuestId, name: string | undefined): Promise<WindowOutcome | null> =>
+    name === undefined ? null : ((await readValue(join(outcomesPath(guest), name))) as OutcomeRecord).outcome;
 
   const openFor = async (guest: GuestId): Promise<Intent | null> => {
     const intent = (await readValue(openPath(guest))) as Intent | undefined;
@@ -128,17 +139,26 @@ export function openJournal(directory: string): Journal {
 
     async outcome(key) {
       const ending = `.${key.backup}.${key.attempt}.json`;
-      const name = (await outcomeNames(key.guest)).findLast((each) => each.endsWith(ending));
-      if (name === undefined) return null;
-      return ((await readValue(join(outcomesPath(key.guest), name))) as OutcomeRecord).outcome;
+      return outcomeIn(
+        key.guest,
+        (await outcomeNames(key.guest)).findLast((each) => each.endsWith(ending)),
+      );
+    },
+
+    async latest(guest) {
+      return outcomeIn(guest, (await outcomeNames(guest)).at(-1));
     },
 
     async closedAgo(guest) {
       const names = (await outcomeNames(guest)).slice(-outcomesForLimits).toReversed();
-      const records = await Promise.all(names.map((name) => readValue(join(outcomesPath(guest), name)) as Promise<OutcomeRecord>));
+      const records = await Promise.all(
+        names.map((name) => readValue(join(outcomesPath(guest), name)) as Promise<OutcomeRecord>),
+      );
       const boot = hostBootId();
       return records.map((record) =>
-        record.hostBoot === boot ? monotonicMs() - record.closedMs : Math.max(0, Date.now() - Date.parse(record.outcome.closedAt)),
+        record.hostBoot === boot
+          ? monotonicMs() - record.closedMs
+          : Math.max(0, Date.now() - Date.parse(record.outcome.closedAt)),
       );
     },
   };

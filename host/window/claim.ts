@@ -1,0 +1,30 @@
+/** What a guest claims of itself before a freeze: its agent, its filesystems, and that nobody froze it already. */
+
+import { StillframeError } from '../../model/errors.ts';
+import type { GuestClaim } from '../../model/window.ts';
+import { fsfreezeStatus } from '../../protocol/agent/commands/guest-fsfreeze-status.ts';
+import { getFsinfo } from '../../protocol/agent/commands/guest-get-fsinfo.ts';
+import { info } from '../../protocol/agent/commands/guest-info.ts';
+import type { AgentChannel } from '../channel/types.ts';
+import type { Guest } from '../drivers/driver.ts';
+
+/** @throws guest-frozen, and what the channel throws */
+export async function readClaim(channel: AgentChannel, guest: Guest): Promise<GuestClaim> {
+  if ((await channel.execute(fsfreezeStatus, undefined)) === 'frozen') {
+    throw new StillframeError(
+      'guest-frozen',
+      `guest ${guest.name} is frozen already, and not by this host: find out who froze it, or undo it with "stillframe guest thaw ${guest.name}"`,
+      { guest: guest.id },
+    );
+  }
+  const agent = await channel.execute(info, undefined);
+  const filesystems = await channel.execute(getFsinfo, undefined);
+  return {
+    agent: 'qemu-ga',
+    version: agent.version,
+    filesystems: filesystems.map(({ mountpoint, type, name }) => ({ mountpoint, type, device: name })),
+    frozenCount: null,
+    thawedCount: null,
+    frozenAfterPointInTime: false,
+  };
+}

@@ -1,0 +1,85 @@
+/** Discharging an obligation: thaw, then status, again and again on fresh synced channels, until there is closing evidence. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { isStillframeError, messageOf } from '../../model/errors.ts';
+import type { ClosingEvidence } from '../../model/window.ts';
+import { fsfreezeStatus } from '../../protocol/agent/commands/guest-fsfreeze-status.ts';
+import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
+import type { AgentChannel } from '../channel/types.ts';
+import { monotonicMs } from '../clock.ts';
+import type { Log } from '../log.ts';
+
+export interface Discharged {
+  closing: ClosingEvidence;
+  /** Filesystems that the first answered thaw says it thawed; null when none was answered. */
+  thawedCount: number | null;
+  /** Monotonic milliseconds of the first byte and of the reply of the answered thaw. */
+  thawSentMs: number | null;
+  thawRepliedMs: number | null;
+}
+
+export interface DischargeOptions {
+  connect: () => Promise<AgentChannel>;
+  /** A channel that is synced already; the first try uses it, because a new one costs a round trip of frozen time. */
+  channel?: AgentChannel | undefined;
+  /** Resolves when the guest itself ended the freeze (shutdown, reset). */
+  ended?: Promise<ClosingEvidence>;
+  /** Gives up, with the obligation still owed. */
+  signal?: AbortSignal;
+  log: Log;
+}
+
+/**
+ * Ends only with closing evidence, or by `signal`. The agent answers in order, so the matched reply to a later command on
+ * a synced channel shows that a freeze which was sent before has run or was dropped; end of file shows nothing.
+ */
+export async function discharge(options: DischargeOptions): Promise<Discharged> {
+  const sent: Discharged = { closing: 'status-thawed', thawedCount: null, thawSentMs: null, thawRepliedMs: null };
+  const finished = new AbortController();
+  const stopped = options.signal ? AbortSignal.any([options.signal, finished.signal]) : finished.signal;
+  const ended = options.ended?.then((closing): Discharged => ({ ...sent, closing }));
+  try {
+    const thawed = thawUntilConfirmed(options, sent, stopped);
+    return await (ended ? Promise.race([thawed, ended]) : thawed);
+  } finally {
+    finished.abort();
+  }
+}
+
+async function thawUntilConfirmed(options: DischargeOptions, sent: Discharged, signal: AbortSignal): Promise<Discharged> {
+  let channel = options.channel;
+  for (let attempt = 0; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      channel ??= await options.connect();
+      if (await thawOnce(channel, sent)) return sent;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      options.log(
+        attempt < quietAttempts ? 'warn' : 'error',
+        `thaw not confirmed yet (attempt ${attempt + 1}): ${messageOf(error)}`,
+      );
+      if (!isStillframeError(error, 'agent-refused')) {
+        channel?.close();
+        channel = undefined;
+      }
+    }
+    if (signal.aborted) channel?.close();
+    await delay(retryDelaysMs[Math.min(attempt, retryDelaysMs.length - 1)], undefined, { signal });
+  }
+}
+
+async function thawOnce(channel: AgentChannel, sent: Discharged): Promise<boolean> {
+  let sentMs = monotonicMs();
+  const count = await channel.execute(fsfreezeThaw, undefined, { onSent: () => (sentMs = monotonicMs()) });
+  sent.thawRepliedMs = monotonicMs();
+  sent.thawSentMs = sentMs;
+  sent.thawedCount ??= count;
+  return (await channel.execute(fsfreezeStatus, undefined)) === 'thawed';
+}
+
+/** A lost reply is mended at once; a guest that cannot answer (rebooting, hung) is asked every few seconds for as long as it takes. */
+const retryDelaysMs = [0, 100, 500, 1000, 2000, 5000];
+
+/** Below it a retry is weather; beyond it somebody should look. */
+const quietAttempts = 3;

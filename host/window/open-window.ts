@@ -1,0 +1,187 @@
+/** One window on one guest: freeze, point in time, proof, thaw, outcome, under a lease that nothing extends. */
+
+import { StillframeError, messageOf } from '../../model/errors.ts';
+import type { ClosingEvidence, ThawedBy, WindowOutcome } from '../../model/window.ts';
+import { fsfreezeFreeze } from '../../protocol/agent/commands/guest-fsfreeze-freeze.ts';
+import { fsfreezeStatus } from '../../protocol/agent/commands/guest-fsfreeze-status.ts';
+import type { AgentChannel } from '../channel/types.ts';
+import { monotonicMs } from '../clock.ts';
+import type { GuestEvent, GuestWatch, PreparedPoint } from '../drivers/driver.ts';
+import type { Intent, Journal } from '../journal/journal.ts';
+import type { Log } from '../log.ts';
+import { discharge } from './discharge.ts';
+import { recordOutcome, type WindowFacts } from './outcome.ts';
+
+export interface OpenWindow {
+  readonly intent: Intent;
+  /** Sends the freeze. @throws whatever refused it; the window is then on its way to its outcome */
+  freeze(): Promise<number>;
+  /** Takes the point in time by `take`, then asks whether the freeze still holds. */
+  capture<T>(take: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /** Notes what a snapshot command called its snapshot. */
+  refer(reference: string): void;
+  /** Runs commands that only read on the window's own channel; nobody else can have it meanwhile. */
+  withChannel<T>(use: (channel: AgentChannel) => Promise<T>): Promise<T>;
+  /** Demands the thaw, whoever asks first, and keeps on until there is closing evidence. `failure` says why there is no point in time. */
+  end(by: ThawedBy, failure?: unknown): Promise<WindowOutcome>;
+  /** The outcome, once it is journalled. Never rejects but by a journal that cannot be written. */
+  readonly outcome: Promise<WindowOutcome>;
+  /** Milliseconds of the lease that are left. */
+  remainingMs(): number;
+}
+
+export interface WindowParts {
+  intent: Intent;
+  channel: AgentChannel;
+  connect: () => Promise<AgentChannel>;
+  watch: GuestWatch;
+  prepared: PreparedPoint | null;
+  journal: Journal;
+  log: Log;
+}
+
+/** Takes over an intent that is in the journal: from here on the lease runs. */
+export function openWindow({ intent, channel, connect, watch, prepared, journal, log }: WindowParts): OpenWindow {
+  const facts: WindowFacts = {
+    claim: { ...intent.claim },
+    disks: prepared?.disks ?? [],
+    freezeSentMs: null,
+    freezeRepliedMs: null,
+    captureMs: null,
+    proofMs: null,
+    capturedAt: null,
+    reference: null,
+  };
+  const over = new AbortController();
+  const outcome = Promise.withResolvers<WindowOutcome>();
+  const guestEnded = Promise.withResolvers<ClosingEvidence>();
+  let inUse = false;
+  let ending = false;
+
+  const remainingMs = () => Math.max(0, intent.startedMs + intent.leaseMs - monotonicMs());
+  const lease = setTimeout(
+    () =>
+      void end(
+        'lease',
+        new StillframeError('lease-expired', `the lease of ${intent.leaseMs} ms ended before the window did`, {
+          leaseMs: intent.leaseMs,
+        }),
+      ),
+    remainingMs(),
+  );
+
+  watch.on((event) => {
+    const closing = closingEvents[event];
+    if (closing) guestEnded.resolve(closing);
+    if (event === 'gone')
+      log('warn', 'the monitor is gone inside a window; that proves nothing, so the thaw goes on', { guest: intent.guest });
+    if (event !== 'gone' && event !== 'resume')
+      void end(
+        'event',
+        new StillframeError('guest-stopped', `guest ${intent.guestName} had a ${event} inside the window`, { event }),
+      );
+  });
+
+  async function withChannel<T>(use: (channel: AgentChannel) => Promise<T>): Promise<T> {
+    if (inUse || ending)
+      throw new StillframeError(
+        'channel-busy',
+        `the channel of guest ${intent.guestName} is busy with a window: try again when it has closed`,
+        { guest: intent.guest },
+      );
+    inUse = true;
+    try {
+      return await use(channel);
+    } finally {
+      inUse = false;
+    }
+  }
+
+  function end(by: ThawedBy, failure?: unknown): Promise<WindowOutcome> {
+    if (!ending) {
+      ending = true;
+      clearTimeout(lease);
+      over.abort(failure);
+      finish(by, failure).then(outcome.resolve, outcome.reject);
+    }
+    return outcome.promise;
+  }
+
+  async function finish(by: ThawedBy, failure: unknown): Promise<WindowOutcome> {
+    // A command that is still out blocks the channel: drop the connection, the agent answers the next one in order.
+    if (inUse) channel.close();
+    const discharged = await discharge({ connect, channel: inUse ? undefined : channel, ended: guestEnded.promise, log });
+    const record = recordOutcome(intent, facts, discharged, by, failure);
+    await journal.close(record);
+    channel.close();
+    await watch.close();
+    return record;
+  }
+
+  /** The step's own result, unless the window is over first: a hung step must not hold the thaw back. */
+  async function unlessOver<T>(step: Promise<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const stop = () =>
+      reject(
+        over.signal.reason instanceof Error
+          ? over.signal.reason
+          : new StillframeError('window-lost', 'the window was ended from outside'),
+      );
+    over.signal.addEventListener('abort', stop, { once: true });
+    if (over.signal.aborted) stop();
+    try {
+      return await Promise.race([step, promise]);
+    } finally {
+      over.signal.removeEventListener('abort', stop);
+      step.catch((error: unknown) => log('warn', `a step ended after its window: ${messageOf(error)}`, { guest: intent.guest }));
+    }
+  }
+
+  return {
+    intent,
+    remainingMs,
+    withChannel,
+    end,
+    outcome: outcome.promise,
+
+    async freeze() {
+      const count = await unlessOver(
+        withChannel((synced) =>
+          synced.execute(fsfreezeFreeze, undefined, {
+            timeoutMs: Math.max(1, remainingMs()),
+            onSent: () => (facts.freezeSentMs = monotonicMs()),
+          }),
+        ),
+      );
+      facts.freezeRepliedMs = monotonicMs();
+      facts.claim.frozenCount = count;
+      if (count === 0) {
+        throw new StillframeError(
+          'freeze-nothing',
+          `guest ${intent.guestName} says that it froze no filesystem: look at "stillframe guest info ${intent.guestName}"`,
+          { guest: intent.guest },
+        );
+      }
+      return count;
+    },
+
+    async capture(take) {
+      const startedMs = monotonicMs();
+      const taken = await unlessOver(take(over.signal));
+      const takenMs = monotonicMs();
+      facts.captureMs = takenMs - startedMs;
+      facts.capturedAt = new Date().toISOString();
+      const status = await unlessOver(withChannel((synced) => synced.execute(fsfreezeStatus, undefined)));
+      facts.proofMs = monotonicMs() - takenMs;
+      facts.claim.frozenAfterPointInTime = status === 'frozen';
+      return taken;
+    },
+
+    refer(reference) {
+      facts.reference = reference;
+    },
+  };
+}
+
+/** After these the guest's kernel that was frozen is gone. Stop, migration and end of file close nothing. */
+const closingEvents: Partial<Record<GuestEvent, ClosingEvidence>> = { shutdown: 'guest-shutdown', reset: 'guest-reset' };

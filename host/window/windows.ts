@@ -1,0 +1,307 @@
+/** All windows of one host: whole or held, one for each guest, idempotent by (guest, backup id, attempt). */
+
+import { StillframeError } from '../../model/errors.ts';
+import type { GuestId } from '../../model/ids.ts';
+import { grantLease } from '../../model/lease.ts';
+import type { Obligation, ThawedBy, ThawReport, WindowKey, WindowOutcome, WindowRequest } from '../../model/window.ts';
+import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
+import type { AgentChannel } from '../channel/types.ts';
+import type { HostConfig } from '../config.ts';
+import type { Driver, Guest, PreparedPoint } from '../drivers/driver.ts';
+import type { Intent, Journal } from '../journal/journal.ts';
+import type { Log } from '../log.ts';
+import { admitWindow } from './limits.ts';
+import { openWindow, type OpenWindow } from './open-window.ts';
+import { readClaim } from './claim.ts';
+import { settle } from './settle.ts';
+import { runSnapshotCommand } from './snapshot-command.ts';
+import { createTurns } from './turns.ts';
+
+export interface Windows {
+  /**
+   * The whole window in one routine; ends thawed. A repeated call with the same key returns the journalled outcome.
+   * `failure` of the outcome is set when there is no point in time.
+   * @throws when it was refused before any freeze, or thaw-unconfirmed: the thaw then goes on without the caller
+   */
+  freezeWindow(request: WindowRequest): Promise<WindowOutcome>;
+  /** The held form: freezes, and keeps the window open under its lease. */
+  freeze(request: WindowRequest): Promise<HeldWindow>;
+  /** Runs the named snapshot command inside the held window, then asks whether the freeze still holds. */
+  snapshot(key: WindowKey, name: string, signal: AbortSignal): Promise<{ reference: string }>;
+  /** Ends the held window. A window that its lease or the warden ended gives its journalled outcome. @throws window-gone, thaw-unconfirmed */
+  thaw(key: WindowKey): Promise<WindowOutcome>;
+  /** Thaws until confirmed whatever of ours is open on this guest; idempotent. An operator's undoes freezes of others too. @throws thaw-unconfirmed */
+  ensureThawed(guest: GuestId, by: ThawedBy): Promise<ThawReport>;
+  /** The journalled outcome of one attempt; null when there was no such attempt or it is still open. */
+  outcome(key: WindowKey): Promise<WindowOutcome | null>;
+  /** What is owed to this guest. */
+  status(guest: GuestId): Promise<Obligation | null>;
+  /** Runs commands that only read on the guest's channel, inside a held window or outside of any. */
+  withChannel<T>(guest: GuestId, use: (channel: AgentChannel) => Promise<T>): Promise<T>;
+  /** Refuses new windows, ends the held ones, lets the others run to their end. */
+  drain(): Promise<void>;
+}
+
+export interface HeldWindow {
+  epoch: number;
+  frozenCount: number;
+  leaseMs: number;
+  remainingMs: number;
+}
+
+export interface WindowsDependencies {
+  driver: Driver;
+  journal: Journal;
+  config: Pick<HostConfig, 'limits' | 'snapshots'>;
+  connect: (path: string) => Promise<AgentChannel>;
+  log: Log;
+}
+
+interface Entry {
+  key: WindowKey;
+  guest: Guest;
+  window: OpenWindow;
+  held: { frozenCount: number } | null;
+}
+
+export function createWindows({ driver, journal, config, connect, log }: WindowsDependencies): Windows {
+  const entries = new Map<GuestId, Entry>();
+  const settling = new Map<GuestId, Promise<WindowOutcome>>();
+  const turns = createTurns();
+  let draining = false;
+
+  const entryOf = (key: WindowKey) => {
+    const entry = entries.get(key.guest);
+    return entry && sameKey(entry.key, key) ? entry : undefined;
+  };
+
+  /** Everything before the freeze; leaves nothing behind when it throws. The guest's turn is kept until the outcome. */
+  async function open(request: WindowRequest, withPoint: boolean): Promise<Entry & { prepared: PreparedPoint | null }> {
+    refuseWhileOpen(request);
+    const leaseMs = grantLease(request.leaseMs, config.limits);
+    const guest = await driver.guest(request.guest);
+    admitWindow(guest, await journal.closedAgo(guest.id), config.limits);
+    const undo = new AsyncDisposableStack();
+    try {
+      const done = await turns.take(guest.id);
+      undo.defer(done);
+      refuseWhileOpen(request);
+      const prepared = withPoint ? await driver.pointInTime.prepare(guest, request.backup) : null;
+      if (prepared) undo.defer(() => prepared.abandon());
+      const watch = await driver.watch(guest);
+      undo.defer(() => watch.close());
+      refuseUnlessRunning(guest, watch);
+      const channel = await connect(guest.channel);
+      undo.defer(() => channel.close());
+      const claim = await readClaim(channel, guest);
+      const { backup, attempt } = request;
+      const intent = await journal.begin({
+        guest: guest.id,
+        backup,
+        attempt,
+        leaseMs,
+        guestName: guest.name,
+        channel: guest.channel,
+        claim,
+      });
+      const window = openWindow({ intent, channel, connect: () => connect(guest.channel), watch, prepared, journal, log });
+      undo.move();
+      const entry = { key: { guest: guest.id, backup, attempt }, guest, window, held: null, prepared };
+      entries.set(guest.id, entry);
+      void window.outcome.finally(() => {
+        entries.delete(guest.id);
+        done();
+      });
+      return entry;
+    } finally {
+      await undo.disposeAsync();
+    }
+  }
+
+  function refuseWhileOpen(request: WindowRequest): void {
+    if (draining)
+      throw new StillframeError(
+        'window-gone',
+        'this host worker is ending and opens no windows any more: try again when it is back',
+        {},
+      );
+    const entry = entries.get(request.guest);
+    if (entry) {
+      throw new StillframeError(
+        'window-open',
+        `guest ${entry.guest.name} is inside a window already (backup ${entry.key.backup}, epoch ${entry.window.intent.epoch}): wait for it to close`,
+        { guest: entry.guest.id, backup: entry.key.backup, epoch: entry.window.intent.epoch },
+      );
+    }
+  }
+
+  async function freezeWindow(request: WindowRequest): Promise<WindowOutcome> {
+    const running = entryOf(request);
+    if (running) return confirmed(running.window, running.window.outcome);
+    const known = await journal.outcome(request);
+    if (known) return known;
+    const { window, prepared } = await open(request, true);
+    const point = prepared!.begin;
+    try {
+      await window.freeze();
+      await window.capture(() => point());
+      return await confirmed(window, window.end('window'));
+    } catch (error) {
+      if (error instanceof StillframeError && error.code === 'thaw-unconfirmed') throw error;
+      const outcome = await confirmed(window, window.end('window', error));
+      if (outcome.failure) await prepared!.abandon();
+      return outcome;
+    }
+  }
+
+  async function freeze(request: WindowRequest): Promise<HeldWindow> {
+    const entry = entryOf(request) ?? (await openUnlessDone(request));
+    const { window } = entry;
+    if (entry.held === null) {
+      try {
+        entry.held = { frozenCount: await window.freeze() };
+      } catch (error) {
+        await confirmed(window, window.end('window', error));
+        throw error;
+      }
+    }
+    const { epoch, leaseMs } = window.intent;
+    return { epoch, leaseMs, frozenCount: entry.held.frozenCount, remainingMs: window.remainingMs() };
+  }
+
+  async function openUnlessDone(request: WindowRequest): Promise<Entry> {
+    const known = await journal.outcome(request);
+    if (known) throw gone(request, known);
+    return open(request, false);
+  }
+
+  async function snapshot(key: WindowKey, name: string, signal: AbortSignal): Promise<{ reference: string }> {
+    const argv = config.snapshots[name];
+    if (!argv) {
+      const names = Object.keys(config.snapshots).join(', ') || 'none';
+      throw new StillframeError('snapshot-unknown', `this host has no snapshot command named ${name}; its file names: ${names}`, {
+        snapshot: name,
+      });
+    }
+    const entry = entryOf(key);
+    if (!entry) throw gone(key, await journal.outcome(key));
+    const taken = await entry.window.capture((over) => runSnapshotCommand(name, argv, key, AbortSignal.any([over, signal])));
+    entry.window.refer(taken.reference);
+    return taken;
+  }
+
+  async function thaw(key: WindowKey): Promise<WindowOutcome> {
+    const entry = entryOf(key);
+    if (entry) return confirmed(entry.window, entry.window.end('window'));
+    const known = await journal.outcome(key);
+    if (known) return known;
+    const intent = await journal.openFor(key.guest);
+    if (!intent || !sameKey(intent, key)) throw gone(key, null);
+    return settleOnce(intent, 'workflow');
+  }
+
+  async function ensureThawed(guest: GuestId, by: ThawedBy): Promise<ThawReport> {
+    const entry = entries.get(guest);
+    const intent = entry ? null : await journal.openFor(guest);
+    if (entry) return { guest, was: 'open', status: 'thawed', outcome: await confirmed(entry.window, entry.window.end(by)) };
+    if (intent) return { guest, was: 'open', status: 'thawed', outcome: await settleOnce(intent, by) };
+    if (by === 'operator') await withChannel(guest, (channel) => channel.execute(fsfreezeThaw, undefined));
+    return { guest, was: 'closed', status: 'thawed', outcome: await journal.latest(guest) };
+  }
+
+  /** Workflow and guardian may ask at once; the channel has room for one. */
+  async function settleOnce(intent: Intent, by: ThawedBy): Promise<WindowOutcome> {
+    const signal = AbortSignal.timeout(confirmMs);
+    const running = settling.get(intent.guest) ?? settle(intent, { journal, connect, by, log, signal });
+    settling.set(intent.guest, running);
+    try {
+      return await running;
+    } catch (error) {
+      throw signal.aborted ? unconfirmed(intent) : error;
+    } finally {
+      settling.delete(intent.guest);
+    }
+  }
+
+  async function withChannel<T>(id: GuestId, use: (channel: AgentChannel) => Promise<T>): Promise<T> {
+    const entry = entries.get(id);
+    if (entry) return entry.window.withChannel(use);
+    const guest = await driver.guest(id);
+    const done = await turns.take(id);
+    try {
+      const channel = await connect(guest.channel);
+      try {
+        return await use(channel);
+      } finally {
+        channel.close();
+      }
+    } finally {
+      done();
+    }
+  }
+
+  return {
+    freezeWindow,
+    freeze,
+    snapshot,
+    thaw,
+    ensureThawed,
+    withChannel,
+    outcome: (key) => journal.outcome(key),
+    status: (guest) => journal.openFor(guest),
+    async drain() {
+      draining = true;
+      await Promise.all([...entries.values()].map(({ window, held }) => (held ? window.end('shutdown') : window.outcome)));
+    },
+  };
+}
+
+/** How long a caller waits for a confirmation beyond the lease; the thaw itself goes on until it is confirmed. */
+const confirmMs = 8_000;
+
+/** The outcome, or thaw-unconfirmed: a guest that is stopped cannot answer, and an activity must not hang on it. */
+async function confirmed(window: OpenWindow, outcome: Promise<WindowOutcome>): Promise<WindowOutcome> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(unconfirmed(window.intent)), window.remainingMs() + confirmMs);
+  try {
+    return await Promise.race([outcome, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function unconfirmed(intent: Intent): StillframeError {
+  return new StillframeError(
+    'thaw-unconfirmed',
+    `guest ${intent.guestName} has not confirmed the thaw of epoch ${intent.epoch} yet; the host goes on demanding it`,
+    { guest: intent.guest, epoch: intent.epoch },
+  );
+}
+
+function gone(key: WindowKey, outcome: WindowOutcome | null): StillframeError {
+  const how = outcome
+    ? `was ended by ${outcome.thawedBy}${outcome.failure ? ` (${outcome.failure.message})` : ''}`
+    : 'does not exist on this host';
+  return new StillframeError('window-gone', `the window of backup ${key.backup}, attempt ${key.attempt}, ${how}`, {
+    backup: key.backup,
+    attempt: key.attempt,
+  });
+}
+
+function sameKey(one: WindowKey, other: WindowKey): boolean {
+  return one.guest === other.guest && one.backup === other.backup && one.attempt === other.attempt;
+}
+
+function refuseUnlessRunning(guest: Guest, { state, migrating }: { state: string; migrating: boolean }): void {
+  if (state !== 'running') {
+    throw new StillframeError(
+      'guest-not-running',
+      `guest ${guest.name} is ${state}, and an agent answers only while its guest runs: resume or start it first`,
+      { guest: guest.id, state },
+    );
+  }
+  if (migrating)
+    throw new StillframeError('guest-migrating', `guest ${guest.name} is being migrated: try again when it has arrived`, {
+      guest: guest.id,
+    });
+}
