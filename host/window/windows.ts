@@ -68,7 +68,16 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
   const entries = new Map<GuestId, Entry>();
   const settling = new Map<GuestId, Promise<WindowOutcome>>();
   const turns = createTurns();
+  const calls = new Map<string, Promise<unknown>>();
   let draining = false;
+
+  /** A call that is delivered twice joins the first. */
+  async function once<T>(name: string, { guest, backup, attempt }: WindowKey, call: () => Promise<T>): Promise<T> {
+    const id = `${name} ${guest} ${backup} ${attempt}`;
+    const running = (calls.get(id) as Promise<T> | undefined) ?? call().finally(() => calls.delete(id));
+    calls.set(id, running);
+    return running;
+  }
 
   const entryOf = (key: WindowKey) => {
     const entry = entries.get(key.guest);
@@ -80,12 +89,11 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     refuseWhileOpen(request);
     const leaseMs = grantLease(request.leaseMs, config.limits);
     const guest = await driver.guest(request.guest);
-    admitWindow(guest, await journal.closedAgo(guest.id), config.limits);
     const undo = new AsyncDisposableStack();
     try {
       const done = await turns.take(guest.id);
       undo.defer(done);
-      refuseWhileOpen(request);
+      admitWindow(guest, await journal.closedAgo(guest.id), config.limits);
       const prepared = withPoint ? await driver.pointInTime.prepare(guest, request.backup) : null;
       if (prepared) undo.defer(() => prepared.abandon());
       const watch = await driver.watch(guest);
@@ -94,6 +102,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
       const channel = await connect(guest.channel);
       undo.defer(() => channel.close());
       const claim = await readClaim(channel, guest);
+      refuseWhileOpen(request);
       const { backup, attempt } = request;
       const intent = await journal.begin({
         guest: guest.id,
@@ -241,8 +250,8 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
   }
 
   return {
-    freezeWindow,
-    freeze,
+    freezeWindow: (request) => once('window', request, () => freezeWindow(request)),
+    freeze: (request) => once('freeze', request, () => freeze(request)),
     snapshot,
     thaw,
     ensureThawed,
