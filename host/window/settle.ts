@@ -7,20 +7,39 @@ import type { Log } from '../log.ts';
 import { discharge } from './discharge.ts';
 import { recordInterrupted } from './outcome.ts';
 
-/** Resolves when the thaw is confirmed and journalled; gives up by `signal`, with the obligation still in the journal. */
-export async function settle(
-  intent: Intent,
-  options: { journal: Journal; connect: (path: string) => Promise<AgentChannel>; by: ThawedBy; log: Log; signal?: AbortSignal },
-): Promise<WindowOutcome> {
-  const { journal, connect, by, log, signal } = options;
-  const discharged = await discharge({ connect: () => connect(intent.channel), log, ...(signal ? { signal } : {}) });
-  const outcome = recordInterrupted(intent, discharged, by);
-  await journal.close(outcome);
-  log('info', `guest ${intent.guestName} is thawed`, {
-    guest: intent.guest,
-    epoch: intent.epoch,
-    by,
-    thawed: discharged.thawedCount,
-  });
-  return outcome;
+export interface SettleOptions {
+  journal: Journal;
+  connect: (path: string) => Promise<AgentChannel>;
+  by: ThawedBy;
+  log: Log;
+  signal?: AbortSignal;
+}
+
+/** Resolves when the thaw is confirmed and journalled, by us or by somebody else; gives up by `signal`, the obligation still owed. */
+export async function settle(intent: Intent, { journal, connect, by, log, signal }: SettleOptions): Promise<WindowOutcome> {
+  const elsewhere = new AbortController();
+  try {
+    const discharged = await discharge({
+      connect: async () => {
+        if ((await journal.openFor(intent.guest))?.epoch !== intent.epoch) elsewhere.abort();
+        elsewhere.signal.throwIfAborted();
+        return connect(intent.channel);
+      },
+      log,
+      signal: signal ? AbortSignal.any([signal, elsewhere.signal]) : elsewhere.signal,
+    });
+    const outcome = recordInterrupted(intent, discharged, by);
+    await journal.close(outcome);
+    log('warn', `guest ${intent.guestName} is thawed`, {
+      guest: intent.guest,
+      epoch: intent.epoch,
+      by,
+      found: discharged.thawedCount,
+    });
+    return outcome;
+  } catch (error) {
+    const known = elsewhere.signal.aborted ? await journal.outcome(intent) : null;
+    if (known) return known;
+    throw error;
+  }
 }

@@ -1,0 +1,59 @@
+/** Thawing what no living process will thaw: each obligation is pursued until it is discharged, however long the guest takes. */
+
+import { openAgentChannel } from '../host/channel/agent-channel.ts';
+import type { Intent, Journal } from '../host/journal/journal.ts';
+import type { Log } from '../host/log.ts';
+import { settle } from '../host/window/settle.ts';
+import type { GuestId } from '../model/ids.ts';
+import type { ThawedBy, WindowOutcome } from '../model/window.ts';
+
+/** How a caller's wait for one guest ended; `outcome` is null when the thaw is not confirmed yet. */
+export interface Pursuit {
+  guest: GuestId;
+  guestName: string;
+  epoch: number;
+  outcome: WindowOutcome | null;
+}
+
+export interface Orphans {
+  /** Pursues every open intent that `which` names, and waits for the outcomes at most `limitMs`. */
+  pursue(which: (intent: Intent) => boolean, by: ThawedBy, limitMs: number): Promise<Pursuit[]>;
+  /** Gives up; what is owed stays in the journal. */
+  stop(): void;
+}
+
+export function createOrphans(journal: Journal, log: Log): Orphans {
+  const stopped = new AbortController();
+  const pursued = new Map<GuestId, Promise<WindowOutcome>>();
+
+  const start = (intent: Intent, by: ThawedBy): Promise<WindowOutcome> => {
+    const running = settle(intent, { journal, connect: (path) => openAgentChannel({ path }), by, log, signal: stopped.signal });
+    pursued.set(intent.guest, running);
+    return running.finally(() => pursued.delete(intent.guest));
+  };
+
+  return {
+    async pursue(which, by, limitMs) {
+      const { intents } = await journal.open();
+      return Promise.all(
+        intents.filter(which).map(async (intent) => {
+          const { guest, guestName, epoch } = intent;
+          const outcome = await within(limitMs, pursued.get(guest) ?? start(intent, by));
+          return { guest, guestName, epoch, outcome };
+        }),
+      );
+    },
+    stop: () => stopped.abort(),
+  };
+}
+
+/** Null when the promise has not resolved in time; its failure (we stopped) counts as that too. */
+async function within<T>(limitMs: number, promise: Promise<T>): Promise<T | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(() => resolve(null), limitMs);
+  try {
+    return await Promise.race([promise.catch(() => null), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,22 @@
+/** `stillframe thaw --local`: asks the warden, and acts from the journal alone when nobody answers. Prints one JSON line a guest. */
+
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openJournal } from '../host/journal/journal.ts';
+import { logLine } from './log-line.ts';
+import { createOrphans, type Pursuit } from './orphans.ts';
+import { askWarden } from './thaw-socket.ts';
+
+/** An operator waits this long for one guest before being told that it has not confirmed. */
+const waitMs = 15_000;
+
+const { values } = parseArgs({ options: { state: { type: 'string' } } });
+const stateDir = values.state ?? '/var/lib/stillframe';
+const pursuits = (await askWarden(stateDir)) ?? (await thawAlone());
+for (const pursuit of pursuits) process.stdout.write(`${JSON.stringify(pursuit)}\n`);
+process.exit(pursuits.some((each) => each.outcome === null) ? 1 : 0);
+
+async function thawAlone(): Promise<Pursuit[]> {
+  const orphans = createOrphans(openJournal(join(stateDir, 'journal')), logLine('thaw'));
+  return orphans.pursue(() => true, 'operator', waitMs);
+}
