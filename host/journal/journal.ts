@@ -7,7 +7,7 @@
  */
 
 import { join } from 'node:path';
-import { StillframeError, messageOf } from '../../model/errors.ts';
+import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
 import { idPattern, type GuestId } from '../../model/ids.ts';
 import type { GuestClaim, Obligation, WindowKey, WindowOutcome } from '../../model/window.ts';
 import { hostBootId, monotonicMs } from '../clock.ts';
@@ -81,34 +81,29 @@ export function openJournal(directory: string): Journal {
   return {
     async begin(wanted) {
       const { guest } = wanted;
-      const owed = await openFor(guest);
-      if (owed) {
-        throw new StillframeError(
-          'obligation-open',
-          `guest ${wanted.guestName} is still owed a thaw from epoch ${owed.epoch} (backup ${owed.backup}): no new freeze before "stillframe thaw --local" or the host worker has confirmed it`,
-          { guest, epoch: owed.epoch, backup: owed.backup },
-        );
-      }
-      const intent: Intent = {
-        ...wanted,
-        epoch: (await newestEpoch(guest)) + 1,
-        openedAt: new Date().toISOString(),
-        pid: process.pid,
-        startedMs: monotonicMs(),
-        hostBoot: hostBootId(),
-      };
       try {
+        const owed = await openFor(guest);
+        if (owed) throw stillOwed(owed);
+        const intent: Intent = {
+          ...wanted,
+          epoch: (await newestEpoch(guest)) + 1,
+          openedAt: new Date().toISOString(),
+          pid: process.pid,
+          startedMs: monotonicMs(),
+          hostBoot: hostBootId(),
+        };
         await makeDirectory(outcomesPath(guest));
         await writeDurably(openPath(guest), intent);
+        return intent;
       } catch (error) {
+        if (isStillframeError(error)) throw error;
         throw new StillframeError(
           'journal-unwritable',
-          `the journal in ${directory} cannot be written (${messageOf(error)}): nothing was frozen; make room or mend the permissions`,
+          `the journal in ${directory} cannot be used (${messageOf(error)}): nothing was frozen; make room or mend the permissions`,
           { directory },
           error,
         );
       }
-      return intent;
     },
 
     async close(outcome) {
@@ -166,3 +161,11 @@ export function openJournal(directory: string): Journal {
 
 /** The hourly limit never needs to look further back; reading more would only cost time before each window. */
 const outcomesForLimits = 64;
+
+function stillOwed({ guest, guestName, epoch, backup }: Intent): StillframeError {
+  return new StillframeError(
+    'obligation-open',
+    `guest ${guestName} is still owed a thaw from epoch ${epoch} (backup ${backup}): no new freeze before "stillframe thaw --local" or the host worker has confirmed it`,
+    { guest, epoch, backup },
+  );
+}

@@ -1,0 +1,72 @@
+/** A driver whose one guest does what a test says: run states, events, points in time that fail or hang. */
+
+import type { Driver, Guest, GuestEvent, PreparedPoint } from '../../host/drivers/driver.ts';
+import { StillframeError } from '../../model/errors.ts';
+
+export interface FakeDriver extends Driver {
+  guestHas(event: GuestEvent): void;
+  /** Calls in order: `prepare`, `begin`, `abandon`, `end`. */
+  readonly calls: string[];
+  state: string;
+  migrating: boolean;
+  /** What the transaction does; succeeds at once by default. */
+  begin: () => Promise<void>;
+  /** What preparing does before it succeeds. */
+  prepare: () => Promise<void>;
+}
+
+export function createFakeDriver(guest: Guest): FakeDriver {
+  const listeners = new Set<(event: GuestEvent) => void>();
+  const calls: string[] = [];
+  const driver: FakeDriver = {
+    calls,
+    state: 'running',
+    migrating: false,
+    begin: async () => {},
+    prepare: async () => {},
+    guestHas: (event) => listeners.forEach((listener) => listener(event)),
+    inventory: async () => [],
+    async guest(id) {
+      if (id !== guest.id) throw new StillframeError('guest-unknown', `no guest ${id}`);
+      return guest;
+    },
+    async watch() {
+      const mine = new Set<(event: GuestEvent) => void>();
+      return {
+        state: driver.state,
+        migrating: driver.migrating,
+        on(listener) {
+          mine.add(listener);
+          listeners.add(listener);
+        },
+        async close() {
+          for (const listener of mine) listeners.delete(listener);
+        },
+      };
+    },
+    pointInTime: {
+      async prepare(): Promise<PreparedPoint> {
+        calls.push('prepare');
+        await driver.prepare();
+        return {
+          disks: [{ name: 'disk0', device: 'd0', bytes: 1024 }],
+          skipped: [],
+          begin() {
+            calls.push('begin');
+            return driver.begin();
+          },
+          async abandon() {
+            calls.push('abandon');
+          },
+        };
+      },
+      exports: () => Promise.reject(new StillframeError('point-in-time-lost', 'no exports here')),
+      verify: async () => {},
+      async end() {
+        calls.push('end');
+      },
+      leftovers: async () => [],
+    },
+  };
+  return driver;
+}

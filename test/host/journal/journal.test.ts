@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { openJournal, type Journal } from '../../../host/journal/journal.ts';
+import type { WindowOutcome } from '../../../model/window.ts';
+
+let directory: string;
+let journal: Journal;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sf-journal-'));
+  journal = openJournal(directory);
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const claim = {
+  agent: 'qemu-ga',
+  version: '7.2',
+  filesystems: [],
+  frozenCount: null,
+  thawedCount: null,
+  frozenAfterPointInTime: false,
+} as const;
+const intentFor = (backup: string, guest = 'db1') => ({
+  guest,
+  guestName: 'db',
+  backup,
+  attempt: 1,
+  leaseMs: 5000,
+  channel: '/run/db.sock',
+  claim: { ...claim, filesystems: [] },
+});
+
+function outcomeFor(intent: { guest: string; backup: string; epoch: number }): WindowOutcome {
+  return {
+    guest: intent.guest,
+    backup: intent.backup,
+    attempt: 1,
+    epoch: intent.epoch,
+    leaseMs: 5000,
+    openedAt: '2026-11-24T00:00:00Z',
+    closedAt: new Date().toISOString(),
+    pointInTimeAt: null,
+    times: { freezeMs: null, pointInTimeMs: null, proofMs: null, thawMs: null, heldMs: null },
+    thawedBy: 'window',
+    closing: 'status-thawed',
+    claim: { ...claim, filesystems: [] },
+    disks: [],
+    reference: null,
+    reasons: [],
+    failure: null,
+  };
+}
+
+test('an intent is found by another process until its outcome is written', async () => {
+  const intent = await journal.begin(intentFor('b-1'));
+  const other = openJournal(directory);
+  assert.deepEqual((await other.open()).intents, [intent]);
+  await journal.close(outcomeFor(intent));
+  assert.deepEqual((await other.open()).intents, []);
+  assert.equal((await other.outcome({ guest: 'db1', backup: 'b-1', attempt: 1 }))?.epoch, intent.epoch);
+  assert.equal(await other.outcome({ guest: 'db1', backup: 'b-1', attempt: 2 }), null);
+});
+
+test('a guest that is owed a thaw gets no second freeze', async () => {
+  await journal.begin(intentFor('b-1'));
+  await assert.rejects(journal.begin(intentFor('b-2')), { code: 'obligation-open' });
+  await journal.begin(intentFor('b-3', 'other-guest'));
+});
+
+test('an epoch is never used again, whoever opens the journal', async () => {
+  const epochs: number[] = [];
+  for (const backup of ['b-1', 'b-2', 'b-3']) {
+    const mine = openJournal(directory);
+    const intent = await mine.begin(intentFor(backup));
+    epochs.push(intent.epoch);
+    await mine.close(outcomeFor(intent));
+  }
+  assert.deepEqual(epochs, [1, 2, 3]);
+});
+
+test('a process that died between outcome and letting go owes nothing', async () => {
+  const intent = await journal.begin(intentFor('b-1'));
+  const open = join(directory, 'db1', 'open.json');
+  await journal.close(outcomeFor(intent));
+  await writeFile(open, JSON.stringify(intent));
+  assert.deepEqual((await journal.open()).intents, []);
+  assert.equal((await journal.begin(intentFor('b-2'))).epoch, 2);
+});
+
+test('a file that was being written when the power went is no obligation; a damaged one is named', async () => {
+  await journal.begin(intentFor('b-1'));
+  await writeFile(join(directory, 'db1', 'open.json.77.tmp'), '{"guest":"db1","epo');
+  assert.equal((await journal.open()).intents.length, 1);
+  await writeFile(join(directory, 'db1', 'open.json'), '{"guest":"db1","epo');
+  assert.deepEqual(await journal.open(), { intents: [], damaged: [join(directory, 'db1', 'open.json')] });
+});
+
+test('an unwritable journal refuses before anything is frozen, and says which directory', async () => {
+  const blocked = join(directory, 'a-file');
+  await writeFile(blocked, '');
+  await assert.rejects(openJournal(blocked).begin(intentFor('b-1')), { code: 'journal-unwritable', message: /a-file/ });
+});
+
+test('a guest id that is a path never reaches the file system', async () => {
+  await assert.rejects(journal.begin(intentFor('b-1', '../escape')), { code: 'input-invalid' });
+  assert.deepEqual(await readdir(directory), []);
+});
+
+test('closed windows are told newest first, by a clock that nobody can set', async () => {
+  for (const backup of ['b-1', 'b-2']) await journal.close(outcomeFor(await journal.begin(intentFor(backup))));
+  const [newest, older] = await journal.closedAgo('db1');
+  assert.ok(newest! >= 0 && older! >= newest!);
+  assert.equal((await journal.latest('db1'))?.backup, 'b-2');
+});
