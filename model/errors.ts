@@ -38,6 +38,7 @@ export const errorCodes = {
   'guest-frozen': 'refused',
   'guest-stopped': 'interrupted',
   'host-id-taken': 'refused',
+  'host-absent': 'not-running',
   'window-open': 'refused',
   'window-gone': 'refused',
   'window-too-soon': 'refused',

@@ -85,6 +85,8 @@ export interface WindowOutcome extends WindowKey {
   claim: GuestClaim;
   /** Disks of the point in time (freezeWindow); empty for a held window. */
   disks: CapturedDisk[];
+  /** Disks that were left out of the point in time, each with its reason: `cd0 read-only`. */
+  skipped: Reason[];
   /** What the snapshot command printed as its reference (held window); null otherwise. */
   reference: string | null;
   /** Why the freeze cannot be trusted through the point in time; empty when it held. */

@@ -10,17 +10,17 @@ import { StillframeError } from '../model/errors.ts';
 import type { CopyProgress } from '../model/messages.ts';
 import type { PointDisk } from '../model/point.ts';
 import { openRepository, type Repository } from '../repository/points.ts';
+import type { Leftovers } from './leftovers.ts';
 import type { CopyJob, CopyMessage } from './copy.ts';
 
-export function createCopies({
-  driver,
-  config,
-  log,
-}: {
+export interface CopiesParts {
   driver: Driver;
   config: Pick<HostConfig, 'repositories'>;
+  leftovers: Leftovers;
   log: Log;
-}): Copies {
+}
+
+export function createCopies({ driver, config, leftovers, log }: CopiesParts): Copies {
   const repositoryNamed = (name: string): Promise<Repository> => {
     const path = config.repositories[name];
     if (path === undefined) {
@@ -34,6 +34,7 @@ export function createCopies({
 
   return {
     async copy({ guest: id, backup, repository: name }, { signal, onProgress }) {
+      leftovers.claim(backup);
       const guest = await driver.guest(id);
       const repository = await repositoryNamed(name);
       const exports = await driver.pointInTime.exports(guest, backup);
@@ -50,12 +51,14 @@ export function createCopies({
     },
 
     async commit({ guest: id, backup, repository: name, point }) {
+      leftovers.claim(backup);
       const repository = await repositoryNamed(name);
       await driver.pointInTime.verify(await driver.guest(id), backup);
       await repository.commit(point);
     },
 
     async release({ guest: id, backup, repository: name }) {
+      leftovers.claim(backup);
       await driver.pointInTime.end(await driver.guest(id), backup);
       await (await repositoryNamed(name)).abandon(backup);
     },

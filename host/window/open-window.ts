@@ -45,6 +45,7 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
   const facts: WindowFacts = {
     claim: { ...intent.claim },
     disks: prepared?.disks ?? [],
+    skipped: prepared?.skipped ?? [],
     freezeSentMs: null,
     freezeRepliedMs: null,
     captureMs: null,

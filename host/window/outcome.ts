@@ -11,6 +11,7 @@ import type { Discharged } from './discharge.ts';
 export interface WindowFacts {
   claim: GuestClaim;
   disks: CapturedDisk[];
+  skipped: Reason[];
   freezeSentMs: number | null;
   freezeRepliedMs: number | null;
   captureMs: number | null;
@@ -45,6 +46,7 @@ export function recordOutcome(
     closing: discharged.closing,
     claim,
     disks: captured ? facts.disks : [],
+    skipped: facts.skipped,
     reference: facts.reference,
     reasons: captured ? doubts(claim, discharged, by) : [],
     failure: captured ? null : describeFailure(failure),
@@ -67,6 +69,7 @@ export function recordInterrupted(intent: Intent, discharged: Discharged, by: Th
     closing: discharged.closing,
     claim: { ...intent.claim, thawedCount: discharged.thawedCount },
     disks: [],
+    skipped: [],
     reference: null,
     reasons: [],
     failure: {

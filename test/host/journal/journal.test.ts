@@ -48,6 +48,7 @@ function outcomeFor(intent: { guest: string; backup: string; epoch: number }): W
     closing: 'status-thawed',
     claim: { ...claim, filesystems: [] },
     disks: [],
+    skipped: [],
     reference: null,
     reasons: [],
     failure: null,

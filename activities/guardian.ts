@@ -1,0 +1,21 @@
+/** The guardian's voice. */
+
+import type { Log } from '../host/log.ts';
+import type { GuardianArm } from '../model/messages.ts';
+
+export function createGuardianActivities({ log }: { log: Log }) {
+  return {
+    /** Says, as loudly as a log can, that a guest may be frozen and nobody on its host confirms the thaw. */
+    async page({ arm, tries }: { arm: GuardianArm; tries: number }): Promise<void> {
+      log(
+        'error',
+        `guest ${arm.guest} on host ${arm.host} may still be frozen: no confirmation of the thaw after ${tries} tries; run "stillframe thaw --local" there`,
+        {
+          guest: arm.guest,
+          host: arm.host,
+          backup: arm.backup,
+        },
+      );
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/** What can be asked of a guest's agent without changing anything. */
+
+import type { Windows } from '../host/window/windows.ts';
+import { isStillframeError } from '../model/errors.ts';
+import type { GuestId } from '../model/ids.ts';
+import type { GuestInfo } from '../model/messages.ts';
+import { fsfreezeStatus } from '../protocol/agent/commands/guest-fsfreeze-status.ts';
+import { getFsinfo } from '../protocol/agent/commands/guest-get-fsinfo.ts';
+import { getOsinfo } from '../protocol/agent/commands/guest-get-osinfo.ts';
+import { info } from '../protocol/agent/commands/guest-info.ts';
+import { ping } from '../protocol/agent/commands/guest-ping.ts';
+import { failing } from './failures.ts';
+
+export function createGuestActivities({ windows }: { windows: Windows }) {
+  return {
+    /** Milliseconds of one ping on a synced channel. */
+    guestPing: ({ guest }: { guest: GuestId }) =>
+      failing(() =>
+        windows.withChannel(guest, async (channel) => {
+          const startedMs = performance.now();
+          await channel.execute(ping, undefined);
+          return performance.now() - startedMs;
+        }),
+      ),
+
+    guestInfo: ({ guest }: { guest: GuestId }) =>
+      failing(() =>
+        windows.withChannel(guest, async (channel): Promise<GuestInfo> => {
+          const agent = await channel.execute(info, undefined);
+          // A frozen agent refuses both, and an old one has no osinfo: what it does not tell is left out.
+          const system = await unlessRefused(channel.execute(getOsinfo, undefined));
+          const filesystems = await unlessRefused(channel.execute(getFsinfo, undefined));
+          return {
+            agent: 'qemu-ga',
+            version: agent.version,
+            commands: agent.commands.filter((command) => command.enabled).length,
+            os: system?.prettyName ?? system?.name ?? null,
+            filesystems: (filesystems ?? []).map(({ mountpoint, type, name }) => ({ mountpoint, type, device: name })),
+          };
+        }),
+      ),
+
+    guestStatus: ({ guest }: { guest: GuestId }) =>
+      failing(async () => {
+        const owed = await windows.status(guest);
+        const agent = await windows.withChannel(guest, (channel) => channel.execute(fsfreezeStatus, undefined));
+        const window = owed && { backup: owed.backup, epoch: owed.epoch, openedAt: owed.openedAt, leaseMs: owed.leaseMs };
+        return { agent, window };
+      }),
+  };
+}
+
+async function unlessRefused<T>(reply: Promise<T>): Promise<T | null> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (isStillframeError(error, 'agent-refused')) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,49 @@
+/** The workflow bundle, made once for each content of its sources: bundling takes over a second, loading a file none. */
+
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Path of the bundle of one entry file under workflows/; made when its sources or the lock file have changed. */
+export async function workflowBundle(entry: string): Promise<{ codePath: string }> {
+  const directory = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'stillframe', 'bundles');
+  const codePath = join(directory, `${await contentHash(entry)}.js`);
+  if (await exists(codePath)) return { codePath };
+  // Loaded only when needed: the bundler costs 60 MB that a worker with a cached bundle never uses.
+  const { bundleWorkflowCode } = await import('@temporalio/worker');
+  const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows', entry), logger: silentUnlessBroken });
+  await mkdir(directory, { recursive: true });
+  const temporary = `${codePath}.${process.pid}.tmp`;
+  await writeFile(temporary, code);
+  await rename(temporary, codePath);
+  return { codePath };
+}
+
+async function contentHash(entry: string): Promise<string> {
+  const hash = createHash('sha256').update(entry);
+  for (const folder of ['workflows', 'model']) {
+    for (const name of (await readdir(join(root, folder))).toSorted())
+      hash.update(name).update(await readFile(join(root, folder, name)));
+  }
+  return hash
+    .update(await readFile(join(root, 'package-lock.json')))
+    .digest('hex')
+    .slice(0, 32);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const ignore = () => {};
+/** The bundler's report is of no use to an operator; its errors are. */
+const silentUnlessBroken = { log: ignore, trace: ignore, debug: ignore, info: ignore, warn: ignore, error: console.error };

@@ -1,0 +1,107 @@
+/**
+ * The host worker: holds this host's channels and monitors and serves its three queues. Child of the warden.
+ * Windows stand before the server is reached and end before the process does.
+ */
+
+import { Client } from '@temporalio/client';
+import type { WorkerOptions } from '@temporalio/worker';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createCopyActivities } from '../activities/copy.ts';
+import { createGuestActivities } from '../activities/guest.ts';
+import { createWindowActivities } from '../activities/window.ts';
+import { openAgentChannel } from '../host/channel/agent-channel.ts';
+import { createQemuDriver } from '../host/drivers/qemu/driver.ts';
+import { openJournal } from '../host/journal/journal.ts';
+import { createWindows, type Windows } from '../host/window/windows.ts';
+import { messageOf, StillframeError } from '../model/errors.ts';
+import { hostQueues } from '../model/ids.ts';
+import { announceForever } from './announce.ts';
+import { readHostConfig } from './config.ts';
+import { createCopies } from './copies.ts';
+import { adoptLeftovers } from './leftovers.ts';
+import { logLine } from './log-line.ts';
+import {
+  connectPatiently,
+  defaultAddress,
+  endSignal,
+  installRuntime,
+  namespace,
+  pollers,
+  runWorkers,
+  tellReady,
+} from './temporal.ts';
+import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden.ts';
+
+/** Thaws must never wait behind other work; windows are bounded by the host's disks; two copies already fill them. */
+const slots = { urgent: 16, ops: 8, copy: 2 };
+
+const { values } = parseArgs({
+  options: {
+    config: { type: 'string', default: '/etc/stillframe/host.yaml' },
+    state: { type: 'string', default: '/var/lib/stillframe' },
+    address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaultAddress },
+  },
+});
+const log = logLine('host');
+const ending = endSignal();
+
+try {
+  await serve();
+} catch (error) {
+  if (!ending.aborted) {
+    log('error', messageOf(error));
+    process.exitCode =
+      error instanceof StillframeError && (error.kind === 'invalid' || error.code === 'host-id-taken') ? exitConfiguration : 1;
+  }
+}
+process.disconnect?.();
+
+async function serve(): Promise<void> {
+  const config = await readHostConfig(values.config);
+  const driver = createQemuDriver({ config, stateDir: values.state, log });
+  const journal = openJournal(join(values.state, 'journal'));
+  const windows = createWindows({ driver, journal, config, connect: (path) => openAgentChannel({ path }), log });
+  obeyWarden(windows, async () => (await journal.open()).intents.map((intent) => intent.guest));
+  const drained = Promise.withResolvers<void>();
+  ending.addEventListener('abort', () => void windows.drain().then(drained.resolve, drained.reject), { once: true });
+
+  const copies = createCopies({ driver, config, leftovers: adoptLeftovers({ driver, log }), log });
+  installRuntime(log);
+  const connection = await connectPatiently(values.address, log, ending);
+  const client = new Client({ connection, namespace });
+  const queues = hostQueues(config.host);
+  const queue = (taskQueue: string, activities: object, most: number): WorkerOptions => ({
+    connection,
+    taskQueue,
+    activities,
+    maxConcurrentActivityTaskExecutions: most,
+    activityTaskPollerBehavior: pollers,
+    identity: `${taskQueue}/${process.pid}`,
+  });
+  const window = createWindowActivities({ windows });
+  const guest = createGuestActivities({ windows });
+  const copy = createCopyActivities({ copies });
+  const announced = announceForever({ client, driver, config, signal: ending, log });
+  await Promise.race([
+    announced,
+    runWorkers(
+      [
+        queue(queues.urgent, { ...window.urgent, ...guest, release: copy.release }, slots.urgent),
+        queue(queues.ops, window.ops, slots.ops),
+        queue(queues.copy, { copy: copy.copy, commitPoint: copy.commitPoint }, slots.copy),
+      ],
+      ending,
+      tellReady,
+    ),
+  ]);
+  await drained.promise;
+  await connection.close();
+}
+
+function obeyWarden(windows: Windows, owed: () => Promise<string[]>): void {
+  process.on('message', (message: WardenMessage) => {
+    if (message.kind === 'ping') process.send?.({ kind: 'pong' } satisfies WorkerMessage);
+    else void owed().then((guests) => Promise.allSettled(guests.map((guest) => windows.ensureThawed(guest, 'operator'))));
+  });
+}

@@ -1,0 +1,75 @@
+/** What the three kinds of worker share: runtime, connection, poller settings, and an orderly end. */
+
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Log } from '../host/log.ts';
+import { messageOf } from '../model/errors.ts';
+import { longestLeaseMs } from '../model/lease.ts';
+
+export const namespace = process.env.TEMPORAL_NAMESPACE ?? 'default';
+export const defaultAddress = '127.0.0.1:7233';
+
+/** Above the longest lease, so that the end of a worker never cancels a window: the window ends first. */
+export const shutdownGraceMs = longestLeaseMs + 5_000;
+
+/** A worker polls with one connection while idle and up to four when busy: ten pollers on each of 1,500 queues are more than a server takes. */
+export const pollers = { type: 'autoscaling', minimum: 1, initial: 1, maximum: 4 } as const;
+
+/** The SDK's own lines go where ours go. Call it once, before anything else of the SDK. */
+export function installRuntime(log: Log): void {
+  const levels = { TRACE: 'info', DEBUG: 'info', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  Runtime.install({
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      const error = (meta as { error?: unknown } | undefined)?.error;
+      log(levels[level], error === undefined ? message : `${message}: ${messageOf(error)}`);
+    }),
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'WARN' }, forward: {} } },
+    // The end of a process is ours to order: windows first.
+    shutdownSignals: [],
+  });
+}
+
+const retryMs = 200;
+
+/** Waits for a server for as long as it takes: a worker that is started first is not an error. */
+export async function connectPatiently(address: string, log: Log, signal: AbortSignal): Promise<NativeConnection> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await NativeConnection.connect({ address });
+    } catch (error) {
+      if (attempt === sayAfter)
+        log('warn', `no Temporal server at ${address} yet (${messageOf(error)}); trying again until there is one`);
+      await delay(retryMs, undefined, { signal });
+    }
+  }
+}
+
+/** A server that is being started beside us needs a second or two; that is not worth a line. */
+const sayAfter = 20;
+
+/** Runs workers until `signal`, then lets running activities end within the grace time. */
+export async function runWorkers(options: WorkerOptions[], signal: AbortSignal, onReady: () => void): Promise<void> {
+  const workers = await Promise.all(
+    options.map((each) => Worker.create({ namespace, shutdownGraceTime: shutdownGraceMs, ...each })),
+  );
+  const runs = workers.map((worker) => worker.run());
+  onReady();
+  const stop = () => workers.forEach((worker) => worker.getState() === 'RUNNING' && worker.shutdown());
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  await Promise.all(runs);
+}
+
+/** Tells a parent that started us over IPC. */
+export function tellReady(): void {
+  process.send?.({ kind: 'ready' });
+}
+
+/** Fires at SIGTERM, SIGINT, and when the parent that holds our IPC channel is gone. */
+export function endSignal(): AbortSignal {
+  const ending = new AbortController();
+  const end = () => ending.abort();
+  process.on('SIGTERM', end).on('SIGINT', end);
+  if (process.channel) process.once('disconnect', end);
+  return ending.signal;
+}

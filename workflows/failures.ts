@@ -1,0 +1,33 @@
+/** What an activity's failure means to a workflow. */
+
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import type { ErrorCode } from '../model/errors.ts';
+import type { HostId } from '../model/ids.ts';
+import type { WindowOutcome } from '../model/window.ts';
+
+/** The code that the host answered with; undefined when the activity was lost and nobody knows what it did. */
+export function answeredCode(error: unknown): ErrorCode | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  return cause instanceof ApplicationFailure ? (cause.type as ErrorCode) : undefined;
+}
+
+/** Whether nobody picked the activity up in time, so that nothing has happened. */
+export function neverStarted(error: unknown): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  return cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START';
+}
+
+export function hostAbsent(host: HostId): ApplicationFailure {
+  return failure(
+    'host-absent',
+    `host ${host} does not take work: is "stillframe worker host" (or "stillframe up") running there?`,
+  );
+}
+
+export function windowFailed(outcome: WindowOutcome): ApplicationFailure | null {
+  return outcome.failure && failure(outcome.failure.code, outcome.failure.message);
+}
+
+export function failure(code: string, message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: code, message, nonRetryable: true });
+}

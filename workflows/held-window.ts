@@ -1,0 +1,57 @@
+/** A window whose snapshot is not the host's to take: freeze, snapshot, thaw under one lease, with a guardian armed first. */
+
+import { CancellationScope, defineSignal, getExternalWorkflowHandle, log, proxyActivities } from '@temporalio/workflow';
+import type { createControlActivities } from '../activities/control.ts';
+import { activityProfiles } from '../model/activity-profiles.ts';
+import { controlQueue, workflowIds } from '../model/ids.ts';
+import { longestLeaseMs } from '../model/lease.ts';
+import { messages, type GuardianArm, type HeldWindowInput } from '../model/messages.ts';
+import type { WindowKey, WindowOutcome } from '../model/window.ts';
+import { answeredCode, hostAbsent, neverStarted, windowFailed } from './failures.ts';
+import { hostActivities } from './host-activities.ts';
+
+const { armGuardian } = proxyActivities<ReturnType<typeof createControlActivities>>({
+  taskQueue: controlQueue,
+  ...activityProfiles.control,
+});
+
+export async function heldWindow({ guest, backup, host, snapshot, leaseMs }: HeldWindowInput): Promise<WindowOutcome> {
+  const key = { guest, backup, attempt: 1 };
+  const arm: GuardianArm = { ...key, host, leaseMs: leaseMs ?? longestLeaseMs };
+  await armGuardian(arm);
+  // The thaw is owed from before the freeze is tried, so nothing in between can be cancelled away.
+  return CancellationScope.nonCancellable(async () => {
+    const activities = hostActivities(host);
+    let stopped: unknown;
+    try {
+      await activities.freeze({ ...key, ...(leaseMs === undefined ? {} : { leaseMs }) });
+      await activities.snapshot({ key, name: snapshot });
+    } catch (error) {
+      stopped = neverStarted(error) ? hostAbsent(host) : error;
+    }
+    const outcome = await thawOrGone(activities.urgent.thaw, key);
+    await disarm(arm);
+    if (stopped !== undefined) throw stopped;
+    const failed = outcome && windowFailed(outcome);
+    if (failed) throw failed;
+    return outcome!;
+  });
+}
+
+/** Null when the host knows of no such window: the freeze was refused, so there is nothing to thaw. */
+async function thawOrGone(thaw: (key: WindowKey) => Promise<WindowOutcome>, key: WindowKey): Promise<WindowOutcome | null> {
+  try {
+    return await thaw(key);
+  } catch (error) {
+    if (answeredCode(error) === 'window-gone') return null;
+    throw error;
+  }
+}
+
+async function disarm(arm: GuardianArm): Promise<void> {
+  try {
+    await getExternalWorkflowHandle(workflowIds.guardian(arm.guest)).signal(defineSignal<[GuardianArm]>(messages.disarm), arm);
+  } catch {
+    log.warn('the guardian is gone; the thaw was confirmed without it', { guest: arm.guest });
+  }
+}

@@ -1,0 +1,43 @@
+/** A host as the fleet knows it: which machine it is, and which guests it has. */
+
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineUpdate,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { messages, type Inventory } from '../model/messages.ts';
+
+export const announceUpdate = defineUpdate<void, [Inventory]>(messages.announce);
+export const inventoryQuery = defineQuery<Inventory | null>(messages.inventory);
+
+/** An announcement is two events and its workflow task three: some two hundred announcements to a run. */
+const eventsBeforeNew = 1_000;
+
+export async function hostEntity(known: Inventory | null = null): Promise<never> {
+  let inventory = known;
+  setHandler(
+    announceUpdate,
+    (next) => {
+      inventory = next;
+    },
+    {
+      validator(next) {
+        if (inventory === null || inventory.machineId === next.machineId) return;
+        throw ApplicationFailure.create({
+          type: 'host-id-taken',
+          nonRetryable: true,
+          message: `host id ${next.host} belongs to the machine ${inventory.machineId}, and this is ${next.machineId}: give this host an id of its own, or terminate the workflow host/${next.host} if that machine is gone for good`,
+        });
+      },
+    },
+  );
+  setHandler(inventoryQuery, () => inventory);
+  await condition(() => workflowInfo().historyLength > eventsBeforeNew);
+  await condition(allHandlersFinished);
+  return continueAsNew<typeof hostEntity>(inventory);
+}
