@@ -26,7 +26,7 @@ export async function failing<T>(body: () => Promise<T>): Promise<T> {
       nonRetryable: !retryable[error.kind],
       details: [error.facts],
       // A refusal is an answer, not an incident: it belongs in the history and not in the worker's warnings.
-      category: retryable[error.kind] ? undefined : ApplicationFailureCategory.BENIGN,
+      ...(retryable[error.kind] ? {} : { category: ApplicationFailureCategory.BENIGN }),
       ...(error.cause instanceof Error ? { cause: error.cause } : {}),
     });
   }

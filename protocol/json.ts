@@ -1,6 +1,55 @@
-/** JSON as the wire has it: integers are exact (bigint where a number cannot hold them). */
+/** JSON as the wire has it: integers are exact, and a float stays a float even when it is whole. */
 
-export type Json = null | boolean | number | bigint | string | Json[] | JsonObject;
+export type Json = null | boolean | number | bigint | string | JsonFloat | Json[] | JsonObject;
 export interface JsonObject {
   [key: string]: Json;
+}
+
+/** A number that was written with a fraction or an exponent: `1.0` is not the integer that an agent asks for. */
+export class JsonFloat {
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+export function isJsonObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonFloat);
+}
+
+/** One line's worth of JSON in ASCII, spaced as QEMU's own writer does it (`{"return": {}}`). */
+export function encodeJson(value: Json): string {
+  if (typeof value === 'string') return encodeString(value);
+  if (value instanceof JsonFloat) return encodeFloat(value.value);
+  if (Array.isArray(value)) return `[${value.map(encodeJson).join(', ')}]`;
+  if (typeof value === 'object' && value !== null) {
+    return `{${Object.entries(value)
+      .map(([key, member]) => `${encodeString(key)}: ${encodeJson(member)}`)
+      .join(', ')}}`;
+  }
+  return String(value);
+}
+
+const named: Record<string, string> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+};
+
+function encodeString(text: string): string {
+  // Everything but printable ASCII leaves as \uXXXX, one for each UTF-16 unit.
+  const escaped = text.replaceAll(
+    /["\\]|[^ -~]/g,
+    (unit) => named[unit] ?? `\\u${unit.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`,
+  );
+  return `"${escaped}"`;
+}
+
+/** 17 significant digits, as `%.17g` prints a double that must survive the trip. */
+function encodeFloat(value: number): string {
+  return String(Number(value.toPrecision(17)) === value ? value.toPrecision(17).replace(/\.?0+$/, '') : value);
 }

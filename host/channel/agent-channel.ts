@@ -1,0 +1,210 @@
+/** The channel to a guest's agent: one owner, one command at a time, synced before anything else is believed. */
+
+import { randomInt } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { StillframeError } from '../../model/errors.ts';
+import type { AgentCommand } from '../../protocol/agent/command.ts';
+import { syncDelimited } from '../../protocol/agent/commands/guest-sync-delimited.ts';
+import { maxReplyBytes as defaultMaxReplyBytes, quickMs } from '../../protocol/agent/limits.ts';
+import { delimiter, encodeRequest, parseReply, type AgentReply } from '../../protocol/agent/reply.ts';
+import { ReplyShapeError } from '../../protocol/agent/shape.ts';
+import { createJsonStream, qemuLimits } from '../../protocol/json-stream.ts';
+import { connectSocket } from './connect.ts';
+import { isHeldByAnother } from './holder.ts';
+import type { AgentChannel } from './types.ts';
+
+/**
+ * `syncing`: bytes may belong to anybody; everything up to the delimiter and our own id is skipped.
+ * `idle` ⇄ `waiting`: one command is out. `closed`: for ever; any failure but a refusal leads here, because afterwards
+ * nobody can say whose the next reply is.
+ */
+type State = 'syncing' | 'idle' | 'waiting' | 'closed';
+
+export interface AgentChannelOptions {
+  path: string;
+  /** Milliseconds until the agent must have answered the sync. */
+  timeoutMs?: number;
+  /** A longer reply ends the channel. */
+  maxReplyBytes?: number;
+}
+
+/** @throws channel-unreachable, channel-held, agent-absent, agent-garbled, agent-too-large */
+export async function openAgentChannel({
+  path,
+  timeoutMs = quickMs,
+  maxReplyBytes = defaultMaxReplyBytes,
+}: AgentChannelOptions): Promise<AgentChannel> {
+  const socket = await connectSocket(path, 'the agent’s channel', 'channel-unreachable');
+  const link = createLink(socket, path, maxReplyBytes);
+  await link.sync(timeoutMs);
+  return { execute: link.execute, close: link.close };
+}
+
+function createLink(socket: Socket, path: string, maxReplyBytes: number) {
+  const stream = createJsonStream({ ...qemuLimits, maxBytes: maxReplyBytes });
+  let state: State = 'syncing';
+  let waiter: PromiseWithResolvers<AgentReply> | undefined;
+  let syncId = 0;
+  let delimited = false;
+  let received = 0;
+
+  socket.on('data', (bytes) => receive(bytes));
+  socket.on('error', (error) =>
+    end(
+      new StillframeError(
+        'channel-closed',
+        `the channel ${path} broke: ${error.message}; what the last command did is not known`,
+        { path },
+        error,
+      ),
+    ),
+  );
+  socket.on('close', () =>
+    end(
+      new StillframeError('channel-closed', `the channel ${path} was closed by QEMU; what the last command did is not known`, {
+        path,
+      }),
+    ),
+  );
+
+  function end(error: StillframeError): void {
+    if (state !== 'closed') socket.destroy();
+    state = 'closed';
+    waiter?.reject(error);
+    waiter = undefined;
+  }
+
+  function receive(bytes: Buffer): void {
+    received += bytes.length;
+    if (received > maxReplyBytes) {
+      return end(
+        new StillframeError(
+          'agent-too-large',
+          `the agent on ${path} sent more than ${maxReplyBytes} bytes without a reply that ends: it is broken or hostile`,
+          { path, maxReplyBytes },
+        ),
+      );
+    }
+    const at = state === 'syncing' ? bytes.lastIndexOf(delimiter) : -1;
+    if (at >= 0) {
+      stream.reset();
+      delimited = true;
+    }
+    for (const event of stream.push(bytes.subarray(at + 1))) {
+      if (state === 'syncing') {
+        if (event.kind === 'value' && delimited) hearSync(parseReply(event.value));
+      } else {
+        hear(event.kind === 'value' ? parseReply(event.value) : undefined);
+      }
+    }
+  }
+
+  /** Replies with other ids were meant for clients that have left. */
+  function hearSync(reply: AgentReply | undefined): void {
+    if (reply?.kind !== 'return' || reply.value !== syncId) return;
+    state = 'waiting';
+    hear(reply);
+  }
+
+  function hear(reply: AgentReply | undefined): void {
+    if (!reply || state !== 'waiting') {
+      const what = reply ? 'a reply that nobody asked for' : 'something that is no reply';
+      return end(
+        new StillframeError('agent-garbled', `the agent on ${path} sent ${what}: its channel cannot be trusted any more`, {
+          path,
+        }),
+      );
+    }
+    state = 'idle';
+    received = 0;
+    waiter?.resolve(reply);
+    waiter = undefined;
+  }
+
+  async function exchange(
+    request: string | Buffer,
+    timeoutMs: number,
+    late: () => Promise<StillframeError>,
+    onSent?: () => void,
+  ): Promise<AgentReply> {
+    waiter = Promise.withResolvers<AgentReply>();
+    const { promise } = waiter;
+    const timer = setTimeout(() => void late().then(end), timeoutMs);
+    onSent?.();
+    socket.write(request);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return {
+    close: () => end(new StillframeError('channel-closed', `the channel ${path} was closed by us`, { path })),
+
+    async sync(timeoutMs: number): Promise<void> {
+      syncId = randomInt(1, 2 ** 48 - 1);
+      // The byte in front makes the agent drop half a request that an earlier client left; it costs one error line, which is skipped.
+      const request = encodeRequest(syncDelimited.name, syncDelimited.arguments({ id: syncId }));
+      await exchange(Buffer.concat([Buffer.of(delimiter), Buffer.from(request)]), timeoutMs, () =>
+        explainSilence(path, timeoutMs),
+      );
+    },
+
+    async execute<Arguments, Reply>(
+      command: AgentCommand<Arguments, Reply>,
+      args: Arguments,
+      options: { timeoutMs?: number; onSent?: () => void } = {},
+    ): Promise<Reply> {
+      if (state === 'waiting')
+        throw new StillframeError('channel-busy', `a command is out on ${path}: agents answer one after the other`, { path });
+      if (state !== 'idle')
+        throw new StillframeError('channel-closed', `the channel ${path} is closed: open a new one`, { path });
+      state = 'waiting';
+      const limit = options.timeoutMs ?? (command.timeLimitMs === 'lease' ? quickMs : command.timeLimitMs);
+      const late = async () =>
+        new StillframeError(
+          'agent-timed-out',
+          `the agent on ${path} did not answer ${command.name} within ${Math.round(limit)} ms`,
+          { path, timeoutMs: limit },
+        );
+      const reply = await exchange(encodeRequest(command.name, command.arguments(args)), limit, late, options.onSent);
+      if (reply.kind === 'error') {
+        throw new StillframeError('agent-refused', `the agent refused ${command.name}: ${reply.desc}`, {
+          command: command.name,
+          class: reply.class,
+          desc: reply.desc,
+        });
+      }
+      try {
+        return command.reply(reply.value);
+      } catch (error) {
+        if (!(error instanceof ReplyShapeError)) throw error;
+        const garbled = new StillframeError(
+          'agent-garbled',
+          `the agent on ${path} answered ${command.name} in a shape that its schema does not have: ${error.message}`,
+          { path, command: command.name },
+          error,
+        );
+        end(garbled);
+        throw garbled;
+      }
+    },
+  };
+}
+
+/** Asked while our own connection still stands: it is one of the two that tell the difference. */
+async function explainSilence(path: string, timeoutMs: number): Promise<StillframeError> {
+  if (await isHeldByAnother(path)) {
+    return new StillframeError(
+      'channel-held',
+      `another program holds the agent's channel ${path} (libvirt, Proxmox or a script?): QEMU serves one client at a time; end it, or give Stillframe a channel of its own`,
+      { path },
+    );
+  }
+  return new StillframeError(
+    'agent-absent',
+    `the channel ${path} is open, but no agent answers in the guest within ${timeoutMs} ms: is qemu-guest-agent installed and running there?`,
+    { path, timeoutMs },
+  );
+}

@@ -1,0 +1,26 @@
+/** A client's end of one of QEMU's sockets, with the errors that an operator can act on. */
+
+import { createConnection, type Socket } from 'node:net';
+import { StillframeError, type ErrorCode } from '../../model/errors.ts';
+
+/** What an errno of connect(2) means to whoever runs the host. */
+const meanings: Record<string, string> = {
+  ENOENT: 'there is no such socket: is the guest running, and is the path in the host’s file right?',
+  ECONNREFUSED: 'nobody listens there any more: the guest has ended',
+  EACCES: 'this user may not open it: run the host worker as root, or give it the group of the socket',
+  EAGAIN: 'its backlog is full: other clients are waiting for it already',
+};
+
+/** @throws `code`, with path and errno as facts */
+export function connectSocket(path: string, what: string, code: ErrorCode): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const socket = createConnection(path);
+  socket.once('connect', () => resolve(socket));
+  socket.once('error', (error: NodeJS.ErrnoException) => {
+    const errno = error.code ?? 'unknown';
+    reject(
+      new StillframeError(code, `cannot reach ${what} at ${path}: ${meanings[errno] ?? error.message}`, { path, errno }, error),
+    );
+  });
+  return promise;
+}

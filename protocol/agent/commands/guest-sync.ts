@@ -1,0 +1,14 @@
+/** guest-sync (QEMU 0.15): echoes a number, by which replies that an earlier client left behind are told apart. */
+
+import type { AgentCommand } from '../command.ts';
+import { quickMs } from '../limits.ts';
+import { asCount } from '../shape.ts';
+
+export const sync = {
+  name: 'guest-sync',
+  arguments: ({ id }) => ({ id }),
+  reply: (value) => asCount(value, 'return'),
+  effect: 'read',
+  timeLimitMs: quickMs,
+  answersSuccess: true,
+} satisfies AgentCommand<{ id: number }, number>;

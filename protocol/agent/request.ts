@@ -1,0 +1,32 @@
+/** A request as the agent takes it apart: which members there are, and what it says when they are wrong (QEMU 11.1, qmp-dispatch.c). */
+
+import { isJsonObject, type Json, type JsonObject } from '../json.ts';
+
+export interface AgentRequest {
+  execute: string;
+  arguments: JsonObject;
+  /** Echoed in the reply when the request had one. */
+  id: Json | undefined;
+}
+
+export interface AgentErrorBody {
+  class: 'GenericError' | 'CommandNotFound';
+  desc: string;
+}
+
+/** The request, or the error with the id to echo. */
+export function parseRequest(value: Json): AgentRequest | { error: AgentErrorBody; id: Json | undefined } {
+  if (!isJsonObject(value)) return refuse('QMP input must be a JSON object', undefined);
+  const { execute, arguments: args, id } = value;
+  for (const [member, content] of Object.entries(value)) {
+    if (member === 'execute' && typeof content !== 'string') return refuse("QMP input member 'execute' must be a string", id);
+    if (member === 'arguments' && !isJsonObject(content)) return refuse("QMP input member 'arguments' must be an object", id);
+    if (!['execute', 'arguments', 'id'].includes(member)) return refuse(`QMP input member '${member}' is unexpected`, id);
+  }
+  if (typeof execute !== 'string') return refuse("QMP input lacks member 'execute'", id);
+  return { execute, arguments: isJsonObject(args) ? args : {}, id };
+}
+
+function refuse(desc: string, id: Json | undefined): { error: AgentErrorBody; id: Json | undefined } {
+  return { error: { class: 'GenericError', desc }, id };
+}

@@ -1,0 +1,41 @@
+/** Reading replies: required keys are required, unknown keys are ignored, wrong types are told by name. */
+
+import { isJsonObject, type Json, type JsonObject } from '../json.ts';
+
+/** The peer answered, but not in the shape that its schema promises. */
+export class ReplyShapeError extends Error {
+  override readonly name = 'ReplyShapeError';
+}
+
+export function asObject(value: Json | undefined, name: string): JsonObject {
+  if (!isJsonObject(value)) throw new ReplyShapeError(`${name} must be an object`);
+  return value;
+}
+
+export function asArray(value: Json | undefined, name: string): Json[] {
+  if (!Array.isArray(value)) throw new ReplyShapeError(`${name} must be an array`);
+  return value;
+}
+
+export function asString(value: Json | undefined, name: string): string {
+  if (typeof value !== 'string') throw new ReplyShapeError(`${name} must be a string`);
+  return value;
+}
+
+export function asBoolean(value: Json | undefined, name: string): boolean {
+  if (typeof value !== 'boolean') throw new ReplyShapeError(`${name} must be true or false`);
+  return value;
+}
+
+/** A count that fits a number: nothing that we count comes near 2^53. */
+export function asCount(value: Json | undefined, name: string): number {
+  if (typeof value !== 'number' || value < 0) throw new ReplyShapeError(`${name} must be a whole number from 0`);
+  return value;
+}
+
+export function optional<T>(value: Json | undefined, name: string, read: (value: Json, name: string) => T): T | undefined {
+  return value === undefined ? undefined : read(value, name);
+}
+
+/** Commands that take no arguments. */
+export const noArguments = () => undefined;

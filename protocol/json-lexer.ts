@@ -1,0 +1,170 @@
+/** Bytes to tokens of the JSON dialect that QEMU and its agent speak: streaming, with their way of recovering from rubbish. */
+
+export type TokenKind = 'punctuation' | 'string' | 'integer' | 'float' | 'keyword' | 'error' | 'too-long';
+
+export interface Token {
+  kind: TokenKind;
+  /** Bytes as Latin-1: punctuation, number or keyword as written; a string with its quotes and escapes. */
+  text: string;
+}
+
+export interface JsonLexer {
+  /** Calls back for every token that is complete; the rest waits for more bytes. */
+  push(bytes: Uint8Array): void;
+  reset(): void;
+}
+
+type State =
+  | 'start'
+  | 'recovery'
+  | 'string'
+  | 'escape'
+  | 'keyword'
+  | 'sign'
+  | 'zero'
+  | 'digits'
+  | 'point'
+  | 'fraction'
+  | 'e'
+  | 'exponent-sign'
+  | 'exponent';
+
+/**
+ * A string may be in single or double quotes. A byte that fits nowhere is an error token; then everything is skipped up to
+ * the next structural character, control character, or byte 0xFE or 0xFF, which are looked at again. So a 0xFF, which no
+ * JSON text can contain, always brings the lexer back to a known state.
+ */
+export function createJsonLexer(emit: (token: Token) => void, maxTokenBytes: number): JsonLexer {
+  let state: State = 'start';
+  let quote = 0;
+  let held: string[] = [];
+  let heldBytes = 0;
+
+  function finish(kind: TokenKind, text = ''): void {
+    const whole = held.join('') + text;
+    held = [];
+    heldBytes = 0;
+    state = kind === 'error' || kind === 'too-long' ? 'recovery' : 'start';
+    emit({ kind, text: whole });
+  }
+
+  /** The end of the token that began before `from`; the index of the first byte that is not part of it. */
+  function scan(bytes: Uint8Array, from: number): number {
+    let at = from;
+    for (; at < bytes.length; at++) {
+      const byte = bytes[at]!;
+      const next = step(state, byte, quote);
+      if (next === undefined) break;
+      if (next === 'closed') return (keep(bytes, from, at + 1), finish('string'), at + 1);
+      if (next === 'error') return (keep(bytes, from, at + 1), finish('error'), at + 1);
+      state = next;
+    }
+    keep(bytes, from, at);
+    if (at < bytes.length) finish(kindOf(state));
+    return at;
+  }
+
+  function keep(bytes: Uint8Array, from: number, to: number): void {
+    heldBytes += to - from;
+    if (heldBytes > maxTokenBytes) return finish('too-long');
+    for (let at = from; at < to; at += pieceBytes)
+      held.push(String.fromCharCode(...bytes.subarray(at, Math.min(at + pieceBytes, to))));
+  }
+
+  function push(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length) {
+      const byte = bytes[at]!;
+      if (state === 'recovery') {
+        if (endsRecovery(byte)) state = 'start';
+        else at++;
+      } else if (state !== 'start') {
+        at = scan(bytes, at);
+      } else if (byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d) {
+        at++;
+      } else if (structural.has(byte)) {
+        finish('punctuation', String.fromCharCode(byte));
+        at++;
+      } else {
+        const next = begin(byte);
+        if (next === undefined) {
+          finish('error', String.fromCharCode(byte));
+          at++;
+        } else {
+          state = next;
+          quote = byte;
+          keep(bytes, at, at + 1);
+          at++;
+        }
+      }
+    }
+  }
+
+  return {
+    push,
+    reset() {
+      state = 'start';
+      held = [];
+      heldBytes = 0;
+    },
+  };
+}
+
+/** String.fromCharCode takes its characters as arguments; engines bound their number. */
+const pieceBytes = 4096;
+
+const structural = new Set([...'{}[],:'].map((character) => character.charCodeAt(0)));
+
+function endsRecovery(byte: number): boolean {
+  return byte < 0x20 || byte > 0xfd || structural.has(byte);
+}
+
+const isDigit = (byte: number) => byte >= 0x30 && byte <= 0x39;
+const isLetter = (byte: number) => byte >= 0x61 && byte <= 0x7a;
+const isE = (byte: number) => byte === 0x45 || byte === 0x65;
+
+function begin(byte: number): State | undefined {
+  if (byte === 0x22 || byte === 0x27) return 'string';
+  if (byte === 0x2d) return 'sign';
+  if (byte === 0x30) return 'zero';
+  if (isDigit(byte)) return 'digits';
+  return isLetter(byte) ? 'keyword' : undefined;
+}
+
+/** The next state; undefined when the token ended before this byte. */
+function step(state: State, byte: number, quote: number): State | 'closed' | 'error' | undefined {
+  switch (state) {
+    case 'string':
+      if (byte === quote) return 'closed';
+      if (byte < 0x20 || byte > 0xfd) return 'error';
+      return byte === 0x5c ? 'escape' : 'string';
+    case 'escape':
+      return byte < 0x20 || byte > 0xfd ? 'error' : 'string';
+    case 'keyword':
+      return isLetter(byte) ? 'keyword' : undefined;
+    case 'sign':
+      return byte === 0x30 ? 'zero' : isDigit(byte) ? 'digits' : 'error';
+    case 'zero':
+      return isDigit(byte) ? 'error' : byte === 0x2e ? 'point' : isE(byte) ? 'e' : undefined;
+    case 'digits':
+      return isDigit(byte) ? 'digits' : byte === 0x2e ? 'point' : isE(byte) ? 'e' : undefined;
+    case 'point':
+      return isDigit(byte) ? 'fraction' : 'error';
+    case 'fraction':
+      return isDigit(byte) ? 'fraction' : isE(byte) ? 'e' : undefined;
+    case 'e':
+      return isDigit(byte) ? 'exponent' : byte === 0x2b || byte === 0x2d ? 'exponent-sign' : 'error';
+    case 'exponent-sign':
+      return isDigit(byte) ? 'exponent' : 'error';
+    case 'exponent':
+      return isDigit(byte) ? 'exponent' : undefined;
+    case 'start':
+    case 'recovery':
+      return undefined;
+  }
+}
+
+function kindOf(state: State): TokenKind {
+  if (state === 'keyword') return 'keyword';
+  return state === 'zero' || state === 'digits' ? 'integer' : 'float';
+}
