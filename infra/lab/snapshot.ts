@@ -1,0 +1,36 @@
+/** The memory of a lab guest that has booted, with its disks as they were at that instant: every later guest starts from it. */
+
+import { join } from 'node:path';
+import { openMonitor } from '../../host/channel/monitor.ts';
+import { cached } from './cache.ts';
+import { copyDisk } from './disks.ts';
+import { startGuest } from './guest.ts';
+import type { GuestParts } from './parts.ts';
+import { run } from './run.ts';
+
+/** Raise it when the machine that startMachine() describes changes: memory fits one set of devices. */
+const machineRevision = 1;
+
+/** Directory with `memory`, `disk0.raw`, `disk1.raw`. */
+export async function bootSnapshot(parts: GuestParts, kind: 'kvm' | 'tcg'): Promise<string> {
+  const version = /version (\S+)/.exec(await run('qemu-system-x86_64', ['--version']))?.[1] ?? 'unknown';
+  return cached(`memory-${parts.key}-${kind}-${version}-${machineRevision}`, async (into) => {
+    process.stderr.write('lab: booting a guest once and keeping its memory; later guests start from that\n');
+    const guest = await startGuest({ directory: into, name: 'boot', fresh: true });
+    const monitor = await openMonitor({ path: guest.witness });
+    try {
+      await monitor.execute('stop');
+      await monitor.execute('migrate', { uri: `exec:cat > '${join(into, 'memory')}'` });
+      for (;;) {
+        const { status } = (await monitor.execute('query-migrate')) as { status: string };
+        if (status === 'completed') break;
+        if (status === 'failed') throw new Error('QEMU could not save the memory of the guest');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      for (const disk of guest.disks) await copyDisk(disk.path, join(into, `${disk.name}.raw`));
+    } finally {
+      monitor.close();
+      await guest.stop();
+    }
+  });
+}
