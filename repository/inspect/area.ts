@@ -1,0 +1,64 @@
+/** Bounded reading of an image: a stretch of bytes whose contents nobody vouches for. */
+
+import type { FileHandle } from 'node:fs/promises';
+
+/** Filesystem, partition or whole disk inside an image. Offsets and lengths in bytes. */
+export interface Area {
+  readonly length: number;
+  /**
+   * Exactly `length` bytes from `offset`, in a buffer of their own or at the front of `into`.
+   * @throws Error with a sentence fit for a row of evidence when they do not lie inside the area.
+   */
+  read(offset: number, length: number, into?: Buffer): Promise<Buffer>;
+}
+
+/** No structure that is read here is larger; a length found on disk never makes us allocate more. */
+export const longestRead = 1024 * 1024;
+const zeros = Buffer.alloc(longestRead);
+
+/** The whole of an open file of `size` bytes. */
+export function imageArea(file: FileHandle, size: number): Area {
+  return {
+    length: size,
+    async read(offset, length, into) {
+      demandInside(offset, length, size);
+      const buffer = into === undefined ? Buffer.allocUnsafe(length) : into.subarray(0, length);
+      for (let done = 0; done < length;) {
+        const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+        if (bytesRead === 0) throw new Error(`the image ends at ${offset + done} while it is read`);
+        done += bytesRead;
+      }
+      return buffer;
+    },
+  };
+}
+
+/** The part of `area` from `start`, cut off where `area` ends. */
+export function areaWithin(area: Area, start: number, length: number): Area {
+  const inside = Math.min(length, area.length - start);
+  return {
+    length: inside,
+    async read(offset, size, into) {
+      demandInside(offset, size, inside);
+      return area.read(start + offset, size, into);
+    },
+  };
+}
+
+/** A 64-bit number found on disk, as a number that arithmetic can trust. */
+export function countOf(value: bigint): number {
+  if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) throw new Error(`the number ${value} is beyond any disk`);
+  return Number(value);
+}
+
+/** At most `longestRead` bytes. */
+export function isZero(bytes: Buffer): boolean {
+  return bytes.equals(zeros.subarray(0, bytes.length));
+}
+
+function demandInside(offset: number, length: number, size: number): void {
+  if (!Number.isSafeInteger(offset) || offset < 0 || length < 0 || offset + length > size) {
+    throw new Error(`bytes ${offset} to ${offset + length} lie outside its ${size} bytes`);
+  }
+  if (length > longestRead) throw new Error(`a structure of ${length} bytes is beyond what is read at once`);
+}
