@@ -63,6 +63,8 @@ export const errorCodes = {
   'repository-unwritable': 'refused',
   'point-unknown': 'invalid',
   'point-damaged': 'protocol',
+  'target-no-room': 'refused',
+  'target-unwritable': 'refused',
   'backup-running': 'refused',
   'backup-unknown': 'invalid',
   'temporal-unreachable': 'not-running',

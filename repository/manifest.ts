@@ -1,0 +1,149 @@
+/** The manifest of a restore point as it lies on disk: what is read back is checked field by field before anybody trusts it. */
+
+import { StillframeError } from '../model/errors.ts';
+import { grades } from '../model/grade.ts';
+import { idPattern } from '../model/ids.ts';
+import type { PointDisk, RestorePoint } from '../model/point.ts';
+import type { GuestFilesystem, WindowOutcome } from '../model/window.ts';
+
+/** A manifest is a few kilobytes; one of this size is not ours. */
+export const longestManifest = 4 * 1024 * 1024;
+
+/** Names of image files: never a path, never hidden, never the manifest. */
+const imagePattern = /^[a-z0-9][a-z0-9_-]{0,61}\.raw$/;
+
+/** Checks a field and gives it back with its type; throws a sentence that begins with the field's path. */
+type Check<T> = (value: unknown, path: string) => T;
+
+/** @throws StillframeError point-damaged that names the field. `id`: the name of the folder that the text was found in. */
+export function parseManifest(text: string, id: string): RestorePoint {
+  try {
+    const point = restorePoint(JSON.parse(text) as unknown, '');
+    if (point.id !== id) throw new Error(`id is ${JSON.stringify(point.id)}, but it lies in the folder of ${id}`);
+    const files = point.disks.map((disk) => disk.file);
+    if (new Set(files).size < files.length) throw new Error('disks: two of them name one file');
+    return point;
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new StillframeError(
+      'point-damaged',
+      `the manifest of restore point ${id} is damaged (${problem}): its images may still be whole; compare them by hand as docs/050-restore.md shows`,
+      { point: id, problem },
+    );
+  }
+}
+
+export function formatManifest(point: RestorePoint): string {
+  return `${JSON.stringify(point, null, 2)}\n`;
+}
+
+const is =
+  <T>(expected: string, test: (value: unknown) => value is T): Check<T> =>
+  (value, path) => {
+    if (test(value)) return value;
+    throw new Error(`${path || 'manifest'} is ${shown(value)}, expected ${expected}`);
+  };
+
+function shown(value: unknown): string {
+  return value === undefined ? 'missing' : (JSON.stringify(value) ?? String(value)).slice(0, 60);
+}
+
+const object =
+  <T>(fields: { [Key in keyof T]-?: Check<T[Key]> }): Check<T> =>
+  (value, path) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new Error(`${path || 'manifest'} is ${shown(value)}, expected an object`);
+    }
+    const from = value as Record<string, unknown>;
+    const checks = Object.entries(fields) as [string, Check<unknown>][];
+    return Object.fromEntries(checks.map(([key, check]) => [key, check(from[key], path === '' ? key : `${path}.${key}`)])) as T;
+  };
+
+const list =
+  <T>(item: Check<T>): Check<T[]> =>
+  (value, path) => {
+    if (!Array.isArray(value)) throw new Error(`${path} is ${shown(value)}, expected a list`);
+    return value.map((each, index) => item(each, `${path}[${index}]`));
+  };
+
+const orNull =
+  <T>(check: Check<T>): Check<T | null> =>
+  (value, path) =>
+    value === null ? null : check(value, path);
+
+const oneOf = <T extends string | number>(...values: readonly T[]) =>
+  is(`one of ${values.join(', ')}`, (value): value is T => (values as readonly unknown[]).includes(value));
+const matching = (what: string, pattern: RegExp) =>
+  is(what, (value): value is string => typeof value === 'string' && pattern.test(value));
+
+const text = is('text', (value): value is string => typeof value === 'string');
+const truth = is('true or false', (value): value is boolean => typeof value === 'boolean');
+const count = is('a whole number from 0', (value): value is number => Number.isSafeInteger(value) && (value as number) >= 0);
+const milliseconds = is('a number from 0', (value): value is number => typeof value === 'number' && value >= 0);
+const identifier = matching('an id', idPattern);
+const time = is(
+  'a time (ISO 8601)',
+  (value): value is string => typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value)),
+);
+
+const filesystem: Check<GuestFilesystem> = object<GuestFilesystem>({ mountpoint: text, type: text, device: text });
+
+const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
+  guest: identifier,
+  backup: identifier,
+  attempt: count,
+  epoch: count,
+  leaseMs: milliseconds,
+  openedAt: time,
+  closedAt: time,
+  pointInTimeAt: orNull(time),
+  times: object({
+    freezeMs: orNull(milliseconds),
+    pointInTimeMs: orNull(milliseconds),
+    proofMs: orNull(milliseconds),
+    thawMs: orNull(milliseconds),
+    heldMs: orNull(milliseconds),
+  }),
+  thawedBy: oneOf('window', 'lease', 'event', 'shutdown', 'warden', 'workflow', 'guardian', 'operator'),
+  closing: oneOf('status-thawed', 'guest-shutdown', 'guest-reset'),
+  claim: object({
+    agent: oneOf('qemu-ga', 'stillframe'),
+    version: text,
+    filesystems: list(filesystem),
+    frozenCount: orNull(count),
+    thawedCount: orNull(count),
+    frozenAfterPointInTime: truth,
+  }),
+  disks: list(object({ name: text, device: text, bytes: count })),
+  skipped: list(text),
+  reference: orNull(text),
+  reasons: list(text),
+  failure: orNull(object({ code: text, message: text })),
+});
+
+const disk: Check<PointDisk> = object<PointDisk>({
+  name: identifier,
+  file: matching('the name of an image (disk0.raw)', imagePattern),
+  device: text,
+  bytes: count,
+  sha256: matching('a SHA-256 in lower-case hex', /^[0-9a-f]{64}$/),
+  filesystem: text,
+  inspection: object({
+    result: oneOf('clean', 'dirty', 'not-inspected', 'empty'),
+    filesystems: list(object({ where: text, type: text, result: oneOf('clean', 'dirty', 'not-inspected'), evidence: text })),
+  }),
+});
+
+const restorePoint: Check<RestorePoint> = object<RestorePoint>({
+  format: oneOf(1),
+  id: identifier,
+  guest: object({ id: identifier, name: text }),
+  host: identifier,
+  pointInTimeAt: time,
+  committedAt: time,
+  grade: oneOf(...grades),
+  reasons: list(text),
+  window: windowOutcome,
+  disks: list(disk),
+  skipped: list(text),
+});

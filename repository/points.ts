@@ -1,0 +1,224 @@
+/** A directory of restore points: a point exists from the moment its manifest is on the disk, whole, or not at all. */
+
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { StillframeError, messageOf } from '../model/errors.ts';
+import { idPattern } from '../model/ids.ts';
+import type { BackupId } from '../model/ids.ts';
+import { didYouMean } from '../model/near.ts';
+import type { RestorePoint } from '../model/point.ts';
+import { errnoOf, explaining, syncPath, writeDurably } from './durable.ts';
+import { formatManifest, longestManifest, parseManifest } from './manifest.ts';
+
+const markerFile = 'stillframe-repository.json';
+export const manifestFile = 'manifest.json';
+
+export interface PointList {
+  /** Oldest point in time first. */
+  points: RestorePoint[];
+  /** Folders whose manifest cannot be trusted. */
+  damaged: { id: string; problem: string }[];
+}
+
+export interface Repository {
+  readonly directory: string;
+  readonly id: string;
+  /**
+   * An empty directory to write the images of a new point into; whatever an earlier attempt left there is gone.
+   * @throws repository-unwritable, input-invalid when the point exists already
+   */
+  begin(id: BackupId): Promise<string>;
+  /**
+   * Makes the begun directory and the manifest durable, in this order. A repeated call finds what the first one did.
+   * @throws repository-unwritable, copy-failed when an image is missing or has another size than the manifest says
+   */
+  commit(point: RestorePoint): Promise<void>;
+  /** Removes what was begun and not committed. Whether there was anything. A committed point is never touched. */
+  abandon(id: BackupId): Promise<boolean>;
+  /** @throws repository-unwritable when the directory cannot be read */
+  list(): Promise<PointList>;
+  /** @throws point-unknown, point-damaged */
+  read(id: BackupId): Promise<RestorePoint>;
+  /** Path of an image of a point that was read. */
+  image(id: BackupId, file: string): string;
+}
+
+/**
+ * Opens the repository at `directory`; with `create`, an absent or empty directory becomes one.
+ * @throws repository-unknown when it is none, repository-unwritable
+ */
+export async function openRepository(directory: string, options: { create?: boolean } = {}): Promise<Repository> {
+  const id = (await readMarker(directory)) ?? (await createMarker(directory, options.create ?? false));
+  const folder = (point: BackupId) => join(directory, 'points', safe(point));
+  const session = (point: BackupId) => join(directory, 'tmp', safe(point));
+  const manifest = (point: BackupId) => join(folder(point), manifestFile);
+  const writing = <T>(work: () => Promise<T>) => explaining('repository-unwritable', directory, work);
+
+  /** A folder that was renamed into place but has no manifest yet is no point. */
+  async function abandon(point: BackupId): Promise<boolean> {
+    const remains = [session(point), ...((await exists(manifest(point))) ? [] : [folder(point)])];
+    const found = [];
+    for (const path of remains) if (await exists(path)) found.push(path);
+    for (const path of found) await rm(path, { recursive: true, force: true });
+    return found.length > 0;
+  }
+
+  async function pointNames(): Promise<string[]> {
+    return (await readdir(join(directory, 'points'))).filter((name) => idPattern.test(name));
+  }
+
+  async function read(point: BackupId): Promise<RestorePoint> {
+    const text = idPattern.test(point) ? await readText(manifest(point)) : null;
+    if (text !== null) return parseManifest(text, point);
+    throw new StillframeError(
+      'point-unknown',
+      `no restore point ${JSON.stringify(point)} in ${directory}.${didYouMean(point, await pointNames())} "stillframe point list" shows all`,
+      { point, repository: directory },
+    );
+  }
+
+  return {
+    directory,
+    id,
+    begin: (point) =>
+      writing(async () => {
+        if (await exists(manifest(point))) {
+          throw new StillframeError(
+            'input-invalid',
+            `restore point ${point} exists already: each backup needs an id of its own`,
+            {
+              point,
+            },
+          );
+        }
+        await abandon(point);
+        await mkdir(session(point));
+        return session(point);
+      }),
+
+    commit: (point) =>
+      writing(async () => {
+        if (await exists(manifest(point.id))) return;
+        const text = formatManifest(point);
+        parseManifest(text, point.id);
+        // Renamed already: an earlier commit got that far.
+        const begun = (await exists(session(point.id))) ? session(point.id) : folder(point.id);
+        for (const { file, bytes } of point.disks) await syncImage(join(begun, file), bytes);
+        await syncPath(begun);
+        if (begun !== folder(point.id)) await rename(begun, folder(point.id));
+        await syncPath(dirname(folder(point.id)));
+        await syncPath(dirname(session(point.id)));
+        await writeDurably(manifest(point.id), text);
+      }),
+
+    abandon: (point) => writing(() => abandon(point)),
+    read: (point) => writing(() => read(point)),
+
+    list: () =>
+      writing(async () => {
+        const points: RestorePoint[] = [];
+        const damaged: PointList['damaged'] = [];
+        for (const name of await pointNames()) {
+          try {
+            const text = await readText(manifest(name));
+            if (text !== null) points.push(parseManifest(text, name));
+          } catch (error) {
+            damaged.push({ id: name, problem: messageOf(error) });
+          }
+        }
+        points.sort((a, b) => Date.parse(a.pointInTimeAt) - Date.parse(b.pointInTimeAt) || (a.id < b.id ? -1 : 1));
+        return { points, damaged: damaged.sort((a, b) => (a.id < b.id ? -1 : 1)) };
+      }),
+
+    image: (point, file) => join(folder(point), file),
+  };
+}
+
+/** The repository's id; null when there is no marker. */
+async function readMarker(directory: string): Promise<string | null> {
+  const text = await explaining('repository-unwritable', directory, () => readText(join(directory, markerFile)));
+  if (text === null) return null;
+  const wrong = (what: string) =>
+    new StillframeError('repository-unknown', `${join(directory, markerFile)} ${what}: restore it, or name another directory`, {
+      directory,
+    });
+  let marker: unknown;
+  try {
+    marker = JSON.parse(text);
+  } catch {
+    throw wrong('is damaged');
+  }
+  const { format, id } = (marker ?? {}) as { format?: unknown; id?: unknown };
+  if (format !== 1) throw wrong(`has format ${JSON.stringify(format) ?? 'none'}, and this version reads format 1`);
+  if (typeof id !== 'string' || !idPattern.test(id)) throw wrong('has no usable id');
+  return id;
+}
+
+async function createMarker(directory: string, create: boolean): Promise<string> {
+  const unknown = (message: string) => new StillframeError('repository-unknown', message, { directory });
+  if (!create) throw unknown(`${directory} is no repository: name one, or let a host's first backup create it`);
+  return explaining('repository-unwritable', directory, async () => {
+    const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (made !== undefined) await syncPath(dirname(made));
+    // A filesystem of its own has lost+found; `points` and `tmp` are there when an earlier creation was cut short.
+    const others = (await readdir(directory)).filter(
+      (name) => !['lost+found', 'points', 'tmp'].includes(name) && !name.startsWith(markerFile),
+    );
+    if (others.length > 0) {
+      throw unknown(`${directory} is no repository and not empty (${others[0]}): name an empty directory for a new one`);
+    }
+    await mkdir(join(directory, 'points'), { recursive: true });
+    await mkdir(join(directory, 'tmp'), { recursive: true });
+    const id = randomUUID();
+    await writeDurably(join(directory, markerFile), `${JSON.stringify({ format: 1, id })}\n`);
+    return id;
+  });
+}
+
+async function syncImage(path: string, bytes: number): Promise<void> {
+  const size = (await exists(path)) ? (await stat(path)).size : null;
+  if (size !== bytes) {
+    throw new StillframeError(
+      'copy-failed',
+      `${path} ${size === null ? 'is missing' : `has ${size} bytes`}, expected ${bytes}: run the backup again`,
+      {
+        path,
+        bytes,
+      },
+    );
+  }
+  await syncPath(path);
+}
+
+/** Ids become names of directories. */
+function safe(point: BackupId): string {
+  if (idPattern.test(point)) return point;
+  throw new StillframeError('input-invalid', `restore point id ${JSON.stringify(point)} has characters that no id of ours has`, {
+    point,
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Null when there is no such file. */
+async function readText(path: string): Promise<string | null> {
+  try {
+    await using file = await open(path, 'r');
+    const { size } = await file.stat();
+    if (size > longestManifest) throw new Error(`${path} has ${size} bytes`);
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}

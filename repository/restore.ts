@@ -1,0 +1,155 @@
+/** Restoring: the images of a point, proven byte for byte, in a directory of the caller's choice. */
+
+import { mkdir, open, readdir, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { StillframeError } from '../model/errors.ts';
+import type { BackupId } from '../model/ids.ts';
+import type { PointDisk, RestorePoint } from '../model/point.ts';
+import { errnoOf, explaining, syncPath, writeDurably } from './durable.ts';
+import { passOver } from './hash.ts';
+import { formatManifest } from './manifest.ts';
+import { manifestFile } from './points.ts';
+import type { Repository } from './points.ts';
+
+export interface RestoreProgress {
+  doneBytes: number;
+  totalBytes: number;
+  disk: string;
+}
+
+export interface RestoreOptions {
+  onProgress?: (progress: RestoreProgress) => void;
+  signal?: AbortSignal;
+}
+
+/** Holes are made in steps of this size: 64 KiB is what qcow2 clusters and most filesystems can leave out. */
+const holeBytes = 64 * 1024;
+const zeros = Buffer.alloc(holeBytes);
+
+/**
+ * Writes the images of a point and a copy of its manifest into `target`, which is absent or empty. Nothing has its final name
+ * before every image is proven; when anything fails, `target` is as it was.
+ * @throws point-unknown, point-damaged, input-invalid, target-no-room, target-unwritable, the signal's reason
+ */
+export async function restorePoint(
+  repository: Repository,
+  id: BackupId,
+  target: string,
+  { onProgress, signal }: RestoreOptions = {},
+): Promise<RestorePoint> {
+  const point = await repository.read(id);
+  return explaining('target-unwritable', target, async () => {
+    const made = await mkdir(target, { recursive: true });
+    try {
+      await demandEmpty(target);
+      await demandRoom(repository, point, target);
+      const totalBytes = point.disks.reduce((sum, disk) => sum + disk.bytes, 0);
+      let before = 0;
+      for (const disk of point.disks) {
+        const progress = (doneBytes: number) => onProgress?.({ doneBytes: before + doneBytes, totalBytes, disk: disk.name });
+        await copyProven(repository.image(id, disk.file), part(target, disk), point, disk, progress, signal);
+        before += disk.bytes;
+      }
+      for (const disk of point.disks) await rename(part(target, disk), join(target, disk.file));
+      await writeDurably(join(target, manifestFile), formatManifest(point));
+      if (made !== undefined) await syncPath(dirname(made));
+      return point;
+    } catch (error) {
+      await Promise.all(point.disks.map((disk) => rm(part(target, disk), { force: true })));
+      if (made !== undefined) await rmdir(target).catch(() => {});
+      throw error;
+    }
+  });
+}
+
+function part(target: string, disk: PointDisk): string {
+  return join(target, `${disk.file}.part`);
+}
+
+async function demandEmpty(target: string): Promise<void> {
+  const [first] = await readdir(target);
+  if (first === undefined) return;
+  throw new StillframeError('input-invalid', `${target} is not empty (${first}): a restore goes into an empty or new directory`, {
+    target,
+  });
+}
+
+/** What the images occupy now is what their copies will, but for filesystems with other block sizes. */
+async function demandRoom(repository: Repository, point: RestorePoint, target: string): Promise<void> {
+  let needed = 0;
+  for (const disk of point.disks) {
+    const { size, blocks } = await damagedUnless(point, disk, 'is missing', () => stat(repository.image(point.id, disk.file)));
+    if (size !== disk.bytes) throw damage(point, disk, `has ${size} of its ${disk.bytes} bytes`);
+    needed += Math.min(size, blocks * 512);
+  }
+  const { bavail, bsize } = await statfs(target);
+  if (needed > bavail * bsize) {
+    throw new StillframeError(
+      'target-no-room',
+      `${target} has ${bavail * bsize} bytes free, the images take ${needed}: make room or name another directory`,
+      {
+        target,
+        neededBytes: needed,
+        freeBytes: bavail * bsize,
+      },
+    );
+  }
+}
+
+async function copyProven(
+  from: string,
+  to: string,
+  point: RestorePoint,
+  disk: PointDisk,
+  onProgress: (doneBytes: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await using file = await open(to, 'wx');
+  await file.truncate(disk.bytes);
+  const sha256 = await passOver(
+    from,
+    async (piece, offset) => {
+      for (const [start, end] of dataRuns(piece)) {
+        const { bytesWritten } = await file.write(piece, start, end - start, offset + start);
+        if (bytesWritten < end - start)
+          throw Object.assign(new Error(`no space left on device, write ${to}`), { code: 'ENOSPC' });
+      }
+    },
+    { onProgress, signal },
+  );
+  if (sha256 !== disk.sha256) throw damage(point, disk, `has SHA-256 ${sha256}, its manifest says ${disk.sha256}`);
+  await file.sync();
+}
+
+/** The stretches of `piece` that are not holes, as long as they go. */
+function* dataRuns(piece: Buffer): Generator<[start: number, end: number]> {
+  let start: number | null = null;
+  for (let at = 0; at < piece.length; at += holeBytes) {
+    const step = piece.subarray(at, at + holeBytes);
+    const hole = step.equals(zeros.subarray(0, step.length));
+    if (!hole) start ??= at;
+    else if (start !== null) {
+      yield [start, at];
+      start = null;
+    }
+  }
+  if (start !== null) yield [start, piece.length];
+}
+
+async function damagedUnless<T>(point: RestorePoint, disk: PointDisk, what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw damage(point, disk, what);
+    throw error;
+  }
+}
+
+function damage(point: RestorePoint, disk: PointDisk, what: string): StillframeError {
+  return new StillframeError(
+    'point-damaged',
+    `${disk.name} of restore point ${point.id} is damaged: ${disk.file} ${what}. Nothing was restored; choose another point`,
+    { point: point.id, disk: disk.name },
+  );
+}
