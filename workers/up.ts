@@ -1,0 +1,127 @@
+/** `stillframe up`: everything on one machine, with a Temporal server of its own unless TEMPORAL_ADDRESS names one. */
+
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { makeDirectory, writeDurably } from '../host/journal/durable.ts';
+import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
+import { logLine } from './log-line.ts';
+import { exitConfiguration } from './warden.ts';
+
+/** What stands in `<state>/up.json` while `up` runs: where the server is, and which processes there are. */
+export interface UpRecord {
+  address: string;
+  pids: Record<string, number>;
+}
+
+/** The port that every Temporal client tries first. */
+const usualPort = 7233;
+/** A process that dies at once is not started again in a tight loop. */
+const restartMs = 1_000;
+
+const { values } = parseArgs({
+  options: {
+    config: { type: 'string', default: '/etc/stillframe/host.yaml' },
+    state: { type: 'string', default: '/var/lib/stillframe' },
+    port: { type: 'string', default: String(usualPort) },
+  },
+});
+const startedMs = performance.now();
+const log = logLine('up');
+const children = new Map<string, ChildProcess>();
+const ready = new Set<string>();
+let server: DevServer | undefined;
+let ending = false;
+
+await makeDirectory(values.state);
+const given = process.env.TEMPORAL_ADDRESS;
+const address = given ?? `127.0.0.1:${values.port}`;
+const args = ['--address', address];
+
+// Everything starts at once: the workers wait for the server.
+keepRunning('control', './control.ts', args);
+keepRunning('guardian', './guardian.ts', args);
+keepRunning('host', './warden-main.ts', ['--config', values.config, '--state', values.state, ...args]);
+process.on('SIGINT', () => void stop(0)).on('SIGTERM', () => void stop(0));
+if (!given) await serve();
+
+async function serve(): Promise<void> {
+  try {
+    server = await startDevServer({ dbFile: join(values.state, 'temporal.db'), port: Number(values.port) });
+  } catch (error) {
+    log('error', (error as Error).message);
+    return stop(1);
+  }
+  await record();
+  void server.ended.then(async () => {
+    if (ending) return;
+    log('error', 'the Temporal server ended; starting it again with the same database');
+    await delay(restartMs);
+    if (!ending) await serve();
+  });
+}
+
+function keepRunning(name: string, entry: string, childArgs: string[]): void {
+  const child = fork(fileURLToPath(new URL(entry, import.meta.url)), childArgs, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });
+  children.set(name, child);
+  createInterface({ input: child.stderr! }).on('line', (line) => process.stderr.write(`${line}\n`));
+  child.on('message', () => void becameReady(name));
+  child.once('exit', (code, signal) => void restart(name, entry, childArgs, code, signal));
+  void record();
+}
+
+async function becameReady(name: string): Promise<void> {
+  ready.add(name);
+  if (ready.size < children.size || ready.has('up')) return;
+  ready.add('up');
+  await record();
+  process.stdout.write(
+    `stillframe is up after ${((performance.now() - startedMs) / 1000).toFixed(1)} s: Temporal at ${address}, state in ${values.state}; Ctrl-C ends it\n`,
+  );
+  process.send?.({ kind: 'ready', address });
+}
+
+async function restart(
+  name: string,
+  entry: string,
+  childArgs: string[],
+  code: number | null,
+  signal: string | null,
+): Promise<void> {
+  if (ending) return;
+  if (code === exitConfiguration) return stop(code);
+  log('error', `${name} ended with ${signal ?? `status ${code}`}; starting it again`);
+  await delay(restartMs);
+  if (!ending) keepRunning(name, entry, childArgs);
+}
+
+async function record(): Promise<void> {
+  const pids = Object.fromEntries([...children].map(([name, child]) => [name, child.pid!]));
+  await writeDurably(join(values.state, 'up.json'), {
+    address,
+    pids: { ...pids, ...(server ? { temporal: server.pid } : {}) },
+  } satisfies UpRecord);
+}
+
+/** Windows end first, then what serves workflows, then the server. */
+async function stop(status: number): Promise<void> {
+  if (ending) return;
+  ending = true;
+  for (const names of [['host'], ['control', 'guardian']]) {
+    await Promise.all(names.map((name) => endChild(children.get(name))));
+  }
+  await server?.stop();
+  await rm(join(values.state, 'up.json'), { force: true });
+  process.exit(status);
+}
+
+async function endChild(child: ChildProcess | undefined): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+}

@@ -1,0 +1,16 @@
+/** The warden as a process: its state directory is its own, everything else is the worker's. */
+
+import { parseArgs } from 'node:util';
+import { messageOf } from '../model/errors.ts';
+import { logLine } from './log-line.ts';
+import { exitConfiguration, runWarden } from './warden.ts';
+
+const args = process.argv.slice(2);
+const { values } = parseArgs({ args, strict: false, options: { state: { type: 'string' } } });
+try {
+  process.exitCode = await runWarden({ stateDir: String(values.state ?? '/var/lib/stillframe'), args });
+} catch (error) {
+  logLine('warden')('error', messageOf(error));
+  process.exitCode = exitConfiguration;
+}
+process.disconnect?.();
