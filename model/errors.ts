@@ -56,6 +56,7 @@ export const errorCodes = {
   'scratch-exhausted': 'interrupted',
   'point-in-time-failed': 'refused',
   'point-in-time-lost': 'interrupted',
+  'release-unfinished': 'interrupted',
   'snapshot-unknown': 'refused',
   'snapshot-failed': 'refused',
   'copy-failed': 'interrupted',

@@ -59,7 +59,7 @@ export function createCopies({ driver, config, leftovers, log }: CopiesParts): C
 
     async release({ guest: id, backup, repository: name }) {
       leftovers.claim(backup);
-      await driver.pointInTime.end(await driver.guest(id), backup);
+      await driver.pointInTime.end(id, backup);
       await (await repositoryNamed(name)).abandon(backup);
     },
   };

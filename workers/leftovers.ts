@@ -33,7 +33,7 @@ export function adoptLeftovers({ driver, log }: { driver: Driver; log: Log }): L
   async function endUnclaimed(): Promise<void> {
     for (const [backup, guest] of unclaimed) {
       unclaimed.delete(backup);
-      await driver.pointInTime.end(guest, backup);
+      await driver.pointInTime.end(guest.id, backup);
       log('warn', 'ended a point in time that no copy claimed; nothing of it is left in QEMU', { guest: guest.name, backup });
     }
   }

@@ -53,9 +53,12 @@ export interface PointInTimeDriver {
    * @throws point-in-time-lost, scratch-exhausted
    */
   verify(guest: Guest, backup: BackupId): Promise<void>;
-  /** Takes everything of this backup out of QEMU and off the disk. Never fails because something is gone already. */
-  end(guest: Guest, backup: BackupId): Promise<void>;
-  /** Backups that have objects in this guest's QEMU or records on disk. */
+  /**
+   * Takes everything of this backup out of QEMU and off the disk; idempotent, and fine with a QEMU that has ended.
+   * @throws release-unfinished when the monitor cannot be used now
+   */
+  end(guest: GuestId, backup: BackupId): Promise<void>;
+  /** Backups that have objects in this guest's QEMU or records on disk; one without a record is named by its eight digits. */
   leftovers(guest: Guest): Promise<BackupId[]>;
 }
 

@@ -1,6 +1,6 @@
 /** All windows of one host: whole or held, one for each guest, idempotent by (guest, backup id, attempt). */
 
-import { StillframeError } from '../../model/errors.ts';
+import { messageOf, StillframeError } from '../../model/errors.ts';
 import type { GuestId } from '../../model/ids.ts';
 import { grantLease } from '../../model/lease.ts';
 import type { Obligation, ThawedBy, ThawReport, WindowKey, WindowOutcome, WindowRequest } from '../../model/window.ts';
@@ -158,7 +158,8 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     } catch (error) {
       if (error instanceof StillframeError && error.code === 'thaw-unconfirmed') throw error;
       const outcome = await confirmed(window, window.end('window', error));
-      if (outcome.failure) await prepared!.abandon();
+      if (outcome.failure)
+        await prepared!.abandon().catch((left: unknown) => log('warn', messageOf(left), { guest: request.guest }));
       return outcome;
     }
   }

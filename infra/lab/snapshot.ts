@@ -6,7 +6,7 @@ import { cached } from './cache.ts';
 import { copyDisk } from './disks.ts';
 import { startGuest } from './guest.ts';
 import type { GuestParts } from './parts.ts';
-import { run } from './run.ts';
+import { run } from '../../host/run.ts';
 
 /** Raise it when the machine that startMachine() describes changes: memory fits one set of devices. */
 const machineRevision = 1;

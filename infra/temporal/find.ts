@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StillframeError, messageOf } from '../../model/errors.ts';
 import { aptGet } from '../lab/packages.ts';
-import { run } from '../lab/run.ts';
+import { run } from '../../host/run.ts';
 
 /** Of the command line tool; it holds the server 1.32.0, which the histories in test/fixtures were recorded with. */
 const version = '1.9.1';

@@ -1,0 +1,113 @@
+/** The driver for plain QEMU: sockets that the host's file lists or its patterns find. */
+
+import { StillframeError, isStillframeError } from '../../../model/errors.ts';
+import { zeroUuid, type GuestId } from '../../../model/ids.ts';
+import type { GuestListing } from '../../../model/messages.ts';
+import type { HostConfig, ListedGuest } from '../../config.ts';
+import type { Log } from '../../log.ts';
+import type { Driver, Guest } from '../driver.ts';
+import { queryDisks, queryState, queryUuid } from './identify.ts';
+import { createMonitors } from './monitors.ts';
+import { createPointInTimeDriver } from './point-in-time.ts';
+import { guestSources } from './sources.ts';
+import { watchGuest } from './watch.ts';
+
+export interface QemuDriverParts {
+  config: HostConfig;
+  stateDir: string;
+  log: Log;
+}
+
+export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Driver {
+  const monitors = createMonitors();
+  const known = new Map<GuestId, ListedGuest>();
+
+  const idOf = (source: ListedGuest): Promise<GuestId> =>
+    source.id ? Promise.resolve(source.id) : monitors.ask(source.monitor, queryUuid);
+
+  async function list(source: ListedGuest): Promise<GuestListing> {
+    const listing: GuestListing = {
+      id: source.id ?? '',
+      name: source.name,
+      state: 'unreachable',
+      disks: [],
+      carries: source.carries,
+      problem: null,
+    };
+    try {
+      await monitors.ask(source.monitor, async (monitor) => {
+        listing.id = source.id ?? (await queryUuid(monitor));
+        listing.state = await queryState(monitor);
+        listing.disks = (await queryDisks(monitor)).captured.map(({ device, bytes }) => ({ device, bytes }));
+      });
+      if (listing.id === zeroUuid) listing.problem = 'guest-uuid-zero';
+    } catch (error) {
+      listing.problem = isStillframeError(error) ? error.code : 'monitor-garbled';
+    }
+    return listing;
+  }
+
+  async function inventory(): Promise<GuestListing[]> {
+    const sources = await guestSources(config.guests);
+    const listings = await Promise.all(sources.map(list));
+    known.clear();
+    for (const [index, listing] of listings.entries()) {
+      if (listing.problem !== null) continue;
+      const same = listings.filter((each) => each.id === listing.id);
+      if (same.length > 1) listing.problem = 'guest-ambiguous';
+      else known.set(listing.id, sources[index]!);
+    }
+    return listings;
+  }
+
+  /** A socket may have got another guest since we looked: the id is asked for each time. */
+  async function guest(id: GuestId): Promise<Guest> {
+    const source = known.get(id);
+    if (source && (await idOf(source).catch(() => undefined)) === id) return describe(id, source);
+    const listings = await inventory();
+    const found = known.get(id);
+    if (found) return describe(id, found);
+    throw notUsable(id, listings);
+  }
+
+  return {
+    inventory,
+    guest,
+    watch: async ({ monitor }) => watchGuest(await monitors.use(monitor)),
+    pointInTime: createPointInTimeDriver({ monitors, config, stateDir, log, monitorOf: (id) => known.get(id)?.monitor }),
+  };
+}
+
+function describe(id: GuestId, { name, channel, monitor, carries }: ListedGuest): Guest {
+  return { id, name, channel, monitor, carries };
+}
+
+function notUsable(id: GuestId, listings: GuestListing[]): StillframeError {
+  const same = listings.filter((each) => each.id === id);
+  const names = same.map((each) => each.name).join(' and ');
+  if (id === zeroUuid) {
+    return new StillframeError(
+      'guest-uuid-zero',
+      `guest ${names || id} has the all-zero UUID, as every guest has that was started without one: start it with -uuid, or give it an id: in the host's file`,
+      { id },
+    );
+  }
+  if (same.length > 1) {
+    return new StillframeError(
+      'guest-ambiguous',
+      `guests ${names} have the same id ${id}: give one of them an id: in the host's file`,
+      { id },
+    );
+  }
+  const [only] = same;
+  if (only?.problem) {
+    return new StillframeError(
+      'monitor-unreachable',
+      `guest ${only.name} cannot be used (${only.problem}): "stillframe doctor" says more`,
+      { id, problem: only.problem },
+    );
+  }
+  const broken = listings.filter((each) => each.problem !== null).map((each) => `${each.name} (${each.problem})`);
+  const hint = broken.length === 0 ? '' : `; not answering: ${broken.join(', ')}`;
+  return new StillframeError('guest-unknown', `this host has no guest ${id}${hint}`, { id });
+}

@@ -1,0 +1,208 @@
+/** Points in time of plain QEMU: one transaction of copy-before-write jobs into local scratch. */
+
+import { join } from 'node:path';
+import { isStillframeError, messageOf, StillframeError } from '../../../model/errors.ts';
+import { objectPrefix, objectStem, type BackupId, type GuestId } from '../../../model/ids.ts';
+import type { HostConfig } from '../../config.ts';
+import type { Monitor } from '../../channel/types.ts';
+import type { Log } from '../../log.ts';
+import type { Guest, PointInTimeDriver, PreparedPoint } from '../driver.ts';
+import { openExports, verifyPoint } from './exports.ts';
+import { objects, queryDisks, type GuestDisks } from './identify.ts';
+import type { Monitors } from './monitors.ts';
+import { openPointRecords, type PointRecord, type RecordedDisk } from './records.ts';
+import { makeScratchDirectory, makeScratchImage, planScratch, removeScratch, unwritable } from './scratch.ts';
+import { teardown } from './teardown.ts';
+
+export interface PointInTimeParts {
+  monitors: Monitors;
+  config: Pick<HostConfig, 'scratch'>;
+  stateDir: string;
+  log: Log;
+  /** The monitor of a guest of which there is no record; undefined when nobody knows it. */
+  monitorOf: (guest: GuestId) => string | undefined;
+}
+
+export function createPointInTimeDriver({
+  monitors,
+  config: { scratch },
+  stateDir,
+  log,
+  monitorOf,
+}: PointInTimeParts): PointInTimeDriver {
+  const records = openPointRecords(stateDir);
+
+  async function recordOf(backup: BackupId): Promise<PointRecord> {
+    const record = await records.read(backup);
+    if (!record)
+      throw new StillframeError(
+        'point-in-time-lost',
+        `this host has no point in time of backup ${backup}: back the guest up again`,
+        { backup },
+      );
+    return record;
+  }
+
+  async function prepare(guest: Guest, backup: BackupId): Promise<PreparedPoint> {
+    const { monitor, release } = await monitors.use(guest.monitor);
+    try {
+      const disks = await queryDisks(monitor);
+      await refuseForeignJobs(monitor, guest, disks);
+      const plan = await planScratch(scratch, backup, disks.captured, await records.all());
+      const record: PointRecord = { backup, guest: guest.id, monitor: guest.monitor, ...plan, disks: nameObjects(backup, disks) };
+      const abandon = async () => {
+        await end(guest.id, backup);
+        release();
+      };
+      try {
+        await records.write(record);
+        await makeScratchDirectory(scratch, plan.directory);
+        for (const disk of record.disks) await addScratch(monitor, record, disk);
+      } catch (error) {
+        await abandon();
+        throw error;
+      }
+      const options = await offeredOptions(monitor);
+      return {
+        disks: record.disks.map(({ name, device, bytes }) => ({ name, device, bytes })),
+        skipped: disks.skipped,
+        begin: () => begin(monitor, record, options).finally(release),
+        abandon,
+      };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  async function addScratch(monitor: Monitor, record: PointRecord, disk: RecordedDisk): Promise<void> {
+    const path = join(record.directory, `${disk.name}.qcow2`);
+    await makeScratchImage(scratch, path, disk.bytes, record.thresholdBytes === null);
+    try {
+      const file = { driver: 'file', 'node-name': disk.file, filename: path };
+      await monitor.execute('blockdev-add', { driver: 'qcow2', 'node-name': disk.scratch, backing: disk.node, file });
+    } catch (error) {
+      if (!isStillframeError(error, 'monitor-refused')) throw error;
+      throw unwritable(scratch.path, `QEMU says "${String(error.facts.desc)}"`, error);
+    }
+    if (record.thresholdBytes !== null)
+      await monitor.execute('block-set-write-threshold', { 'node-name': disk.file, 'write-threshold': record.thresholdBytes });
+  }
+
+  async function end(guest: GuestId, backup: BackupId): Promise<void> {
+    const record = await records.read(backup);
+    const path = record?.monitor ?? monitorOf(guest);
+    try {
+      if (path !== undefined) await monitors.ask(path, (monitor) => teardown(monitor, objectStem(backup)));
+    } catch (error) {
+      // A QEMU that has ended took everything of ours along.
+      if (!isStillframeError(error, 'monitor-unreachable')) {
+        throw new StillframeError(
+          'release-unfinished',
+          `what backup ${backup} left in QEMU could not be taken away yet: ${messageOf(error)}`,
+          { backup },
+          error,
+        );
+      }
+    }
+    if (!record) return;
+    await removeScratch(record.directory);
+    await records.remove(backup);
+    log('info', 'released a point in time; nothing of it is left in QEMU or scratch', { backup });
+  }
+
+  return {
+    prepare,
+    end,
+    async exports(guest, backup) {
+      const record = await recordOf(backup);
+      return openExports(await monitors.use(guest.monitor), record);
+    },
+    async verify(guest, backup) {
+      const record = await recordOf(backup);
+      await monitors.ask(guest.monitor, (monitor) => verifyPoint(monitor, record));
+    },
+    async leftovers(guest) {
+      const recorded = (await records.all()).filter((record) => record.guest === guest.id).map((record) => record.backup);
+      const stems = new Set(recorded.map(objectStem));
+      const names = await monitors.ask(guest.monitor, ourNames);
+      const unrecorded = new Set(names.map((name) => name.split('.').slice(0, 2).join('.')).filter((stem) => !stems.has(stem)));
+      return [...recorded, ...[...unrecorded].map((stem) => stem.slice(objectPrefix.length))];
+    },
+  };
+}
+
+function nameObjects(backup: BackupId, disks: GuestDisks): RecordedDisk[] {
+  const stem = objectStem(backup);
+  return disks.captured.map((disk, index) => ({
+    ...disk,
+    scratch: `${stem}.${index}`,
+    file: `${stem}.f${index}`,
+    job: `${stem}.j${index}`,
+    export: `${stem}.e${index}`,
+  }));
+}
+
+/** The point in time. All jobs start at one instant or none does. */
+async function begin(monitor: Monitor, record: PointRecord, options: Record<string, string>): Promise<void> {
+  const actions = record.disks.map((disk) => ({
+    type: 'blockdev-backup',
+    data: {
+      'job-id': disk.job,
+      device: disk.node,
+      target: disk.scratch,
+      sync: 'none',
+      'auto-dismiss': false,
+      'auto-finalize': true,
+      ...options,
+    },
+  }));
+  try {
+    await monitor.execute('transaction', { actions });
+  } catch (error) {
+    throw new StillframeError(
+      'point-in-time-failed',
+      `QEMU could not take the point in time: ${isStillframeError(error, 'monitor-refused') ? String(error.facts.desc) : messageOf(error)}`,
+      { backup: record.backup },
+      error,
+    );
+  }
+}
+
+/** Somebody else's backup of the same disks would fight with ours over when each may write. */
+async function refuseForeignJobs(monitor: Monitor, guest: Guest, disks: GuestDisks): Promise<void> {
+  const nodes = new Set(disks.captured.map((disk) => disk.node));
+  const jobs = objects(await monitor.execute('query-block-jobs'));
+  const foreign = jobs.find(
+    (job) => !String(job.device).startsWith(objectPrefix) && (nodes.has(String(job.device)) || job.type !== 'stream'),
+  );
+  if (foreign) {
+    throw new StillframeError(
+      'point-in-time-failed',
+      `guest ${guest.name} has a block job "${String(foreign.device)}" (${String(foreign.type)}) that is not ours: wait for it, or end it`,
+      { guest: guest.id, job: String(foreign.device) },
+    );
+  }
+  if (disks.captured.length === 0) {
+    throw new StillframeError('point-in-time-failed', `guest ${guest.name} has no writable disk: there is nothing to back up`, {
+      guest: guest.id,
+    });
+  }
+}
+
+/** From QEMU 10.1 on a full scratch can break the point in time instead of failing the guest's write; older ones get the threshold. */
+async function offeredOptions(monitor: Monitor): Promise<Record<string, string>> {
+  const schema = objects(await monitor.execute('query-qmp-schema'));
+  const command = schema.find((entry) => entry.name === 'blockdev-backup');
+  const members = objects(schema.find((entry) => entry.name === command?.['arg-type'])?.members ?? []);
+  return members.some((member) => member.name === 'on-cbw-error') ? { 'on-cbw-error': 'break-snapshot' } : {};
+}
+
+async function ourNames(monitor: Monitor): Promise<string[]> {
+  const jobs = objects(await monitor.execute('query-jobs')).map((each) => each.id);
+  const nodes = objects(await monitor.execute('query-named-block-nodes', { flat: true })).map((each) => each['node-name']);
+  const exports = objects(await monitor.execute('query-block-exports')).map((each) => each.id);
+  return [...jobs, ...nodes, ...exports].filter(
+    (name): name is string => typeof name === 'string' && name.startsWith(objectPrefix),
+  );
+}

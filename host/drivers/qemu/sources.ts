@@ -1,0 +1,38 @@
+/** Which guests there may be: those that the host's file lists, and those whose sockets its patterns find. */
+
+import { readdir } from 'node:fs/promises';
+import type { GuestSource, ListedGuest } from '../../config.ts';
+
+/** Every guest with its sockets, whether or not its QEMU answers. */
+export async function guestSources(sources: readonly GuestSource[]): Promise<ListedGuest[]> {
+  const found = await Promise.all(
+    sources.map(async (source): Promise<ListedGuest[]> => {
+      if (source.kind === 'listed') return [source];
+      const names = await starsOf(source.monitorPattern);
+      return names.map((name) => ({
+        name,
+        id: undefined,
+        channel: source.channelPattern.replace('*', name),
+        monitor: source.monitorPattern.replace('*', name),
+        carries: [],
+      }));
+    }),
+  );
+  const listed = new Set(sources.flatMap((source) => (source.kind === 'listed' ? [source.monitor] : [])));
+  return found
+    .flat()
+    .filter((guest, _, all) => !listed.has(guest.monitor) || all.find((each) => each.monitor === guest.monitor) === guest);
+}
+
+/** What the one star of a pattern stands for, in every path that exists: a directory's name, or a part of a file's. */
+async function starsOf(pattern: string): Promise<string[]> {
+  const slash = pattern.lastIndexOf('/', pattern.indexOf('*'));
+  const [before = '', after = ''] = pattern.slice(slash + 1).split('*');
+  const rest = after.indexOf('/');
+  const suffix = rest < 0 ? after : after.slice(0, rest);
+  const names = await readdir(pattern.slice(0, slash + 1)).catch(() => []);
+  return names
+    .filter((name) => name.startsWith(before) && name.endsWith(suffix) && name.length > before.length + suffix.length)
+    .map((name) => name.slice(before.length, name.length - suffix.length))
+    .toSorted();
+}

@@ -1,0 +1,54 @@
+/** Takes everything whose name begins with a stem of ours out of a QEMU; what is gone already is fine. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { StillframeError, isStillframeError } from '../../../model/errors.ts';
+import type { Monitor } from '../../channel/types.ts';
+import { objects } from './identify.ts';
+
+/** A job that is cancelled ends as soon as the request that it waits for; a hung disk may keep it. */
+const endMs = 10_000;
+const lookMs = 20;
+
+/** Exports first, then the server when nobody else has exports, then jobs, then nodes. */
+export async function teardown(monitor: Monitor, stem: string): Promise<void> {
+  const ours = (name: unknown): name is string => typeof name === 'string' && (name === stem || name.startsWith(`${stem}.`));
+
+  const exports = async () => objects(await monitor.execute('query-block-exports'));
+  const mine = (await exports()).filter((each) => ours(each.id));
+  for (const { id } of mine) await unlessGone(monitor.execute('block-export-del', { id: id!, mode: 'hard' }));
+  await until(async () => !(await exports()).some((each) => ours(each.id)), 'an export of ours does not end');
+  if (mine.length > 0 && (await exports()).length === 0) await unlessGone(monitor.execute('nbd-server-stop'));
+
+  const jobs = async () => objects(await monitor.execute('query-jobs')).filter((each) => ours(each.id));
+  for (const { id, status } of await jobs())
+    if (status !== 'concluded') await unlessGone(monitor.execute('job-cancel', { id: id! }));
+  await until(async () => {
+    const left = await jobs();
+    for (const { id, status } of left) if (status === 'concluded') await unlessGone(monitor.execute('job-dismiss', { id: id! }));
+    return left.length === 0;
+  }, 'a job of ours does not end');
+
+  const nodes = objects(await monitor.execute('query-named-block-nodes', { flat: true })).filter((each) =>
+    ours(each['node-name']),
+  );
+  // An image holds its file: the image goes first, and takes the file along.
+  for (const node of nodes.filter((each) => each.drv === 'qcow2'))
+    await unlessGone(monitor.execute('blockdev-del', { 'node-name': node['node-name']! }));
+  for (const node of nodes.filter((each) => each.drv !== 'qcow2'))
+    await unlessGone(monitor.execute('blockdev-del', { 'node-name': node['node-name']! }));
+}
+
+async function unlessGone(command: Promise<unknown>): Promise<void> {
+  try {
+    await command;
+  } catch (error) {
+    if (!isStillframeError(error, 'monitor-refused')) throw error;
+  }
+}
+
+async function until(done: () => Promise<boolean>, complaint: string): Promise<void> {
+  for (let waitedMs = 0; !(await done()); waitedMs += lookMs) {
+    if (waitedMs > endMs) throw new StillframeError('release-unfinished', `${complaint} within ${endMs / 1000} s; trying again`);
+    await delay(lookMs);
+  }
+}
