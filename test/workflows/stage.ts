@@ -1,0 +1,134 @@
+/** A real dev server with our control and guardian workers, and hosts whose guests are stand-ins. One for each test file. */
+
+import { ApplicationFailure, Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { createControlActivities } from '../../activities/control.ts';
+import { createCopyActivities } from '../../activities/copy.ts';
+import { createGuardianActivities } from '../../activities/guardian.ts';
+import { createGuestActivities } from '../../activities/guest.ts';
+import { createWindowActivities } from '../../activities/window.ts';
+import { startDevServer } from '../../infra/temporal/dev-server.ts';
+import { controlQueue, guardianQueue, hostQueues, newBackupId } from '../../model/ids.ts';
+import { workflowBundle } from '../../workers/bundle.ts';
+import { installRuntime, pollers } from '../../workers/temporal.ts';
+import type { StandIns } from './stand-ins.ts';
+
+export interface Stage {
+  client: Client;
+  /** What the guardian paged. */
+  pages: string[];
+  /** Runs `act` while a host of its own serves its three queues with `parts`. */
+  onHost<T>(parts: StandIns, act: (ids: Ids) => Promise<T>): Promise<T>;
+  /** Starts a workflow that `replayAll` will look at. */
+  start(type: string, workflowId: string, args: unknown[], taskQueue?: string): Promise<WorkflowHandle>;
+  /** Replays every history that this stage has seen, and holds each to our bound. */
+  replayAll(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Ids that no other test uses, so that tests can run at once. */
+export interface Ids {
+  host: string;
+  guest: string;
+  guestName: string;
+  backup: string;
+}
+
+export function newIds(): Ids {
+  const random = randomUUID().slice(0, 8);
+  return { host: `host-${random}`, guest: randomUUID(), guestName: 'db1', backup: newBackupId(Date.now(), random) };
+}
+
+/** What a workflow failed with: ours, below the failures that the server and the SDK wrap around it. */
+export async function failureOf(result: Promise<unknown>): Promise<ApplicationFailure> {
+  const ended = await result.then(
+    () => assert.fail('the workflow completed'),
+    (error: unknown) => error,
+  );
+  for (let cause = ended; cause instanceof Error; cause = cause.cause) if (cause instanceof ApplicationFailure) return cause;
+  throw ended;
+}
+
+/** Replays of longer ones take longer than the time-out of a workflow task (docs/). */
+const longestHistory = 2_000;
+
+export async function openStage(): Promise<Stage> {
+  const undo = new AsyncDisposableStack();
+  const pages: string[] = [];
+  installRuntime((level, message) => level === 'error' && console.error(message));
+  const server = await startDevServer();
+  undo.defer(() => server.stop());
+  const connection = await Connection.connect({ address: server.address });
+  undo.defer(() => connection.close());
+  const native = await NativeConnection.connect({ address: server.address });
+  undo.defer(() => native.close());
+  const client = new Client({ connection });
+  const bundles = { control: await workflowBundle('index.ts'), guardian: await workflowBundle('thaw-guardian.ts') };
+  const common = { connection: native, workflowTaskPollerBehavior: pollers, activityTaskPollerBehavior: pollers };
+  const workers = await Promise.all([
+    Worker.create({
+      ...common,
+      taskQueue: controlQueue,
+      workflowBundle: bundles.control,
+      activities: createControlActivities({ client }),
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: guardianQueue,
+      workflowBundle: bundles.guardian,
+      activities: createGuardianActivities({ log: (_level, message) => void pages.push(message) }),
+    }),
+  ]);
+  const runs = workers.map((worker) => worker.run());
+  undo.defer(async () => {
+    workers.forEach((worker) => worker.shutdown());
+    await Promise.all(runs);
+  });
+  const seen = new Map<string, keyof typeof bundles>();
+
+  return {
+    client,
+    pages,
+
+    async onHost(parts, act) {
+      const ids = newIds();
+      const queues = hostQueues(ids.host);
+      const window = createWindowActivities(parts);
+      const { release, ...copy } = createCopyActivities(parts);
+      const activities = {
+        [queues.urgent]: { ...window.urgent, ...createGuestActivities(parts), release },
+        [queues.ops]: window.ops,
+        [queues.copy]: copy,
+      };
+      const hostWorkers = await Promise.all(
+        Object.entries(activities).map(([taskQueue, served]) =>
+          Worker.create({ connection: native, taskQueue, activities: served, activityTaskPollerBehavior: pollers }),
+        ),
+      );
+      const [urgent, ops, copies] = hostWorkers as [Worker, Worker, Worker];
+      return urgent.runUntil(ops.runUntil(copies.runUntil(() => act(ids))));
+    },
+
+    async start(type, workflowId, args, taskQueue = controlQueue) {
+      seen.set(workflowId, 'control');
+      return client.workflow.start(type, { workflowId, args, taskQueue });
+    },
+
+    async replayAll() {
+      for await (const { workflowId, type } of client.workflow.list()) {
+        seen.set(workflowId, type === 'thawGuardian' ? 'guardian' : 'control');
+      }
+      for (const [workflowId, bundle] of seen) {
+        const history = await client.workflow.getHandle(workflowId).fetchHistory();
+        const events = history.events?.length ?? 0;
+        assert.ok(events < longestHistory, `${workflowId} has ${events} events`);
+        await Worker.runReplayHistory({ workflowBundle: bundles[bundle] }, history, workflowId);
+      }
+      return seen.size;
+    },
+
+    close: () => undo.disposeAsync(),
+  };
+}
