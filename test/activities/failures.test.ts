@@ -1,0 +1,130 @@
+/** Activities without a server: what they fail with, when they beat, and which of them a cancellation reaches. */
+
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createCopyActivities } from '../../activities/copy.ts';
+import { failing } from '../../activities/failures.ts';
+import { createWindowActivities } from '../../activities/window.ts';
+import { StillframeError, type ErrorCode } from '../../model/errors.ts';
+import { cleanDisk, outcomeOf, standIns } from '../workflows/stand-ins.ts';
+
+const key = { guest: 'g1', backup: 'b1', attempt: 1 };
+const copyRequest = { guest: 'g1', backup: 'b1', repository: 'main' };
+
+async function failureWith(error: unknown): Promise<unknown> {
+  return failing(() => Promise.reject(error)).then(
+    () => assert.fail('the activity succeeded'),
+    (failure: unknown) => failure,
+  );
+}
+
+describe('failures', () => {
+  it('carry the code as type, the sentence, the facts, and the cause', async () => {
+    const cause = new Error('ENOENT');
+    const failure = await failureWith(
+      new StillframeError('agent-refused', 'the agent said no', { class: 'GenericError' }, cause),
+    );
+    assert.ok(failure instanceof ApplicationFailure);
+    assert.equal(failure.type, 'agent-refused');
+    assert.equal(failure.message, 'the agent said no');
+    assert.deepEqual(failure.details, [{ class: 'GenericError' }]);
+    assert.equal(failure.cause, cause);
+  });
+
+  it('are tried again when the outcome is unknown, and not when another attempt would find the same', async () => {
+    const isFinal = async (code: ErrorCode) => {
+      const failure = await failureWith(new StillframeError(code, 'x'));
+      assert.ok(failure instanceof ApplicationFailure);
+      return failure.nonRetryable;
+    };
+    for (const code of ['thaw-unconfirmed', 'channel-closed', 'agent-timed-out', 'monitor-timed-out', 'copy-failed'] as const)
+      assert.equal(await isFinal(code), false, code);
+    for (const code of ['agent-refused', 'guest-not-running', 'agent-garbled', 'guest-unknown', 'point-in-time-lost'] as const)
+      assert.equal(await isFinal(code), true, code);
+  });
+
+  it('are no warnings of the worker when they are answers', async () => {
+    const [refusal, loss] = await Promise.all([
+      failureWith(new StillframeError('window-too-soon', 'x')),
+      failureWith(new StillframeError('channel-closed', 'x')),
+    ]);
+    assert.ok(refusal instanceof ApplicationFailure && loss instanceof ApplicationFailure);
+    assert.equal(refusal.category, ApplicationFailureCategory.BENIGN);
+    assert.notEqual(loss.category, ApplicationFailureCategory.BENIGN);
+  });
+
+  it('leave errors that are not ours as they are', async () => {
+    const bug = new TypeError('undefined is not a function');
+    assert.equal(await failureWith(bug), bug);
+  });
+});
+
+describe('activities', () => {
+  it('beat before they do anything else', async () => {
+    const order: string[] = [];
+    const environment = new MockActivityEnvironment();
+    environment.on('heartbeat', () => order.push('heartbeat'));
+    const parts = standIns({ windows: { freezeWindow: async (request) => (order.push('freeze'), outcomeOf(request)) } });
+    await environment.run(createWindowActivities(parts).ops.freezeWindow, key);
+    assert.deepEqual(order, ['heartbeat', 'freeze']);
+  });
+
+  it('tell how far a copy has come by their heartbeats', async () => {
+    const told = Promise.withResolvers<void>();
+    const environment = new MockActivityEnvironment();
+    const progress = { doneBytes: 512, totalBytes: 1024, disk: 'disk0' };
+    environment.on('heartbeat', (details) => {
+      if (details.doneBytes === 512) {
+        assert.deepEqual(details, progress);
+        told.resolve();
+      }
+    });
+    const parts = standIns({
+      copies: {
+        copy: async (_request, { onProgress }) => {
+          onProgress(progress);
+          await told.promise;
+          return [cleanDisk];
+        },
+      },
+    });
+    assert.deepEqual(await environment.run(createCopyActivities(parts).copy, copyRequest), [cleanDisk]);
+  });
+
+  it('end a window, whatever is cancelled', async () => {
+    for (const reason of ['CANCELLED', 'NOT_FOUND', 'TIMED_OUT', 'WORKER_SHUTDOWN'] as const) {
+      const environment = new MockActivityEnvironment();
+      const parts = standIns({
+        windows: {
+          freezeWindow: async (request) => {
+            environment.cancel(reason);
+            return outcomeOf(request);
+          },
+        },
+      });
+      const { ops, urgent } = createWindowActivities(parts);
+      assert.equal((await environment.run(() => ops.freezeWindow(key))).closing, 'status-thawed', reason);
+      const report = await environment.run(() => urgent.ensureThawed({ guest: 'g1', by: 'workflow' }));
+      assert.equal(report.status, 'thawed', reason);
+    }
+  });
+
+  it('end a snapshot command and a copy that are cancelled', async () => {
+    const untilAborted = (signal: AbortSignal) =>
+      new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    const parts = standIns({
+      windows: { snapshot: (_key, _name, signal) => untilAborted(signal) },
+      copies: { copy: (_request, { signal }) => untilAborted(signal) },
+    });
+    const snapshotting = new MockActivityEnvironment();
+    const snapshot = snapshotting.run(createWindowActivities(parts).ops.snapshot, { key, name: 'zfs' });
+    const copying = new MockActivityEnvironment();
+    const copy = copying.run(createCopyActivities(parts).copy, copyRequest);
+    snapshotting.cancel('CANCELLED');
+    copying.cancel('CANCELLED');
+    await assert.rejects(snapshot, { name: 'CancelledFailure' });
+    await assert.rejects(copy, { name: 'CancelledFailure' });
+  });
+});

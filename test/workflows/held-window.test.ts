@@ -1,0 +1,170 @@
+/** heldWindow and its guardian against a real server: whatever happens to the workflow, the thaw is demanded. */
+
+import { type WorkflowHandle } from '@temporalio/client';
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { StillframeError } from '../../model/errors.ts';
+import { guardianQueue, workflowIds } from '../../model/ids.ts';
+import type { GuardianArm, HeldWindowInput } from '../../model/messages.ts';
+import type { WindowOutcome } from '../../model/window.ts';
+import { outcomeOf, standIns, type StandIns } from './stand-ins.ts';
+import { failureOf, newIds, openStage, type Ids, type Stage } from './stage.ts';
+
+let stage: Stage;
+before(async () => (stage = await openStage()));
+after(() => stage.close());
+
+/** The guardian waits for pick-up, lease and grace: with this lease, some 13 seconds. */
+const leaseMs = 200;
+
+const startWindow = (ids: Ids) =>
+  stage.start('heldWindow', workflowIds.window(ids.guest), [{ ...ids, snapshot: 'zfs', leaseMs } satisfies HeldWindowInput]);
+const guardianOf = ({ guest }: Ids) => stage.client.workflow.getHandle(workflowIds.guardian(guest));
+const armedOn = (ids: Ids) => guardianOf(ids).query<GuardianArm[]>('armed');
+
+/** Runs one held window to its end on a host of its own; `during` sees it open. */
+async function window(
+  parts: StandIns,
+  during?: (handle: WorkflowHandle, ids: Ids) => Promise<unknown>,
+): Promise<{ outcome: WindowOutcome; ids: Ids }> {
+  return stage.onHost(parts, async (ids) => {
+    const handle = await startWindow(ids);
+    await during?.(handle, ids);
+    return { outcome: (await handle.result()) as WindowOutcome, ids };
+  });
+}
+
+/** A snapshot that goes on for as long as its test wants. */
+function slowSnapshot(): { parts: StandIns; finish: () => void } {
+  const taken = Promise.withResolvers<{ reference: string }>();
+  const parts = standIns({ windows: { snapshot: () => taken.promise } });
+  return { parts, finish: () => taken.resolve({ reference: 'tank/vm@stillframe' }) };
+}
+
+describe('heldWindow and thawGuardian', { concurrency: true }, () => {
+  it('arms the guardian before the freeze, and disarms it after the thaw', async () => {
+    const armedAtFreeze: number[] = [];
+    const parts: StandIns = standIns({
+      windows: {
+        freeze: async ({ guest }) => {
+          armedAtFreeze.push((await armedOn({ ...newIds(), guest })).length);
+          return { epoch: 1, frozenCount: 1, leaseMs, remainingMs: leaseMs };
+        },
+        thaw: async (key) => outcomeOf(key, { reference: 'tank/vm@stillframe' }),
+      },
+    });
+    const { outcome, ids } = await window(parts);
+    assert.deepEqual(parts.calls, ['freeze', 'snapshot zfs', 'thaw']);
+    assert.equal(outcome.reference, 'tank/vm@stillframe');
+    assert.deepEqual(armedAtFreeze, [1]);
+    assert.deepEqual(await armedOn(ids), []);
+  });
+
+  it('thaws when the snapshot command fails, disarms, and fails with the reason of the command', async () => {
+    const refused = new StillframeError('snapshot-failed', 'zfs ended with status 1');
+    const parts = standIns({ windows: { snapshot: () => Promise.reject(refused) } });
+    const failure = await failureOf(
+      window(parts, async (handle, ids) => {
+        await assert.rejects(handle.result());
+        assert.deepEqual(await armedOn(ids), []);
+      }),
+    );
+    assert.equal(failure.type, 'snapshot-failed');
+    assert.deepEqual(parts.calls, ['freeze', 'snapshot zfs', 'thaw']);
+  });
+
+  it('fails with the reason of a refused freeze, after asking for the thaw all the same', async () => {
+    const refused = new StillframeError('guest-carries', 'db1 carries temporal');
+    const parts = standIns({ windows: { freeze: () => Promise.reject(refused) } });
+    assert.equal((await failureOf(window(parts))).type, 'guest-carries');
+    assert.deepEqual(parts.calls, ['freeze', 'thaw']);
+  });
+
+  it('fails with the reason of a window that its lease ended', async () => {
+    const failed = { code: 'lease-expired', message: 'the lease of 200 ms ended before the snapshot did' };
+    const parts = standIns({ windows: { thaw: async (key) => outcomeOf(key, { thawedBy: 'lease', failure: failed }) } });
+    assert.equal((await failureOf(window(parts))).type, 'lease-expired');
+  });
+
+  it('asks for the thaw until it is confirmed', async () => {
+    let tries = 0;
+    const unconfirmed = new StillframeError('thaw-unconfirmed', 'no confirmation yet');
+    const parts = standIns({
+      windows: { thaw: (key) => (++tries < 3 ? Promise.reject(unconfirmed) : Promise.resolve(outcomeOf(key))) },
+    });
+    assert.equal((await window(parts)).outcome.closing, 'status-thawed');
+    assert.equal(tries, 3);
+  });
+
+  it('finishes the window when it is cancelled inside of it', async () => {
+    const { parts, finish } = slowSnapshot();
+    const { outcome } = await window(parts, async (handle) => {
+      await parts.called('snapshot zfs');
+      await handle.cancel();
+      finish();
+    });
+    assert.equal(outcome.reference, 'tank/vm@stillframe');
+    assert.deepEqual(parts.calls, ['freeze', 'snapshot zfs', 'thaw']);
+  });
+
+  it('leaves a guest to the guardian when it is terminated inside the window', async () => {
+    const { parts, finish } = slowSnapshot();
+    await stage.onHost(parts, async (ids) => {
+      const handle = await startWindow(ids);
+      await parts.called('snapshot zfs');
+      // A guardian that somebody cancels guards on.
+      await guardianOf(ids).cancel();
+      await handle.terminate('a test ends it inside its window');
+      await parts.called('ensureThawed guardian');
+      assert.equal(parts.journal.get(`${ids.backup}/1`)?.thawedBy, 'guardian');
+      assert.ok(!parts.calls.includes('thaw'));
+      finish();
+    });
+  });
+
+  const arm = (ids: Ids): GuardianArm => ({ backup: ids.backup, attempt: 1, guest: ids.guest, host: ids.host, leaseMs });
+  const startGuardian = (ids: Ids) => stage.start('thawGuardian', workflowIds.guardian(ids.guest), [], guardianQueue);
+
+  it('watches one window once, however often it is armed for it, until it is disarmed', async () => {
+    const ids = newIds();
+    const handle = await startGuardian(ids);
+    await handle.executeUpdate('arm', { args: [arm(ids)] });
+    await handle.executeUpdate('arm', { args: [arm(ids)] });
+    assert.deepEqual(await armedOn(ids), [arm(ids)]);
+    await handle.signal('disarm', arm(ids));
+    assert.deepEqual(await armedOn(ids), []);
+  });
+
+  it('pages when the host does not confirm, and demands the thaw again', async () => {
+    let tries = 0;
+    const unconfirmed = new StillframeError('thaw-unconfirmed', 'no confirmation yet');
+    const confirmed = Promise.withResolvers<void>();
+    const parts = standIns({
+      windows: {
+        ensureThawed: async (guest) => {
+          if (++tries <= 5) throw unconfirmed;
+          confirmed.resolve();
+          return { guest, was: 'open', outcome: null, status: 'thawed' };
+        },
+      },
+    });
+    await stage.onHost(parts, async (ids) => {
+      const handle = await startGuardian(ids);
+      await handle.executeUpdate('arm', { args: [arm(ids)] });
+      await confirmed.promise;
+      assert.ok(stage.pages.some((page) => page.includes(ids.guest) && page.includes('after 5 tries')));
+    });
+  });
+
+  it('ends by itself, with its report, when nothing has been armed for a minute', async () => {
+    const ids = newIds();
+    const handle = await startGuardian(ids);
+    await handle.executeUpdate('arm', { args: [arm(ids)] });
+    await handle.signal('disarm', arm(ids));
+    assert.deepEqual(await handle.result(), [{ backup: ids.backup, attempt: 1, ended: 'disarmed', thaw: null }]);
+  });
+});
+
+it('every history of these windows and guardians replays and stays below 2,000 events', async () => {
+  assert.ok((await stage.replayAll()) >= 10);
+});
