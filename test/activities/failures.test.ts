@@ -13,6 +13,9 @@ import { cleanDisk, outcomeOf, standIns } from '../workflows/stand-ins.ts';
 const key = { guest: 'g1', backup: 'b1', attempt: 1 };
 const copyRequest = { guest: 'g1', backup: 'b1', repository: 'main' };
 
+/** The SDK's own signature loses the type of the result. */
+const run = <T>(environment: MockActivityEnvironment, activity: () => Promise<T>) => environment.run(activity) as Promise<T>;
+
 async function failureWith(error: unknown): Promise<unknown> {
   return failing(() => Promise.reject(error)).then(
     () => assert.fail('the activity succeeded'),
@@ -105,8 +108,8 @@ describe('activities', () => {
         },
       });
       const { ops, urgent } = createWindowActivities(parts);
-      assert.equal((await environment.run(() => ops.freezeWindow(key))).closing, 'status-thawed', reason);
-      const report = await environment.run(() => urgent.ensureThawed({ guest: 'g1', by: 'workflow' }));
+      assert.equal((await run(environment, () => ops.freezeWindow(key))).closing, 'status-thawed', reason);
+      const report = await run(environment, () => urgent.ensureThawed({ guest: 'g1', by: 'workflow' }));
       assert.equal(report.status, 'thawed', reason);
     }
   });
