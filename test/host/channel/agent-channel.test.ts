@@ -1,0 +1,220 @@
+/** What the channel makes of agents that answer late, twice, never, without end or with rubbish, and of sockets that are not theirs. */
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { link, mkdtemp, rm } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { it, type TestContext } from 'node:test';
+import { openAgentChannel, type AgentChannelOptions } from '../../../host/channel/agent-channel.ts';
+import { isStillframeError, type ErrorCode, type StillframeError } from '../../../model/errors.ts';
+import { fsfreezeFreeze } from '../../../protocol/agent/commands/guest-fsfreeze-freeze.ts';
+import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
+import { fsfreezeThaw } from '../../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
+import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
+import {
+  answering,
+  endless,
+  garbage,
+  late,
+  never,
+  startFakeAgent,
+  twice,
+  type FakeAgentOptions,
+} from '../../fakes/fake-agent.ts';
+
+/** For answers that never come: what is waited for is the time-out itself. */
+const soonMs = 100;
+
+async function agentFor(t: TestContext, options?: FakeAgentOptions) {
+  const agent = await startFakeAgent(options);
+  t.after(() => agent.stop());
+  return agent;
+}
+
+async function channelTo(t: TestContext, options: AgentChannelOptions) {
+  const channel = await openAgentChannel(options);
+  t.after(() => channel.close());
+  return channel;
+}
+
+/** The error of ours with this code that `outcome` fails with. */
+async function failure(outcome: Promise<unknown>, code: ErrorCode): Promise<StillframeError> {
+  const error: unknown = await outcome.then(
+    (value) => assert.fail(`wanted ${code}, got the value ${String(value)}`),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(isStillframeError(error, code), `wanted ${code}, got ${String(error)}`);
+  return error;
+}
+
+it('no answer in time is told with the command, and the channel is over', async (t) => {
+  const agent = await agentFor(t);
+  agent.behave('guest-ping', never);
+  const channel = await channelTo(t, { path: agent.path });
+  const error = await failure(channel.execute(ping, undefined, { timeoutMs: soonMs }), 'agent-timed-out');
+  assert.match(error.message, /guest-ping within 100 ms/);
+  await failure(channel.execute(fsfreezeStatus, undefined), 'channel-closed');
+});
+
+it('an answer that comes after its time-out does not reach the next client', async (t) => {
+  const agent = await agentFor(t);
+  const thaw = Promise.withResolvers<void>();
+  agent.behave('guest-fsfreeze-thaw', late(thaw.promise));
+  const first = await channelTo(t, { path: agent.path });
+  await failure(first.execute(fsfreezeThaw, undefined, { timeoutMs: soonMs }), 'agent-timed-out');
+  const second = channelTo(t, { path: agent.path });
+  thaw.resolve();
+  assert.equal(await (await second).execute(fsfreezeStatus, undefined), 'thawed');
+});
+
+it('an answer that comes twice is taken once, and the channel is over', async (t) => {
+  const agent = await agentFor(t);
+  agent.behave('guest-fsfreeze-freeze', twice);
+  const channel = await channelTo(t, { path: agent.path });
+  assert.equal(await channel.execute(fsfreezeFreeze, undefined), 2);
+  await failure(channel.execute(fsfreezeStatus, undefined), 'channel-closed');
+});
+
+it('an answer that is no reply is told, and the channel is over', async (t) => {
+  const agent = await agentFor(t);
+  agent.behave('guest-ping', garbage);
+  const channel = await channelTo(t, { path: agent.path });
+  await failure(channel.execute(ping, undefined), 'agent-garbled');
+  await failure(channel.execute(ping, undefined), 'channel-closed');
+});
+
+for (const [what, value] of [
+  ['another type', 'two'],
+  ['a negative count', -1],
+] as const)
+  it(`an answer of the wrong shape is told: ${what}`, async (t) => {
+    const agent = await agentFor(t);
+    agent.behave('guest-fsfreeze-thaw', answering(value));
+    const channel = await channelTo(t, { path: agent.path });
+    const error = await failure(channel.execute(fsfreezeThaw, undefined), 'agent-garbled');
+    assert.equal(error.facts.command, 'guest-fsfreeze-thaw');
+    await failure(channel.execute(ping, undefined), 'channel-closed');
+  });
+
+it('an answer without end is cut off at the limit, and the next client is served', async (t) => {
+  const agent = await agentFor(t);
+  agent.behave('guest-ping', endless);
+  const channel = await channelTo(t, { path: agent.path, maxReplyBytes: 200_000 });
+  await failure(channel.execute(ping, undefined), 'agent-too-large');
+  const next = await channelTo(t, { path: agent.path });
+  assert.equal(await next.execute(fsfreezeStatus, undefined), 'thawed');
+});
+
+it('an answer below the limit is taken, and does not count against the next', async (t) => {
+  const agent = await agentFor(t);
+  agent.behave('guest-ping', answering({ filler: 'x'.repeat(40_000) }));
+  const channel = await channelTo(t, { path: agent.path, maxReplyBytes: 50_000 });
+  for (let round = 0; round < 3; round += 1) await channel.execute(ping, undefined);
+});
+
+it('whatever an earlier client left in the port is passed over', async (t) => {
+  const leftover =
+    '{"return": {}}\n{"error": {"class": "GenericError", "desc": "old"}}\n<junk>\xff{"return": 5}\n{"return": "half';
+  const agent = await agentFor(t, { leftover: Buffer.from(leftover, 'latin1') });
+  const channel = await channelTo(t, { path: agent.path });
+  assert.equal(await channel.execute(fsfreezeStatus, undefined), 'thawed');
+});
+
+it('a refusal is told with class and text, and the channel goes on', async (t) => {
+  const agent = await agentFor(t);
+  agent.frozen = true;
+  const channel = await channelTo(t, { path: agent.path });
+  const error = await failure(channel.execute(fsfreezeFreeze, undefined), 'agent-refused');
+  assert.deepEqual(error.facts, {
+    command: 'guest-fsfreeze-freeze',
+    class: 'CommandNotFound',
+    desc: 'Command guest-fsfreeze-freeze has been disabled: the command is not allowed',
+  });
+  assert.equal(await channel.execute(fsfreezeStatus, undefined), 'frozen');
+});
+
+it('tells when a command leaves, before its answer', async (t) => {
+  const agent = await agentFor(t);
+  const answer = Promise.withResolvers<void>();
+  agent.behave('guest-ping', late(answer.promise));
+  const channel = await channelTo(t, { path: agent.path });
+  const sent = Promise.withResolvers<void>();
+  const executed = channel.execute(ping, undefined, { onSent: sent.resolve });
+  await sent.promise;
+  answer.resolve();
+  await executed;
+});
+
+it('the end of QEMU in the middle of a command leaves its outcome unknown', async (t) => {
+  const agent = await startFakeAgent();
+  agent.behave('guest-fsfreeze-freeze', never);
+  const channel = await channelTo(t, { path: agent.path });
+  const taken = agent.takesUp('guest-fsfreeze-freeze');
+  const outcome = failure(channel.execute(fsfreezeFreeze, undefined), 'channel-closed');
+  await taken;
+  await agent.stop();
+  assert.equal((await outcome).kind, 'interrupted');
+});
+
+it('closing a channel in the middle of a command fails that command', async (t) => {
+  const agent = await agentFor(t);
+  agent.behave('guest-ping', never);
+  const channel = await channelTo(t, { path: agent.path });
+  const outcome = failure(channel.execute(ping, undefined), 'channel-closed');
+  channel.close();
+  await outcome;
+});
+
+it('a guest without an agent is told apart from a channel that is held', async (t) => {
+  const agent = await agentFor(t, { absent: true });
+  const error = await failure(openAgentChannel({ path: agent.path, timeoutMs: soonMs }), 'agent-absent');
+  assert.match(error.message, /qemu-guest-agent/);
+});
+
+it('a channel that another program holds is told, though that program never says a word', async (t) => {
+  const agent = await agentFor(t, { absent: true });
+  const holder = createConnection(agent.path);
+  t.after(() => holder.destroy());
+  await once(holder, 'connect');
+  const error = await failure(openAgentChannel({ path: agent.path, timeoutMs: soonMs }), 'channel-held');
+  assert.deepEqual(error.facts, { path: agent.path });
+});
+
+it('a channel for which others wait already cannot be reached, and says why', async (t) => {
+  const agent = await agentFor(t);
+  await channelTo(t, { path: agent.path });
+  // Behind the one that is served, a backlog of one takes two: listen(2) on Linux counts from zero.
+  for (let others = 0; others < 2; others += 1) {
+    const other = createConnection(agent.path);
+    t.after(() => other.destroy());
+    await once(other, 'connect');
+  }
+  const error = await failure(openAgentChannel({ path: agent.path, timeoutMs: soonMs }), 'channel-unreachable');
+  assert.deepEqual(error.facts, { path: agent.path, errno: 'EAGAIN' });
+  assert.match(error.message, /other clients are waiting/);
+});
+
+it('a socket that does not exist, or on which nobody listens, is told with its path and the way out', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'sf-channel-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const missing = await failure(openAgentChannel({ path: join(directory, 'none') }), 'channel-unreachable');
+  assert.deepEqual(missing.facts, { path: join(directory, 'none'), errno: 'ENOENT' });
+  assert.match(missing.message, /is the guest running/);
+
+  const gone = join(directory, 'gone');
+  await abandonedSocket(gone);
+  const refused = await failure(openAgentChannel({ path: gone }), 'channel-unreachable');
+  assert.equal(refused.facts.errno, 'ECONNREFUSED');
+  assert.match(refused.message, /guest has ended/);
+});
+
+/** The file of a socket whose listener has gone without removing it: libuv removes the name that was bound, not a second one. */
+async function abandonedSocket(path: string): Promise<void> {
+  const server = createServer().listen(`${path}.bound`);
+  await once(server, 'listening');
+  await link(`${path}.bound`, path);
+  server.close();
+  await once(server, 'close');
+}
