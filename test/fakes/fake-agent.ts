@@ -6,7 +6,7 @@ import { parseRequest, type AgentErrorBody, type AgentRequest } from '../../prot
 import { listenForOneClient } from './one-client-socket.ts';
 import type { Socket } from 'node:net';
 
-/** True while a client is there. Without one the bytes wait for the next, as they do in a virtio-serial port. */
+/** True while the client that asked is there. Without it the bytes go to the next one, as they do in a virtio-serial port. */
 type Send = (bytes: string | Buffer) => boolean;
 /** What becomes of an answer. The next request is taken up when it resolves: an agent does one thing at a time. */
 export type Behaviour = (answer: Buffer, send: Send) => void | Promise<void>;
@@ -57,11 +57,13 @@ export async function startFakeAgent({ absent = false, leftover }: FakeAgentOpti
   let waiting: Buffer[] = leftover === undefined ? [] : [Buffer.from(leftover)];
   let work: Promise<void> = Promise.resolve();
 
-  const send: Send = (bytes) => {
-    if (!client) waiting.push(Buffer.from(bytes));
-    else client.write(bytes);
-    return client !== undefined;
-  };
+  const sendFor =
+    (asker: Socket | undefined): Send =>
+    (bytes) => {
+      if (client) client.write(bytes);
+      else waiting.push(Buffer.from(bytes));
+      return client !== undefined && client === asker;
+    };
 
   const socket = await listenForOneClient((arrived) => {
     client = arrived;
@@ -74,12 +76,12 @@ export async function startFakeAgent({ absent = false, leftover }: FakeAgentOpti
       if (absent) return;
       for (const event of stream.push(bytes)) {
         const request = event.kind === 'value' ? parseRequest(event.value) : { error: generic(event.message), id: undefined };
-        work = work.then(() => handle(request));
+        work = work.then(() => handle(request, sendFor(arrived)));
       }
     });
   });
 
-  async function handle(request: ReturnType<typeof parseRequest>): Promise<void> {
+  async function handle(request: ReturnType<typeof parseRequest>, send: Send): Promise<void> {
     if ('error' in request) return void send(errorLine(request.error, request.id));
     const answer = Buffer.from(run(request), 'latin1');
     waiters.get(request.execute)?.resolve();

@@ -174,10 +174,10 @@ it('a guest without an agent is told apart from a channel that is held', async (
 });
 
 it('a channel that another program holds is told, though that program never says a word', async (t) => {
-  const agent = await agentFor(t, { absent: true });
+  const agent = await agentFor(t, { absent: true, leftover: 'for whoever is served' });
   const holder = createConnection(agent.path);
   t.after(() => holder.destroy());
-  await once(holder, 'connect');
+  await once(holder, 'data');
   const error = await failure(openAgentChannel({ path: agent.path, timeoutMs: soonMs }), 'channel-held');
   assert.deepEqual(error.facts, { path: agent.path });
 });
@@ -188,6 +188,8 @@ it('a channel for which others wait already cannot be reached, and says why', as
   // Behind the one that is served, a backlog of one takes two: listen(2) on Linux counts from zero.
   for (let others = 0; others < 2; others += 1) {
     const other = createConnection(agent.path);
+    // Its end comes with the fake's.
+    other.on('error', () => {});
     t.after(() => other.destroy());
     await once(other, 'connect');
   }
