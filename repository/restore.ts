@@ -29,7 +29,7 @@ const zeros = Buffer.alloc(holeBytes);
 
 /**
  * Writes the images of a point and a copy of its manifest into `target`, which is absent or empty. Nothing has its final name
- * before every image is proven; when anything fails, `target` is as it was.
+ * before every image is proven; when anything fails, nothing of it is left in `target`.
  * @throws point-unknown, point-damaged, input-invalid, target-no-room, target-unwritable, the signal's reason
  */
 export async function restorePoint(
@@ -41,8 +41,8 @@ export async function restorePoint(
   const point = await repository.read(id);
   return explaining('target-unwritable', target, async () => {
     const made = await mkdir(target, { recursive: true });
+    await demandEmpty(target);
     try {
-      await demandEmpty(target);
       await demandRoom(repository, point, target);
       const totalBytes = point.disks.reduce((sum, disk) => sum + disk.bytes, 0);
       let before = 0;
@@ -56,7 +56,9 @@ export async function restorePoint(
       if (made !== undefined) await syncPath(dirname(made));
       return point;
     } catch (error) {
-      await Promise.all(point.disks.map((disk) => rm(part(target, disk), { force: true })));
+      // The directory was empty, so every one of these names is ours.
+      const ours = [manifestFile, ...point.disks.map((disk) => disk.file)];
+      for (const name of ours) for (const path of [name, `${name}.part`]) await rm(join(target, path), { force: true });
       if (made !== undefined) await rmdir(target).catch(() => {});
       throw error;
     }

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+
+import { isStillframeError } from '../../model/errors.ts';
+import type { ErrorCode } from '../../model/errors.ts';
+import type { RestorePoint } from '../../model/point.ts';
+import { hashImage } from '../../repository/hash.ts';
+import { openRepository } from '../../repository/points.ts';
+import type { Repository } from '../../repository/points.ts';
+import { restorePoint } from '../../repository/restore.ts';
+import type { RestoreProgress } from '../../repository/restore.ts';
+import { MiB, blank, temporaryFolder, write } from './images.ts';
+import { samplePoint } from './sample-point.ts';
+
+const id = '20260101T020000-1a2b3c4d';
+const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
+  assert.ok(isStillframeError(error, code), String(error));
+  assert.match(error.message, message);
+  return true;
+};
+
+/** Two disks: one with data at both ends of a large hole and an odd size, one small. */
+async function stored(context: TestContext): Promise<{ repository: Repository; point: RestorePoint; target: string }> {
+  const folder = await temporaryFolder(context);
+  const repository = await openRepository(join(folder, 'backups'), { create: true });
+  const session = await repository.begin(id);
+  const bytes = 64 * MiB + 777;
+  await blank(join(session, 'disk0.raw'), bytes);
+  await write(join(session, 'disk0.raw'), 12_345, 'at the front');
+  await write(join(session, 'disk0.raw'), 4 * MiB - 3, 'across two reads');
+  await write(join(session, 'disk0.raw'), bytes - 7, 'the end');
+  await writeFile(join(session, 'disk1.raw'), Buffer.alloc(1000, 0x41));
+  const sample = samplePoint(id);
+  const disk = sample.disks[0]!;
+  const [first, second] = await Promise.all(['disk0.raw', 'disk1.raw'].map((file) => hashImage(join(session, file))));
+  const point: RestorePoint = {
+    ...sample,
+    disks: [
+      { ...disk, bytes, sha256: first! },
+      { ...disk, name: 'disk1', file: 'disk1.raw', bytes: 1000, sha256: second! },
+    ],
+  };
+  await repository.commit(point);
+  return { repository, point, target: join(folder, 'restored') };
+}
+
+test('the hash is that of all bytes, holes included', async (context) => {
+  const { repository } = await stored(context);
+  const path = repository.image(id, 'disk0.raw');
+  const progress: number[] = [];
+  assert.equal(
+    await hashImage(path, (done) => progress.push(done)),
+    createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex'),
+  );
+  assert.equal(progress.at(-1), 64 * MiB + 777);
+  assert.equal(await hashImage(await blank(join(repository.directory, 'none'), 0)), createHash('sha256').digest('hex'));
+});
+
+test('a restore gives the same bytes, holes left out, with the manifest beside them', async (context) => {
+  const { repository, point, target } = await stored(context);
+  const seen: RestoreProgress[] = [];
+  assert.deepEqual(await restorePoint(repository, id, target, { onProgress: (progress) => seen.push(progress) }), point);
+  assert.deepEqual((await readdir(target)).toSorted(), ['disk0.raw', 'disk1.raw', 'manifest.json']);
+  for (const { file } of point.disks) {
+    assert.ok((await readFile(join(target, file))).equals(await readFile(repository.image(id, file))), file);
+  }
+  const { size, blocks } = await stat(join(target, 'disk0.raw'));
+  assert.equal(size, 64 * MiB + 777);
+  assert.ok(blocks * 512 < MiB, `${blocks * 512} bytes allocated`);
+  assert.deepEqual(JSON.parse(await readFile(join(target, 'manifest.json'), 'utf8')), point);
+  assert.deepEqual(seen.at(-1), { disk: 'disk1', doneBytes: 64 * MiB + 1777, totalBytes: 64 * MiB + 1777 });
+});
+
+const damages: [string, (image: string) => Promise<unknown>, RegExp][] = [
+  ['one wrong byte', (image) => write(image, 999, 'B'), /disk1 of restore point .* has SHA-256/],
+  ['a byte less', (image) => truncate(image, 999), /disk1.raw has 999 of its 1000 bytes/],
+  ['no file', (image) => rm(image), /disk1.raw is missing/],
+];
+for (const [what, damage, expected] of damages) {
+  test(`an image with ${what} is refused, and the target is as it was`, async (context) => {
+    const { repository, target } = await stored(context);
+    await damage(repository.image(id, 'disk1.raw'));
+    await assert.rejects(restorePoint(repository, id, target), fails('point-damaged', expected));
+    await assert.rejects(stat(target), { code: 'ENOENT' });
+    await mkdir(target);
+    await assert.rejects(restorePoint(repository, id, target), fails('point-damaged', expected));
+    assert.deepEqual(await readdir(target), []);
+  });
+}
+
+test('a target that is not empty is refused and left alone', async (context) => {
+  const { repository, target } = await stored(context);
+  await mkdir(target);
+  await copyFile(import.meta.filename, join(target, 'disk0.raw.part'));
+  await assert.rejects(restorePoint(repository, id, target), fails('input-invalid', /not empty \(disk0.raw.part\)/));
+  assert.deepEqual(await readdir(target), ['disk0.raw.part']);
+});
+
+test('a restore that is aborted leaves nothing', async (context) => {
+  const { repository, target } = await stored(context);
+  const abort = new AbortController();
+  const reason = new Error('the user went home');
+  const onProgress = () => abort.abort(reason);
+  await assert.rejects(restorePoint(repository, id, target, { onProgress, signal: abort.signal }), reason);
+  await assert.rejects(stat(target), { code: 'ENOENT' });
+});
+
+test('a target that cannot be made names path, errno and a way out', async (context) => {
+  const { repository, target } = await stored(context);
+  await writeFile(target, '');
+  await assert.rejects(
+    restorePoint(repository, id, join(target, 'deep')),
+    fails('target-unwritable', /ENOTDIR.*: name a directory/),
+  );
+});
