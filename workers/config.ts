@@ -151,7 +151,10 @@ const command = z.array(z.string({ error: 'a string' }), { error: argumentForm }
 
 const hostFile = mapping({
   host: id,
-  guests: z.array(z.union([listedGuest, foundGuests]), { error: 'a list of guests' }),
+  guests: z.array(
+    z.union([listedGuest, foundGuests], { error: 'a guest: a mapping with name, channel and monitor, or with find' }),
+    { error: 'a list of guests' },
+  ),
   limits: limits.optional(),
   scratch: mapping({ path: directory, limit: size.optional(), margin: margin.optional() }),
   repositories: z.record(id, directory, { error: 'a mapping of names to directories' }).optional(),

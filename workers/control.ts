@@ -42,4 +42,5 @@ await runWorkers(
   tellReady,
 );
 await connection.close();
-process.disconnect?.();
+// Timers of the SDK may still be waiting; nothing of ours is.
+process.exit();

@@ -55,7 +55,8 @@ try {
       error instanceof StillframeError && (error.kind === 'invalid' || error.code === 'host-id-taken') ? exitConfiguration : 1;
   }
 }
-process.disconnect?.();
+// Timers of the SDK may still be waiting; every window has ended.
+process.exit();
 
 async function serve(): Promise<void> {
   const config = await readHostConfig(values.config);

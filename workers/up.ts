@@ -67,7 +67,11 @@ async function serve(): Promise<void> {
 }
 
 function keepRunning(name: string, entry: string, childArgs: string[]): void {
-  const child = fork(fileURLToPath(new URL(entry, import.meta.url)), childArgs, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });
+  const child = fork(fileURLToPath(new URL(entry, import.meta.url)), childArgs, {
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    // Ctrl-C is for us alone: the children are ended in order, windows first.
+    detached: true,
+  });
   children.set(name, child);
   createInterface({ input: child.stderr! }).on('line', (line) => process.stderr.write(`${line}\n`));
   child.on('message', () => void becameReady(name));

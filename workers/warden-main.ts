@@ -13,4 +13,4 @@ try {
   logLine('warden')('error', messageOf(error));
   process.exitCode = exitConfiguration;
 }
-process.disconnect?.();
+process.exit();

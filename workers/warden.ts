@@ -126,6 +126,7 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
     worker?.kill('SIGTERM');
   };
   process.on('SIGTERM', end).on('SIGINT', end);
+  if (process.channel) process.once('disconnect', end);
 
   const status = await ended.promise;
   timers.forEach(clearInterval);

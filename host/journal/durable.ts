@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 
 /** Writes `value` so that after a power cut the file holds all of it or what it held before (rename(2), fsync(2)). */
 export async function writeDurably(path: string, value: unknown): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${process.pid}-${++writes}.tmp`;
   const file = await open(temporary, 'w', 0o600);
   try {
     await file.writeFile(JSON.stringify(value));
@@ -16,6 +16,8 @@ export async function writeDurably(path: string, value: unknown): Promise<void> 
   await rename(temporary, path);
   await syncDirectory(dirname(path));
 }
+
+let writes = 0;
 
 /** Removes a file so that it stays removed; fine when it is gone already. */
 export async function removeDurably(path: string): Promise<void> {

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createConnection, createServer } from 'node:net';
+import { StillframeError } from '../../model/errors.ts';
 import { findTemporal } from './find.ts';
 
 export interface DevServer {
@@ -31,6 +32,9 @@ const stopMs = 5_000;
 export async function startDevServer({ dbFile, port }: DevServerOptions = {}): Promise<DevServer> {
   const binary = await findTemporal();
   const [own, metrics] = await Promise.all([port ?? freePort(), freePort()]);
+  if (await isOpen(own)) {
+    throw new StillframeError('temporal-unreachable', `port ${own} on this machine is taken: if a Temporal server listens there, set TEMPORAL_ADDRESS=127.0.0.1:${own} to use it; otherwise choose another --port`, { port: own });
+  }
   const args = [
     'server',
     'start-dev',
@@ -72,15 +76,16 @@ export async function startDevServer({ dbFile, port }: DevServerOptions = {}): P
 
 /** The port takes connections when the server is ready; nothing else tells. */
 async function accepts(port: number): Promise<void> {
-  for (;;) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = createConnection(port, '127.0.0.1');
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-      socket.once('connect', () => socket.destroy());
-    });
-    if (open) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  while (!(await isOpen(port))) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function isOpen(port: number): Promise<boolean> {
+  const socket = createConnection(port, '127.0.0.1');
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  const open = await promise;
+  socket.destroy();
+  return open;
 }
 
 async function freePort(): Promise<number> {
