@@ -3,6 +3,7 @@
 export type TokenKind = 'punctuation' | 'string' | 'integer' | 'float' | 'keyword' | 'error' | 'too-long';
 
 export interface Token {
+  /** `too-long` is told as soon as it is known; the token itself follows without its text when it ends. */
   kind: TokenKind;
   /** Bytes as Latin-1: punctuation, number or keyword as written; a string with its quotes and escapes. */
   text: string;
@@ -44,7 +45,7 @@ export function createJsonLexer(emit: (token: Token) => void, maxTokenBytes: num
     const whole = held.join('') + text;
     held = [];
     heldBytes = 0;
-    state = kind === 'error' || kind === 'too-long' ? 'recovery' : 'start';
+    state = kind === 'error' ? 'recovery' : 'start';
     emit({ kind, text: whole });
   }
 
@@ -65,8 +66,13 @@ export function createJsonLexer(emit: (token: Token) => void, maxTokenBytes: num
   }
 
   function keep(bytes: Uint8Array, from: number, to: number): void {
+    const fitted = heldBytes <= maxTokenBytes;
     heldBytes += to - from;
-    if (heldBytes > maxTokenBytes) return finish('too-long');
+    if (heldBytes > maxTokenBytes) {
+      held = [];
+      if (fitted) emit({ kind: 'too-long', text: '' });
+      return;
+    }
     for (let at = from; at < to; at += pieceBytes)
       held.push(String.fromCharCode(...bytes.subarray(at, Math.min(at + pieceBytes, to))));
   }

@@ -47,9 +47,12 @@ export function createJsonStream(limits: JsonLimits): JsonStream {
   }
 
   function take(token: Token): void {
-    if (token.kind === 'error' || token.kind === 'too-long') {
-      if (!overLimit)
-        fail(token.kind === 'error' ? `JSON parse error, stray ${JSON.stringify(token.text)}` : 'JSON token size limit exceeded');
+    if (token.kind === 'too-long') {
+      if (!overLimit) refuse('JSON token size limit exceeded');
+      return;
+    }
+    if (token.kind === 'error') {
+      if (!overLimit) fail(`JSON parse error, stray ${JSON.stringify(token.text)}`);
       return clear();
     }
     if (token.kind === 'punctuation') count(token.text);

@@ -43,7 +43,7 @@ const lowest = [0, 0, 0x80, 0x800, 0x10000];
 
 function sequence(text: string, at: number, into: string[]): number {
   const lead = text.charCodeAt(at);
-  const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 0;
+  const length = lead >= 0xf8 ? 0 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 0;
   let point = lead & (0xff >> (length + 1));
   for (let more = 1; more < length; more++) {
     const byte = text.charCodeAt(at + more);

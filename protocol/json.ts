@@ -51,5 +51,9 @@ function encodeString(text: string): string {
 
 /** 17 significant digits, as `%.17g` prints a double that must survive the trip. */
 function encodeFloat(value: number): string {
-  return String(Number(value.toPrecision(17)) === value ? value.toPrecision(17).replace(/\.?0+$/, '') : value);
+  // Zeros are cut from the end of a fraction only: those of a whole number or of an exponent carry value.
+  return value
+    .toPrecision(17)
+    .replace(/(\.\d*?)0+(?=e|$)/, '$1')
+    .replace(/\.(?=e|$)/, '');
 }

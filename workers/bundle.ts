@@ -46,4 +46,11 @@ async function exists(path: string): Promise<boolean> {
 
 const ignore = () => {};
 /** The bundler's report is of no use to an operator; its errors are. */
-const silentUnlessBroken = { log: ignore, trace: ignore, debug: ignore, info: ignore, warn: ignore, error: console.error };
+const silentUnlessBroken = {
+  log: ignore,
+  trace: ignore,
+  debug: ignore,
+  info: ignore,
+  warn: ignore,
+  error: (message: string) => void process.stderr.write(`${message}\n`),
+};

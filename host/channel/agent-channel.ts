@@ -2,7 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { StillframeError } from '../../model/errors.ts';
+import { isStillframeError, StillframeError } from '../../model/errors.ts';
 import type { AgentCommand } from '../../protocol/agent/command.ts';
 import { syncDelimited } from '../../protocol/agent/commands/guest-sync-delimited.ts';
 import { maxReplyBytes as defaultMaxReplyBytes, quickMs } from '../../protocol/agent/limits.ts';
@@ -10,7 +10,7 @@ import { delimiter, encodeRequest, parseReply, type AgentReply } from '../../pro
 import { ReplyShapeError } from '../../protocol/agent/shape.ts';
 import { createJsonStream, qemuLimits } from '../../protocol/json-stream.ts';
 import { connectSocket } from './connect.ts';
-import { isHeldByAnother } from './holder.ts';
+import { clientsOf, isHeldByAnother, type Clients } from './holder.ts';
 import type { AgentChannel } from './types.ts';
 
 /**
@@ -34,9 +34,10 @@ export async function openAgentChannel({
   timeoutMs = quickMs,
   maxReplyBytes = defaultMaxReplyBytes,
 }: AgentChannelOptions): Promise<AgentChannel> {
+  const before = await clientsOf(path);
   const socket = await connectSocket(path, 'the agent’s channel', 'channel-unreachable');
   const link = createLink(socket, path, maxReplyBytes);
-  await link.sync(timeoutMs);
+  await link.sync(timeoutMs, before);
   return { execute: link.execute, close: link.close };
 }
 
@@ -142,12 +143,12 @@ function createLink(socket: Socket, path: string, maxReplyBytes: number) {
   return {
     close: () => end(new StillframeError('channel-closed', `the channel ${path} was closed by us`, { path })),
 
-    async sync(timeoutMs: number): Promise<void> {
+    async sync(timeoutMs: number, before: Clients): Promise<void> {
       syncId = randomInt(1, 2 ** 48 - 1);
       // The byte in front makes the agent drop half a request that an earlier client left; it costs one error line, which is skipped.
       const request = encodeRequest(syncDelimited.name, syncDelimited.arguments({ id: syncId }));
       await exchange(Buffer.concat([Buffer.of(delimiter), Buffer.from(request)]), timeoutMs, () =>
-        explainSilence(path, timeoutMs),
+        explainSilence(path, timeoutMs, before),
       );
     },
 
@@ -168,7 +169,12 @@ function createLink(socket: Socket, path: string, maxReplyBytes: number) {
           `the agent on ${path} did not answer ${command.name} within ${Math.round(limit)} ms`,
           { path, timeoutMs: limit },
         );
-      const reply = await exchange(encodeRequest(command.name, command.arguments(args)), limit, late, options.onSent);
+      const request = encodeRequest(command.name, command.arguments(args));
+      const reply = await exchange(request, limit, late, options.onSent).catch((error: unknown) => {
+        // Silence is how such a command succeeds; an error that came later would be nobody's, so the channel stays closed.
+        if (!command.answersSuccess && isStillframeError(error, 'agent-timed-out')) return silence;
+        throw error;
+      });
       if (reply.kind === 'error') {
         throw new StillframeError('agent-refused', `the agent refused ${command.name}: ${reply.desc}`, {
           command: command.name,
@@ -193,9 +199,12 @@ function createLink(socket: Socket, path: string, maxReplyBytes: number) {
   };
 }
 
+/** What a command returns that answers only when it fails. */
+const silence: AgentReply = { kind: 'return', value: null };
+
 /** Asked while our own connection still stands: it is one of the two that tell the difference. */
-async function explainSilence(path: string, timeoutMs: number): Promise<StillframeError> {
-  if (await isHeldByAnother(path)) {
+async function explainSilence(path: string, timeoutMs: number, before: Clients): Promise<StillframeError> {
+  if (await isHeldByAnother(path, before)) {
     return new StillframeError(
       'channel-held',
       `another program holds the agent's channel ${path} (libvirt, Proxmox or a script?): QEMU serves one client at a time; end it, or give Stillframe a channel of its own`,

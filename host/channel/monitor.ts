@@ -11,7 +11,7 @@ import {
   type MonitorMessage,
 } from '../../protocol/monitor/message.ts';
 import { connectSocket } from './connect.ts';
-import { isHeldByAnother } from './holder.ts';
+import { clientsOf, isHeldByAnother } from './holder.ts';
 import type { Monitor, MonitorEvent } from './types.ts';
 
 /** QEMU greets when it accepts; a main loop that takes longer hangs. */
@@ -21,6 +21,7 @@ const commandMs = 20_000;
 
 /** @throws monitor-unreachable, monitor-held, monitor-timed-out, monitor-garbled */
 export async function openMonitor({ path, timeoutMs = greetingMs }: { path: string; timeoutMs?: number }): Promise<Monitor> {
+  const before = await clientsOf(path);
   const socket = await connectSocket(path, 'the monitor', 'monitor-unreachable');
   const link = createLink(socket, path);
   try {
@@ -29,7 +30,7 @@ export async function openMonitor({ path, timeoutMs = greetingMs }: { path: stri
     return link.monitor;
   } catch (error) {
     // Looked up before our own connection goes: it is one of the two that tell the difference.
-    const held = error instanceof StillframeError && error.code === 'monitor-timed-out' && (await isHeldByAnother(path));
+    const held = error instanceof StillframeError && error.code === 'monitor-timed-out' && (await isHeldByAnother(path, before));
     link.monitor.close();
     if (!held) throw error;
     throw new StillframeError(

@@ -52,7 +52,9 @@ export async function startGuest({
   await ensurePackages();
   const parts = await guestParts();
   const kind = await accelerator(parts);
-  const from = fresh ? undefined : await bootSnapshot(parts, kind);
+  const from = fresh
+    ? undefined
+    : await bootSnapshot(parts, kind, (into) => startGuest({ directory: into, name: 'boot', fresh: true }));
   const home = join(directory, name);
   await mkdir(home, { recursive: true, mode: 0o755 });
   const socket = (of: string) => join(home, `${of}.sock`);
@@ -119,7 +121,7 @@ async function agentAnswers(path: string, machine: Machine): Promise<void> {
 }
 
 /** QEMU's sockets and the agent come up by and by; nothing tells when, so they are tried. */
-export async function patiently<T>(attempt: () => Promise<T>, machine: Pick<Machine, 'ended'>): Promise<T> {
+async function patiently<T>(attempt: () => Promise<T>, machine: Pick<Machine, 'ended'>): Promise<T> {
   let ended: string | undefined;
   void machine.ended.then((why) => (ended = why));
   for (let tries = 1; ; tries++) {

@@ -4,19 +4,23 @@ import { join } from 'node:path';
 import { openMonitor } from '../../host/channel/monitor.ts';
 import { cached } from './cache.ts';
 import { copyDisk } from './disks.ts';
-import { startGuest } from './guest.ts';
+import type { LabGuest } from './guest.ts';
 import type { GuestParts } from './parts.ts';
 import { run } from '../../host/run.ts';
 
 /** Raise it when the machine that startMachine() describes changes: memory fits one set of devices. */
 const machineRevision = 1;
 
-/** Directory with `memory`, `disk0.raw`, `disk1.raw`. */
-export async function bootSnapshot(parts: GuestParts, kind: 'kvm' | 'tcg'): Promise<string> {
+/** Directory with `memory`, `disk0.raw`, `disk1.raw`; `boot` starts a guest anew in the directory that it is given. */
+export async function bootSnapshot(
+  parts: GuestParts,
+  kind: 'kvm' | 'tcg',
+  boot: (directory: string) => Promise<LabGuest>,
+): Promise<string> {
   const version = /version (\S+)/.exec(await run('qemu-system-x86_64', ['--version']))?.[1] ?? 'unknown';
   return cached(`memory-${parts.key}-${kind}-${version}-${machineRevision}`, async (into) => {
     process.stderr.write('lab: booting a guest once and keeping its memory; later guests start from that\n');
-    const guest = await startGuest({ directory: into, name: 'boot', fresh: true });
+    const guest = await boot(into);
     const monitor = await openMonitor({ path: guest.witness });
     try {
       await monitor.execute('stop');

@@ -34,7 +34,7 @@ export async function verifyImages(images: { path: string; filesystem: string }[
     channel: join(directory, 'channel'),
     monitors: [],
   });
-  machine.ended.then((how) => done.reject(new Error(`the guest that looks at the images ended: ${how}`)));
+  void machine.ended.then((how) => done.reject(new Error(`the guest that looks at the images ended: ${how}`)));
   readConsole(machine.console, machine.ended).onLine((line) => {
     const [word, disk = '', hash = '', file = ''] = line.split(/\s+/);
     const image = verified[Number(disk.replace('disk', ''))];

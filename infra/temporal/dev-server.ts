@@ -33,7 +33,11 @@ export async function startDevServer({ dbFile, port }: DevServerOptions = {}): P
   const binary = await findTemporal();
   const [own, metrics] = await Promise.all([port ?? freePort(), freePort()]);
   if (await isOpen(own)) {
-    throw new StillframeError('temporal-unreachable', `port ${own} on this machine is taken: if a Temporal server listens there, set TEMPORAL_ADDRESS=127.0.0.1:${own} to use it; otherwise choose another --port`, { port: own });
+    throw new StillframeError(
+      'temporal-unreachable',
+      `port ${own} on this machine is taken: if a Temporal server listens there, set TEMPORAL_ADDRESS=127.0.0.1:${own} to use it; otherwise choose another --port`,
+      { port: own },
+    );
   }
   const args = [
     'server',

@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib';
 
 import { countOf, isZero, longestRead } from './area.ts';
 import type { Area } from './area.ts';
-import { mostPartitions } from './partitions.ts';
-import type { Partition, PartitionTable } from './partitions.ts';
+import { mostPartitions } from './partition-table.ts';
+import type { Partition, PartitionTable } from './partition-table.ts';
 
 /** Logical sector sizes that QEMU offers to guests. */
 const sectorSizes = [512, 4096];

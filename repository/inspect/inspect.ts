@@ -8,7 +8,7 @@ import { areaWithin, imageArea, isZero } from './area.ts';
 import type { Area } from './area.ts';
 import { inspectExt, isExt } from './ext.ts';
 import { readPartitions } from './partitions.ts';
-import type { Partition } from './partitions.ts';
+import type { Partition } from './partition-table.ts';
 import { headBytes, recognise } from './signatures.ts';
 import { inspectXfs, isXfs } from './xfs.ts';
 

@@ -1,8 +1,8 @@
 /** MBR partition tables with their chain of logical partitions, as Linux's block/partitions/msdos.c reads them. */
 
 import type { Area } from './area.ts';
-import { mostPartitions } from './partitions.ts';
-import type { Partition, PartitionTable } from './partitions.ts';
+import { mostPartitions } from './partition-table.ts';
+import type { Partition, PartitionTable } from './partition-table.ts';
 import { isBootSectorOfFilesystem } from './signatures.ts';
 
 const sector = 512;

@@ -16,6 +16,8 @@ export interface FakeAgent {
   frozen: boolean;
   /** Names of the commands that have run, in order. */
   readonly ran: string[];
+  /** Resolves when the first client is served. */
+  readonly served: Promise<void>;
   /** From now on; `undefined` is the ordinary way. */
   behave(command: string, behaviour: Behaviour | undefined): void;
   /** Resolves when this command is next taken up. */
@@ -53,6 +55,7 @@ export async function startFakeAgent({ absent = false, leftover }: FakeAgentOpti
   const stream = createJsonStream(qemuLimits);
   const behaviours = new Map<string, Behaviour>();
   const waiters = new Map<string, PromiseWithResolvers<void>>();
+  const served = Promise.withResolvers<void>();
   let client: Socket | undefined;
   let waiting: Buffer[] = leftover === undefined ? [] : [Buffer.from(leftover)];
   let work: Promise<void> = Promise.resolve();
@@ -67,6 +70,7 @@ export async function startFakeAgent({ absent = false, leftover }: FakeAgentOpti
 
   const socket = await listenForOneClient((arrived) => {
     client = arrived;
+    served.resolve();
     arrived.on('close', () => (client = undefined));
     // QEMU does not half-close: a client that ends is gone.
     arrived.on('end', () => arrived.destroy());
@@ -114,6 +118,7 @@ export async function startFakeAgent({ absent = false, leftover }: FakeAgentOpti
     path: socket.path,
     frozen: false,
     ran: [],
+    served: served.promise,
     behave: (command, behaviour) => void (behaviour ? behaviours.set(command, behaviour) : behaviours.delete(command)),
     takesUp(command) {
       const waiter = waiters.get(command) ?? Promise.withResolvers<void>();

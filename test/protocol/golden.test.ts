@@ -106,7 +106,7 @@ describe('strings', () => {
     it(`A37 ${id}`, () => assert.deepEqual(withId(id), [broken]));
   for (const id of ['"a\\u0000b"', '"a\xc0\x80b"'])
     it(`A38 NUL as ${JSON.stringify(id)}`, () => assert.deepEqual(withId(id), [`${pinged} id "a\\u0000b"`]));
-  for (const bytes of ['\x80', '\xc1\xbf', '\xe2\x82', '\xed\xa0\x80', '\xef\xbf\xbf', '\xf4\x90\x80\x80'])
+  for (const bytes of ['\x80', '\xc1\xbf', '\xe2\x82', '\xed\xa0\x80', '\xef\xbf\xbf', '\xf4\x90\x80\x80', '\xf8\x90\x80\x80'])
     it(`A39 bytes ${Buffer.from(bytes, 'latin1').toString('hex')}`, () => assert.deepEqual(withId(`"${bytes}"`), [broken]));
   it('DEL is a character like any other', () => assert.deepEqual(withId('"\x7f"'), [`${pinged} id "\\u007F"`]));
 });
@@ -144,6 +144,15 @@ describe('limits', () => {
       above.push(Buffer.from(message)).map((event) => event.kind),
       ['error'],
     );
+  });
+  for (const token of [`"${'x'.repeat(30)}"`, `${'1'.repeat(30)} `, `{"id":"${'{'.repeat(30)}"}`])
+    it(`a token over the limit is answered once: ${token}`, () => {
+      const stream = createJsonStream({ ...qemuLimits, maxBytes: 25 });
+      assert.deepEqual(answers(`${token}${ping}`, stream), [broken, pinged]);
+    });
+  it('a token over the limit is told before it ends', () => {
+    const stream = createJsonStream({ ...qemuLimits, maxBytes: 25 });
+    assert.deepEqual(answers(`"${'x'.repeat(30)}`, stream), [broken]);
   });
   it('a message of too many tokens is answered once', () => {
     const stream = createJsonStream({ ...qemuLimits, maxTokens: 10 });

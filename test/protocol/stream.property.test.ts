@@ -47,10 +47,11 @@ it('arbitrary bytes never throw, and a request after a delimiter and the closing
 
 it('any way of cutting the same bytes gives the same events', () => {
   fc.assert(
-    fc.property(noise, fc.array(fc.nat(300), { maxLength: 20 }), (bytes, cuts) => {
-      const whole = shown(createJsonStream(qemuLimits).push(bytes));
-      assert.deepEqual(inPieces(bytes, cuts, qemuLimits), whole);
-      assert.deepEqual(inPieces(bytes, [...bytes.keys()], qemuLimits), whole);
+    fc.property(noise, fc.array(fc.nat(300), { maxLength: 20 }), fc.integer({ min: 4, max: 400 }), (bytes, cuts, maxBytes) => {
+      const limits = { ...qemuLimits, maxBytes, maxDepth: 8 };
+      const whole = shown(createJsonStream(limits).push(bytes));
+      assert.deepEqual(inPieces(bytes, cuts, limits), whole);
+      assert.deepEqual(inPieces(bytes, [...bytes.keys()], limits), whole);
     }),
     { numRuns: 1_000 },
   );
@@ -63,6 +64,14 @@ it('what is written is ASCII on one line and reads back as the same value', () =
       assert.match(line, /^[ -~]*$/);
       const events = createJsonStream(qemuLimits).push(Buffer.from(`${line}\n`));
       assert.deepEqual(shown(events), [line]);
+    }),
+  );
+});
+
+it('a float is written so that the same float is read', () => {
+  fc.assert(
+    fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+      assert.equal(Number(encodeJson(new JsonFloat(value))) + 0, value + 0);
     }),
   );
 });

@@ -57,7 +57,7 @@ const longestHistory = 2_000;
 export async function openStage(): Promise<Stage> {
   const undo = new AsyncDisposableStack();
   const pages: string[] = [];
-  installRuntime((level, message) => level === 'error' && console.error(message));
+  installRuntime((level, message) => level === 'error' && process.stderr.write(`${message}\n`));
   const server = await startDevServer();
   undo.defer(() => server.stop());
   const connection = await Connection.connect({ address: server.address });

@@ -18,16 +18,21 @@ export interface QemuDriverParts {
   log: Log;
 }
 
+/** A list waits this long for a QEMU that hangs; a healthy one answers within milliseconds. */
+const listMs = 3_000;
+
 export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Driver {
   const monitors = createMonitors();
   const known = new Map<GuestId, ListedGuest>();
+  /** By monitor: who was there when it last answered. */
+  const last = new Map<string, GuestId>();
 
   const idOf = (source: ListedGuest): Promise<GuestId> =>
     source.id ? Promise.resolve(source.id) : monitors.ask(source.monitor, queryUuid);
 
   async function list(source: ListedGuest): Promise<GuestListing> {
     const listing: GuestListing = {
-      id: source.id ?? '',
+      id: source.id ?? last.get(source.monitor) ?? '',
       name: source.name,
       state: 'unreachable',
       disks: [],
@@ -35,16 +40,19 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
       problem: null,
     };
     try {
-      await monitors.ask(source.monitor, async (monitor) => {
-        listing.id = source.id ?? (await queryUuid(monitor));
-        listing.state = await queryState(monitor);
-        listing.disks = (await queryDisks(monitor)).captured.map(({ device, bytes }) => ({ device, bytes }));
-      });
-      if (listing.id === zeroUuid) listing.problem = 'guest-uuid-zero';
+      const answer = await within(
+        listMs,
+        monitors.ask(source.monitor, async (monitor) => ({
+          id: source.id ?? (await queryUuid(monitor)),
+          state: await queryState(monitor),
+          disks: (await queryDisks(monitor)).captured.map(({ device, bytes }) => ({ device, bytes })),
+        })),
+      );
+      last.set(source.monitor, answer.id);
+      return { ...listing, ...answer, problem: answer.id === zeroUuid ? 'guest-uuid-zero' : null };
     } catch (error) {
-      listing.problem = isStillframeError(error) ? error.code : 'monitor-garbled';
+      return { ...listing, problem: isStillframeError(error) ? error.code : 'monitor-garbled' };
     }
-    return listing;
   }
 
   async function inventory(): Promise<GuestListing[]> {
@@ -102,7 +110,7 @@ function notUsable(id: GuestId, listings: GuestListing[]): StillframeError {
   const [only] = same;
   if (only?.problem) {
     return new StillframeError(
-      'monitor-unreachable',
+      only.problem === 'monitor-held' ? 'monitor-held' : 'monitor-unreachable',
       `guest ${only.name} cannot be used (${only.problem}): "stillframe doctor" says more`,
       { id, problem: only.problem },
     );
@@ -110,4 +118,14 @@ function notUsable(id: GuestId, listings: GuestListing[]): StillframeError {
   const broken = listings.filter((each) => each.problem !== null).map((each) => `${each.name} (${each.problem})`);
   const hint = broken.length === 0 ? '' : `; not answering: ${broken.join(', ')}`;
   return new StillframeError('guest-unknown', `this host has no guest ${id}${hint}`, { id });
+}
+
+async function within<T>(limitMs: number, answer: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new StillframeError('monitor-timed-out', `no answer within ${limitMs} ms`)), limitMs);
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,6 +1,5 @@
 /** The frozen view of each disk, by NBD on a unix socket; and the watch that tells when it is frozen no more. */
 
-import { join } from 'node:path';
 import { isStillframeError, StillframeError } from '../../../model/errors.ts';
 import type { Monitor } from '../../channel/types.ts';
 import type { PointExports } from '../driver.ts';
@@ -8,10 +7,8 @@ import { objects } from './identify.ts';
 import type { MonitorUse } from './monitors.ts';
 import type { PointRecord } from './records.ts';
 
-/** qemu-img reads with one connection; a second one is for whoever looks on. */
-const maxConnections = 4;
-/** States of a job from which the copy-before-write is over. */
-const over = new Set(['waiting', 'pending', 'aborting', 'concluded', 'undefined', 'null']);
+/** States of a job while its copy-before-write is in force; QEMU pauses jobs for a moment whenever its graph changes. */
+const inForce = new Set(['created', 'running', 'paused']);
 
 export async function openExports({ monitor, release }: MonitorUse, record: PointRecord): Promise<PointExports> {
   const lost = Promise.withResolvers<never>();
@@ -19,7 +16,7 @@ export async function openExports({ monitor, release }: MonitorUse, record: Poin
   const jobs = new Set(record.disks.map((disk) => disk.job));
   const files = new Set(record.disks.map((disk) => disk.file));
   monitor.onEvent(({ name, data }) => {
-    if (name === 'JOB_STATUS_CHANGE' && jobs.has(String(data.id)) && over.has(String(data.status)))
+    if (name === 'JOB_STATUS_CHANGE' && jobs.has(String(data.id)) && !inForce.has(String(data.status)))
       lost.reject(pointLost(record, `its job is ${String(data.status)}`));
     if (name === 'BLOCK_WRITE_THRESHOLD' && files.has(String(data['node-name']))) lost.reject(exhausted(record));
   });
@@ -27,10 +24,15 @@ export async function openExports({ monitor, release }: MonitorUse, record: Poin
   try {
     // Listening first, looking second: nothing falls between the two.
     await verifyPoint(monitor, record);
-    const path = join(record.directory, 'nbd.sock');
-    await serve(monitor, record, path);
+    await addExports(monitor, record);
+    const socket = encodeURI(record.socket).replaceAll(/[?#&+]/g, encodeURIComponent);
     return {
-      disks: record.disks.map(({ name, device, bytes }) => ({ name, device, bytes, uri: `nbd+unix:///${name}?socket=${path}` })),
+      disks: record.disks.map(({ name, device, bytes }) => ({
+        name,
+        device,
+        bytes,
+        uri: `nbd+unix:///${name}?socket=${socket}`,
+      })),
       lost: lost.promise,
       async close() {
         release();
@@ -42,21 +44,9 @@ export async function openExports({ monitor, release }: MonitorUse, record: Poin
   }
 }
 
-async function serve(monitor: Monitor, record: PointRecord, path: string): Promise<void> {
+async function addExports(monitor: Monitor, record: PointRecord): Promise<void> {
   const present = new Set(objects(await monitor.execute('query-block-exports')).map((each) => each.id));
-  if (record.disks.every((disk) => present.has(disk.export))) return;
-  try {
-    await monitor.execute('nbd-server-start', { addr: { type: 'unix', data: { path } }, 'max-connections': maxConnections });
-  } catch (error) {
-    if (!isStillframeError(error, 'monitor-refused')) throw error;
-    throw new StillframeError(
-      'point-in-time-failed',
-      `QEMU cannot export the point in time: ${String(error.facts.desc)}; it has one NBD server, so another backup tool may be using it`,
-      error.facts,
-      error,
-    );
-  }
-  for (const disk of record.disks) {
+  for (const disk of record.disks.filter((each) => !present.has(each.export))) {
     await monitor.execute('block-export-add', {
       type: 'nbd',
       id: disk.export,
@@ -70,21 +60,18 @@ async function serve(monitor: Monitor, record: PointRecord, path: string): Promi
 /** @throws point-in-time-lost, scratch-exhausted */
 export async function verifyPoint(monitor: Monitor, record: PointRecord): Promise<void> {
   const jobs = objects(await monitor.execute('query-jobs'));
+  const nodes = objects(await monitor.execute('query-named-block-nodes', { flat: true }));
+  for (const disk of record.disks) {
+    // QEMU sets a threshold back to 0 when it has told of it.
+    const node = nodes.find((each) => each['node-name'] === disk.file);
+    if (record.thresholdBytes !== null && node && Number(node.write_threshold) === 0) throw exhausted(record);
+  }
   for (const disk of record.disks) {
     const job = jobs.find((each) => each.id === disk.job);
-    if (job?.status !== 'running')
-      throw pointLost(
-        record,
-        job
-          ? `its job is ${String(job.status)}${job.error ? ` (${String(job.error)})` : ''}`
-          : 'its job is gone: QEMU was started anew, or somebody ended it',
-      );
+    if (!job) throw pointLost(record, 'its job is gone: QEMU was started anew, or somebody ended it');
+    if (!inForce.has(String(job.status)) || job.error !== undefined)
+      throw pointLost(record, `its job is ${String(job.status)}${job.error ? ` (${String(job.error)})` : ''}`);
   }
-  if (record.thresholdBytes === null) return;
-  const nodes = objects(await monitor.execute('query-named-block-nodes', { flat: true }));
-  // QEMU sets a threshold back to 0 when it has told of it.
-  if (record.disks.some((disk) => Number(nodes.find((node) => node['node-name'] === disk.file)?.write_threshold ?? 0) === 0))
-    throw exhausted(record);
 }
 
 function pointLost(record: PointRecord, why: string): StillframeError {

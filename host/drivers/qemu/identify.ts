@@ -31,7 +31,9 @@ export async function queryDisks(monitor: Monitor): Promise<GuestDisks> {
     }
     const node = String(inserted['node-name']);
     const bytes = Number((inserted.image as JsonObject)['virtual-size']);
-    disks.captured.push({ name: `disk${disks.captured.length}`, device: node, node, bytes });
+    // QEMU makes up names that begin with # for nodes that nobody named.
+    const device = node.startsWith('#') ? name : node;
+    disks.captured.push({ name: `disk${disks.captured.length}`, device, node, bytes });
   }
   return disks;
 }

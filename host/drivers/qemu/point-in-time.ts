@@ -1,6 +1,5 @@
 /** Points in time of plain QEMU: one transaction of copy-before-write jobs into local scratch. */
 
-import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../../model/errors.ts';
 import { objectPrefix, objectStem, type BackupId, type GuestId } from '../../../model/ids.ts';
 import type { HostConfig } from '../../config.ts';
@@ -8,11 +7,23 @@ import type { Monitor } from '../../channel/types.ts';
 import type { Log } from '../../log.ts';
 import type { Guest, PointInTimeDriver, PreparedPoint } from '../driver.ts';
 import { openExports, verifyPoint } from './exports.ts';
+import { guardScratch } from './guard.ts';
 import { objects, queryDisks, type GuestDisks } from './identify.ts';
 import type { Monitors } from './monitors.ts';
 import { openPointRecords, type PointRecord, type RecordedDisk } from './records.ts';
-import { makeScratchDirectory, makeScratchImage, planScratch, removeScratch, unwritable } from './scratch.ts';
+import {
+  makeScratchDirectory,
+  makeScratchImage,
+  planScratch,
+  removeScratch,
+  scratchImage,
+  syncScratchImage,
+  unwritable,
+} from './scratch.ts';
 import { teardown } from './teardown.ts';
+
+/** A copy reads with one connection; others are for whoever looks on. */
+const maxConnections = 4;
 
 export interface PointInTimeParts {
   monitors: Monitors;
@@ -31,6 +42,8 @@ export function createPointInTimeDriver({
   monitorOf,
 }: PointInTimeParts): PointInTimeDriver {
   const records = openPointRecords(stateDir);
+  const guards = new Map<BackupId, () => void>();
+  let planned: Promise<unknown> = Promise.resolve();
 
   async function recordOf(backup: BackupId): Promise<PointRecord> {
     const record = await records.read(backup);
@@ -44,30 +57,27 @@ export function createPointInTimeDriver({
   }
 
   async function prepare(guest: Guest, backup: BackupId): Promise<PreparedPoint> {
+    if (await records.read(backup)) await end(guest.id, backup);
     const { monitor, release } = await monitors.use(guest.monitor);
     try {
       const disks = await queryDisks(monitor);
-      await refuseForeignJobs(monitor, guest, disks);
-      const plan = await planScratch(scratch, backup, disks.captured, await records.all());
-      const record: PointRecord = { backup, guest: guest.id, monitor: guest.monitor, ...plan, disks: nameObjects(backup, disks) };
-      const abandon = async () => {
-        await end(guest.id, backup);
-        release();
-      };
+      await refuseForeign(monitor, guest, disks);
+      const options = await offeredOptions(monitor);
+      const record = await plan(guest, backup, disks);
       try {
-        await records.write(record);
-        await makeScratchDirectory(scratch, plan.directory);
+        await makeScratchDirectory(scratch, record.directory);
+        await startServer(monitor, record);
         for (const disk of record.disks) await addScratch(monitor, record, disk);
+        await guard(record);
       } catch (error) {
-        await abandon();
+        await end(guest.id, backup);
         throw error;
       }
-      const options = await offeredOptions(monitor);
       return {
         disks: record.disks.map(({ name, device, bytes }) => ({ name, device, bytes })),
         skipped: disks.skipped,
         begin: () => begin(monitor, record, options).finally(release),
-        abandon,
+        abandon: () => end(guest.id, backup).finally(release),
       };
     } catch (error) {
       release();
@@ -75,8 +85,25 @@ export function createPointInTimeDriver({
     }
   }
 
+  /** One at a time: each must see what the others have taken. */
+  function plan(guest: Guest, backup: BackupId, disks: GuestDisks): Promise<PointRecord> {
+    const planning = planned.then(async () => {
+      const room = await planScratch(scratch, backup, disks.captured, await records.all());
+      const record = { backup, guest: guest.id, monitor: guest.monitor, ...room, disks: nameObjects(backup, disks) };
+      await records.write(record);
+      return record;
+    });
+    planned = planning.catch(() => {});
+    return planning;
+  }
+
+  async function guard(record: PointRecord): Promise<void> {
+    if (record.thresholdBytes === null || guards.has(record.backup)) return;
+    guards.set(record.backup, guardScratch(await monitors.use(record.monitor), record, log));
+  }
+
   async function addScratch(monitor: Monitor, record: PointRecord, disk: RecordedDisk): Promise<void> {
-    const path = join(record.directory, `${disk.name}.qcow2`);
+    const path = scratchImage(record.directory, disk);
     await makeScratchImage(scratch, path, disk.bytes, record.thresholdBytes === null);
     try {
       const file = { driver: 'file', 'node-name': disk.file, filename: path };
@@ -85,6 +112,7 @@ export function createPointInTimeDriver({
       if (!isStillframeError(error, 'monitor-refused')) throw error;
       throw unwritable(scratch.path, `QEMU says "${String(error.facts.desc)}"`, error);
     }
+    await syncScratchImage(path);
     if (record.thresholdBytes !== null)
       await monitor.execute('block-set-write-threshold', { 'node-name': disk.file, 'write-threshold': record.thresholdBytes });
   }
@@ -93,7 +121,7 @@ export function createPointInTimeDriver({
     const record = await records.read(backup);
     const path = record?.monitor ?? monitorOf(guest);
     try {
-      if (path !== undefined) await monitors.ask(path, (monitor) => teardown(monitor, objectStem(backup)));
+      if (path !== undefined) await monitors.ask(path, (monitor) => teardown(monitor, objectStem(backup), record?.socket));
     } catch (error) {
       // A QEMU that has ended took everything of ours along.
       if (!isStillframeError(error, 'monitor-unreachable')) {
@@ -105,6 +133,8 @@ export function createPointInTimeDriver({
         );
       }
     }
+    guards.get(backup)?.();
+    guards.delete(backup);
     if (!record) return;
     await removeScratch(record.directory);
     await records.remove(backup);
@@ -116,6 +146,7 @@ export function createPointInTimeDriver({
     end,
     async exports(guest, backup) {
       const record = await recordOf(backup);
+      await guard(record);
       return openExports(await monitors.use(guest.monitor), record);
     },
     async verify(guest, backup) {
@@ -169,24 +200,38 @@ async function begin(monitor: Monitor, record: PointRecord, options: Record<stri
   }
 }
 
-/** Somebody else's backup of the same disks would fight with ours over when each may write. */
-async function refuseForeignJobs(monitor: Monitor, guest: Guest, disks: GuestDisks): Promise<void> {
-  const nodes = new Set(disks.captured.map((disk) => disk.node));
-  const jobs = objects(await monitor.execute('query-block-jobs'));
-  const foreign = jobs.find(
-    (job) => !String(job.device).startsWith(objectPrefix) && (nodes.has(String(job.device)) || job.type !== 'stream'),
-  );
-  if (foreign) {
+/** What would fail inside the window is found before it: jobs on the disks, a server that is somebody else's, no disk at all. */
+async function refuseForeign(monitor: Monitor, guest: Guest, disks: GuestDisks): Promise<void> {
+  const refuse = (why: string) => new StillframeError('point-in-time-failed', `guest ${guest.name} ${why}`, { guest: guest.id });
+  if (disks.captured.length === 0) throw refuse('has no writable disk: there is nothing to back up');
+  const [job] = objects(await monitor.execute('query-block-jobs'));
+  if (job) {
+    const name = String(job.device);
+    const whose = name.startsWith(objectPrefix) ? 'of another backup of ours' : 'that is not ours';
+    throw refuse(`has a block job "${name}" (${String(job.type)}) ${whose}: wait for it, or end it`);
+  }
+  const served = objects(await monitor.execute('query-block-exports')).find((each) => each.type === 'nbd');
+  if (served)
+    throw refuse(
+      `already serves "${String(served.id)}" by NBD, and QEMU has one NBD server: wait until its reader is done, or stop it`,
+    );
+}
+
+/** Before the freeze, because QEMU has one server only: if it is taken, nothing was frozen for nothing. */
+async function startServer(monitor: Monitor, record: PointRecord): Promise<void> {
+  try {
+    const addr = { type: 'unix', data: { path: record.socket } };
+    await monitor.execute('nbd-server-start', { addr, 'max-connections': maxConnections });
+  } catch (error) {
+    if (!isStillframeError(error, 'monitor-refused')) throw error;
+    const desc = String(error.facts.desc);
+    if (!desc.includes('already running')) throw unwritable(record.directory, `QEMU says "${desc}"`, error);
     throw new StillframeError(
       'point-in-time-failed',
-      `guest ${guest.name} has a block job "${String(foreign.device)}" (${String(foreign.type)}) that is not ours: wait for it, or end it`,
-      { guest: guest.id, job: String(foreign.device) },
+      'QEMU already runs an NBD server that is not ours, and it has only one: another backup tool may be using it; end that first',
+      { backup: record.backup, desc },
+      error,
     );
-  }
-  if (disks.captured.length === 0) {
-    throw new StillframeError('point-in-time-failed', `guest ${guest.name} has no writable disk: there is nothing to back up`, {
-      guest: guest.id,
-    });
   }
 }
 

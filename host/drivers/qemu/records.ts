@@ -18,8 +18,9 @@ export interface PointRecord {
   backup: BackupId;
   guest: GuestId;
   monitor: string;
-  /** Directory of the scratch images and of the NBD socket. */
+  /** Directory of the scratch images and of the NBD socket: QEMU's user can write there. */
   directory: string;
+  socket: string;
   /** Bytes that are reserved for it. */
   reservedBytes: number;
   /** Bytes of each scratch file at which the backup is given up; null when all of it is reserved. */

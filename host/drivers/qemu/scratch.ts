@@ -1,6 +1,6 @@
 /** Local scratch: where QEMU keeps what a guest overwrites while its point in time is being read. */
 
-import { chown, mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { chown, mkdir, open, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, StillframeError } from '../../../model/errors.ts';
 import type { BackupId } from '../../../model/ids.ts';
@@ -11,16 +11,19 @@ import type { PointRecord } from './records.ts';
 export interface ScratchPlan {
   directory: string;
   reservedBytes: number;
+  socket: string;
   /** For each disk: bytes of its scratch file at which the backup is given up; null when everything is reserved. */
   thresholdBytes: number | null;
 }
 
 /** qcow2 keeps 8 bytes of table for each 64 KiB and a few clusters for its header: 1/4096 and a MiB are above both. */
-const fullBytes = (bytes: number) => bytes + Math.ceil(bytes / 4096) + 2 ** 20;
+const tableBytes = (bytes: number) => Math.ceil(bytes / 4096) + 2 ** 20;
+const fullBytes = (bytes: number) => bytes + tableBytes(bytes);
 
 /**
  * How much a guest may overwrite: all of it where that fits; otherwise what is there, less the margin within which the
- * backup is given up before the guest could notice. @throws scratch-no-room
+ * backup is given up before the guest could notice. The margin stays free on the file system in both cases: the host's
+ * journal may live there too. @throws scratch-no-room
  */
 export async function planScratch(
   config: ScratchConfig,
@@ -35,17 +38,38 @@ export async function planScratch(
   const { bavail, bsize } = await statfs(config.path);
   const limit =
     config.limitBytes === undefined ? Infinity : config.limitBytes - others.reduce((sum, other) => sum + other.reservedBytes, 0);
-  const room = Math.min(bavail * bsize, limit);
+  const unreserved = await Promise.all(others.filter((other) => other.thresholdBytes !== null).map(unwrittenBytes));
+  const free = bavail * bsize - unreserved.reduce((sum, bytes) => sum + bytes, 0);
+  const room = Math.min(free, limit);
   const full = disks.reduce((sum, disk) => sum + fullBytes(disk.bytes), 0);
-  if (room >= full) return { directory, reservedBytes: full, thresholdBytes: null };
-  if (room <= config.marginBytes) {
+  const socket = join(directory, 'nbd');
+  if (limit >= full && free >= full + config.marginBytes) return { directory, socket, reservedBytes: full, thresholdBytes: null };
+  const tables = disks.reduce((sum, disk) => sum + tableBytes(disk.bytes), 0);
+  if (room < config.marginBytes + tables) {
     throw new StillframeError(
       'scratch-no-room',
-      `scratch ${config.path} has room for ${mib(room)} MiB, less than the margin of ${mib(config.marginBytes)} MiB (all of this guest's disks would take ${mib(full)} MiB): nothing was frozen; make room there, raise scratch.limit, or name another scratch.path in the host's file`,
+      `scratch ${config.path} has room for ${mib(room)} MiB, less than the margin of ${mib(config.marginBytes)} MiB and ${mib(tables)} MiB of tables (all of this guest's disks would take ${mib(full)} MiB): nothing was frozen; make room there, raise scratch.limit, or name another scratch.path in the host's file`,
       { path: config.path, roomBytes: Math.max(0, Math.floor(room)), fullBytes: full, marginBytes: config.marginBytes },
     );
   }
-  return { directory, reservedBytes: room, thresholdBytes: Math.floor((room - config.marginBytes) / disks.length) };
+  return { directory, socket, reservedBytes: room, thresholdBytes: Math.floor((room - config.marginBytes) / disks.length) };
+}
+
+/** What a point in time may still take from a file system that holds nothing back for it. */
+async function unwrittenBytes(record: PointRecord): Promise<number> {
+  const written = await Promise.all(
+    record.disks.map((disk) =>
+      stat(scratchImage(record.directory, disk)).then(
+        ({ blocks }) => blocks * 512,
+        () => 0,
+      ),
+    ),
+  );
+  return Math.max(0, record.reservedBytes - written.reduce((sum, bytes) => sum + bytes, 0));
+}
+
+export function scratchImage(directory: string, disk: { name: string }): string {
+  return join(directory, `${disk.name}.qcow2`);
 }
 
 /** The directory of one backup; it belongs to whom the scratch directory belongs to, which is whom QEMU runs as. */
@@ -63,9 +87,23 @@ export async function makeScratchDirectory(config: ScratchConfig, directory: str
  * an image that was allocated itself would hide the disk behind it.
  */
 export async function makeScratchImage(config: ScratchConfig, path: string, bytes: number, reserve: boolean): Promise<void> {
-  await run('qemu-img', ['create', '-q', '-f', 'qcow2', path, String(bytes)]);
-  if (reserve) await run('fallocate', ['--keep-size', '--length', String(fullBytes(bytes)), path]);
-  await giveToOwner(config, path);
+  try {
+    await run('qemu-img', ['create', '-q', '-f', 'qcow2', path, String(bytes)]);
+    if (reserve) await run('fallocate', ['--keep-size', '--length', String(fullBytes(bytes)), path]);
+    await giveToOwner(config, path);
+  } catch (error) {
+    throw unwritable(config.path, messageOf(error), error);
+  }
+}
+
+/** The transaction flushes each image; what is on the disk already costs it nothing. */
+export async function syncScratchImage(path: string): Promise<void> {
+  const image = await open(path, 'r');
+  try {
+    await image.sync();
+  } finally {
+    await image.close();
+  }
 }
 
 export async function removeScratch(directory: string): Promise<void> {

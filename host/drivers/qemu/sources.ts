@@ -1,6 +1,6 @@
 /** Which guests there may be: those that the host's file lists, and those whose sockets its patterns find. */
 
-import { readdir } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import type { GuestSource, ListedGuest } from '../../config.ts';
 
 /** Every guest with its sockets, whether or not its QEMU answers. */
@@ -9,13 +9,15 @@ export async function guestSources(sources: readonly GuestSource[]): Promise<Lis
     sources.map(async (source): Promise<ListedGuest[]> => {
       if (source.kind === 'listed') return [source];
       const names = await starsOf(source.monitorPattern);
-      return names.map((name) => ({
+      const guests = names.map((name) => ({
         name,
         id: undefined,
-        channel: source.channelPattern.replace('*', name),
-        monitor: source.monitorPattern.replace('*', name),
+        channel: source.channelPattern.replace('*', () => name),
+        monitor: source.monitorPattern.replace('*', () => name),
         carries: [],
       }));
+      const there = await Promise.all(guests.map(({ monitor }) => exists(monitor)));
+      return guests.filter((_, index) => there[index]);
     }),
   );
   const listed = new Set(sources.flatMap((source) => (source.kind === 'listed' ? [source.monitor] : [])));
@@ -24,7 +26,7 @@ export async function guestSources(sources: readonly GuestSource[]): Promise<Lis
     .filter((guest, _, all) => !listed.has(guest.monitor) || all.find((each) => each.monitor === guest.monitor) === guest);
 }
 
-/** What the one star of a pattern stands for, in every path that exists: a directory's name, or a part of a file's. */
+/** What the one star of a pattern may stand for: a directory's name, or a part of a name. */
 async function starsOf(pattern: string): Promise<string[]> {
   const slash = pattern.lastIndexOf('/', pattern.indexOf('*'));
   const [before = '', after = ''] = pattern.slice(slash + 1).split('*');
@@ -35,4 +37,11 @@ async function starsOf(pattern: string): Promise<string[]> {
     .filter((name) => name.startsWith(before) && name.endsWith(suffix) && name.length > before.length + suffix.length)
     .map((name) => name.slice(before.length, name.length - suffix.length))
     .toSorted();
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,5 +1,6 @@
 /** Takes everything whose name begins with a stem of ours out of a QEMU; what is gone already is fine. */
 
+import { createConnection } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StillframeError, isStillframeError } from '../../../model/errors.ts';
 import type { Monitor } from '../../channel/types.ts';
@@ -9,15 +10,19 @@ import { objects } from './identify.ts';
 const endMs = 10_000;
 const lookMs = 20;
 
-/** Exports first, then the server when nobody else has exports, then jobs, then nodes. */
-export async function teardown(monitor: Monitor, stem: string): Promise<void> {
+/**
+ * Exports first, then the server when it is ours and nobody else has exports in it, then jobs, then nodes.
+ * @param socket of our NBD server where there is a record of it; without one the server is ours when it has exports of ours.
+ */
+export async function teardown(monitor: Monitor, stem: string, socket: string | undefined): Promise<void> {
   const ours = (name: unknown): name is string => typeof name === 'string' && (name === stem || name.startsWith(`${stem}.`));
 
   const exports = async () => objects(await monitor.execute('query-block-exports'));
   const mine = (await exports()).filter((each) => ours(each.id));
   for (const { id } of mine) await unlessGone(monitor.execute('block-export-del', { id: id!, mode: 'hard' }));
   await until(async () => !(await exports()).some((each) => ours(each.id)), 'an export of ours does not end');
-  if (mine.length > 0 && (await exports()).length === 0) await unlessGone(monitor.execute('nbd-server-stop'));
+  const serverIsOurs = socket === undefined ? mine.length > 0 : await answers(socket);
+  if (serverIsOurs && (await exports()).length === 0) await unlessGone(monitor.execute('nbd-server-stop'));
 
   const jobs = async () => objects(await monitor.execute('query-jobs')).filter((each) => ours(each.id));
   for (const { id, status } of await jobs())
@@ -51,4 +56,12 @@ async function until(done: () => Promise<boolean>, complaint: string): Promise<v
     if (waitedMs > endMs) throw new StillframeError('release-unfinished', `${complaint} within ${endMs / 1000} s; trying again`);
     await delay(lookMs);
   }
+}
+
+/** QEMU cannot be asked where its NBD server listens; a socket that an earlier QEMU left refuses. */
+function answers(socket: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const connection = createConnection(socket);
+  connection.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  return promise.finally(() => connection.destroy());
 }

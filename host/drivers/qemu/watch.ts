@@ -1,39 +1,47 @@
 /** A guest that is watched for the length of a window. */
 
+import { isStillframeError } from '../../../model/errors.ts';
 import type { Json } from '../../../protocol/json.ts';
-import type { MonitorEvent } from '../../channel/types.ts';
+import type { Monitor } from '../../channel/types.ts';
 import type { GuestEvent, GuestWatch } from '../driver.ts';
 import { queryState } from './identify.ts';
 import type { MonitorUse } from './monitors.ts';
 
-/**
- * QEMU tells of a migration that begins only when a capability is switched on, which would change the guest's own settings;
- * one that ends inside a window shows as STOP on this side all the same.
- */
 const events: Record<string, GuestEvent> = {
   STOP: 'stop',
   RESUME: 'resume',
   SHUTDOWN: 'shutdown',
   RESET: 'reset',
-  MIGRATION: 'migration',
 };
+
+/** States of query-migrate in which no migration is under way; there is none before the first. */
+const settled = new Set<Json | undefined>([undefined, 'none', 'completed', 'failed', 'cancelled']);
 
 export async function watchGuest({ monitor, release }: MonitorUse): Promise<GuestWatch> {
   const listeners = new Set<(event: GuestEvent) => void>();
+  const unheard: GuestEvent[] = [];
   let open = true;
-  const tell = (event: GuestEvent) => open && listeners.forEach((listener) => listener(event));
-  monitor.onEvent(({ name }: MonitorEvent) => {
-    const event = events[name];
+  const tell = (event: GuestEvent) => {
+    if (!open) return;
+    if (listeners.size === 0) unheard.push(event);
+    for (const listener of listeners) listener(event);
+  };
+  monitor.onEvent(({ name, data }) => {
+    const event = name === 'MIGRATION' && !settled.has(data.status) ? 'migration' : events[name];
     if (event) tell(event);
   });
   void monitor.closed.then(() => tell('gone'));
   try {
+    await tellOfMigrations(monitor);
     const state = await queryState(monitor);
     const { status } = (await monitor.execute('query-migrate')) as { status?: Json };
     return {
       state,
-      migrating: status === 'setup' || status === 'active' || status === 'pre-switchover' || status === 'device',
-      on: (listener) => void listeners.add(listener),
+      migrating: !settled.has(status),
+      on(listener) {
+        listeners.add(listener);
+        unheard.splice(0).forEach(listener);
+      },
       async close() {
         open = false;
         release();
@@ -42,5 +50,18 @@ export async function watchGuest({ monitor, release }: MonitorUse): Promise<Gues
   } catch (error) {
     release();
     throw error;
+  }
+}
+
+/**
+ * QEMU tells of a migration only with the capability `events`, which does nothing else and which libvirt always sets. Without
+ * it the first sign is STOP, when the guest's processors stand still already, no thaw is heard, and it wakes up frozen elsewhere.
+ * Refused while a migration is under way, and then it is seen by query-migrate.
+ */
+async function tellOfMigrations(monitor: Monitor): Promise<void> {
+  try {
+    await monitor.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] });
+  } catch (error) {
+    if (!isStillframeError(error, 'monitor-refused')) throw error;
   }
 }

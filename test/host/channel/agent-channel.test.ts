@@ -12,6 +12,7 @@ import { isStillframeError, type ErrorCode, type StillframeError } from '../../.
 import { fsfreezeFreeze } from '../../../protocol/agent/commands/guest-fsfreeze-freeze.ts';
 import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { fsfreezeThaw } from '../../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
+import { shutdown } from '../../../protocol/agent/commands/guest-shutdown.ts';
 import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
 import {
   answering,
@@ -180,6 +181,32 @@ it('a channel that another program holds is told, though that program never says
   await once(holder, 'data');
   const error = await failure(openAgentChannel({ path: agent.path, timeoutMs: soonMs }), 'channel-held');
   assert.deepEqual(error.facts, { path: agent.path });
+});
+
+it('a guest without an agent is told so, though others wait for its channel behind us', async (t) => {
+  const agent = await agentFor(t, { absent: true });
+  const outcome = failure(openAgentChannel({ path: agent.path, timeoutMs: soonMs }), 'agent-absent');
+  await agent.served;
+  const other = createConnection(agent.path);
+  other.on('error', () => {});
+  t.after(() => other.destroy());
+  await outcome;
+});
+
+it('a command that answers only when it fails succeeds by silence, and the channel is over', async (t) => {
+  const agent = await agentFor(t);
+  const channel = await channelTo(t, { path: agent.path });
+  assert.equal(await channel.execute(shutdown, { mode: 'powerdown' }, { timeoutMs: soonMs }), undefined);
+  assert.deepEqual(agent.ran, ['guest-sync-delimited', 'guest-shutdown']);
+  await failure(channel.execute(ping, undefined), 'channel-closed');
+});
+
+it('a command that answers only when it fails tells its failure', async (t) => {
+  const agent = await agentFor(t);
+  agent.frozen = true;
+  const channel = await channelTo(t, { path: agent.path });
+  await failure(channel.execute(shutdown, { mode: 'powerdown' }), 'agent-refused');
+  await channel.execute(ping, undefined);
 });
 
 it('a channel for which others wait already cannot be reached, and says why', async (t) => {

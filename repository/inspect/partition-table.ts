@@ -1,0 +1,21 @@
+/** What a partition table says, whichever kind it is. */
+
+/** `start` and `length` in bytes, as the table says: they may lie outside the disk. */
+export interface Partition {
+  /** As Linux counts: logical partitions from 5. */
+  number: number;
+  start: number;
+  length: number;
+  /** The table says that boot code or nothing lies in it: unknown content is no filesystem that we failed to see. */
+  bare: boolean;
+}
+
+export interface PartitionTable {
+  kind: 'gpt' | 'mbr' | 'none';
+  partitions: Partition[];
+  /** What of the table cannot be read. */
+  problems: string[];
+}
+
+/** More than any tool makes (GPT has 128 entries); beyond it a table is not believed. */
+export const mostPartitions = 256;
