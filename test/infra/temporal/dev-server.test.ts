@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { Client, Connection } from '@temporalio/client';
+import { startDevServer, type DevServer } from '../../../infra/temporal/dev-server.ts';
+import { isStillframeError } from '../../../model/errors.ts';
+
+async function withClient<Result>(server: DevServer, use: (client: Client) => Promise<Result>): Promise<Result> {
+  const connection = await Connection.connect({ address: server.address });
+  try {
+    return await use(new Client({ connection }));
+  } finally {
+    await connection.close();
+  }
+}
+
+function portOf(server: DevServer): number {
+  return Number(server.address.split(':')[1]);
+}
+
+describe('the dev server', () => {
+  it('keeps a workflow through kill -9 and a start on the same port with the same file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'stillframe-test-'));
+    const dbFile = join(folder, 'temporal.db');
+    let server = await startDevServer({ dbFile });
+    try {
+      const port = portOf(server);
+      const runId = await withClient(server, async (client) => {
+        const handle = await client.workflow.start('nobodyRunsThis', { workflowId: 'kept', taskQueue: 'nobody', args: [] });
+        return handle.firstExecutionRunId;
+      });
+      process.kill(server.pid, 'SIGKILL');
+      await server.ended;
+      server = await startDevServer({ dbFile, port });
+      assert.equal(portOf(server), port);
+      const found = await withClient(server, (client) => client.workflow.getHandle('kept').describe());
+      assert.deepEqual([found.runId, found.status.name], [runId, 'RUNNING']);
+    } finally {
+      await server.stop();
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('runs beside another, and both are gone when they are stopped', async () => {
+    const servers = await Promise.all([startDevServer(), startDevServer()]);
+    try {
+      const [first, second] = servers;
+      await withClient(first, (client) => client.workflow.start('any', { workflowId: 'x', taskQueue: 'nobody', args: [] }));
+      await assert.rejects(
+        withClient(second, (client) => client.workflow.getHandle('x').describe()),
+        { name: 'WorkflowNotFoundError' },
+      );
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()));
+    }
+    for (const { pid } of servers) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+  });
+
+  it('refuses a port that somebody has, and names it', async () => {
+    const squatter = createServer().listen(0, '127.0.0.1');
+    await once(squatter, 'listening');
+    const { port } = squatter.address() as { port: number };
+    try {
+      await assert.rejects(
+        startDevServer({ port }),
+        (error) => isStillframeError(error, 'temporal-unreachable') && error.message.includes(String(port)),
+      );
+    } finally {
+      squatter.close();
+    }
+  });
+});
