@@ -69,6 +69,8 @@ export const errorCodes = {
   'backup-running': 'refused',
   'backup-unknown': 'invalid',
   'temporal-unreachable': 'not-running',
+  'control-absent': 'not-running',
+  'command-unanswered': 'timed-out',
   'config-invalid': 'invalid',
   'input-invalid': 'invalid',
 } as const satisfies Record<string, ErrorKind>;

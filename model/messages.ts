@@ -36,6 +36,7 @@ export const messages = {
   arm: 'arm',
   disarm: 'disarm',
   armed: 'armed',
+  reports: 'reports',
 } as const;
 
 export interface BackupInput {

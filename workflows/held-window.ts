@@ -22,20 +22,29 @@ export async function heldWindow({ guest, backup, host, snapshot, leaseMs }: Hel
   // The thaw is owed from before the freeze is tried, so nothing in between can be cancelled away.
   return CancellationScope.nonCancellable(async () => {
     const activities = hostActivities(host);
-    let stopped: unknown;
-    try {
-      await activities.freeze({ ...key, ...(leaseMs === undefined ? {} : { leaseMs }) });
-      await activities.snapshot({ key, name: snapshot });
-    } catch (error) {
-      stopped = neverStarted(error) ? hostAbsent(host) : error;
+    const refused = await failureIn(activities.freeze({ ...key, ...(leaseMs === undefined ? {} : { leaseMs }) }));
+    if (neverStarted(refused)) {
+      // Nobody took the freeze, and nobody can any more: no thaw is owed, and a host that is away could not confirm one.
+      await disarm(arm);
+      throw hostAbsent(host);
     }
+    const stopped = refused ?? (await failureIn(activities.snapshot({ key, name: snapshot })));
     const outcome = await thawOrGone(activities.urgent.thaw, key);
     await disarm(arm);
-    if (stopped !== undefined) throw stopped;
+    if (stopped !== null) throw neverStarted(stopped) ? hostAbsent(host) : stopped;
     const failed = outcome && windowFailed(outcome);
     if (failed) throw failed;
     return outcome!;
   });
+}
+
+async function failureIn(activity: Promise<unknown>): Promise<unknown> {
+  try {
+    await activity;
+    return null;
+  } catch (error) {
+    return error;
+  }
 }
 
 /** Null when the host knows of no such window: the freeze was refused, so there is nothing to thaw. */

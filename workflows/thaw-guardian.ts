@@ -18,10 +18,11 @@ import { activityProfiles, freezeStartMs } from '../model/activity-profiles.ts';
 import { guardianQueue, hostQueues } from '../model/ids.ts';
 import { messages, type GuardianArm, type GuardianReport } from '../model/messages.ts';
 
-/** A watch over one window; `dueAt` is workflow time in milliseconds. */
+/** A watch over one window: when the thaw is next demanded, in milliseconds of workflow time, and how often it was in vain. */
 interface Watch {
   arm: GuardianArm;
   dueAt: number;
+  tries: number;
 }
 
 export interface GuardianState {
@@ -42,6 +43,7 @@ const reportsKept = 20;
 export const armUpdate = defineUpdate<void, [GuardianArm]>(messages.arm);
 export const disarmSignal = defineSignal<[GuardianArm]>(messages.disarm);
 export const armedQuery = defineQuery<GuardianArm[]>(messages.armed);
+export const reportsQuery = defineQuery<GuardianReport[]>(messages.reports);
 
 const { page } = proxyActivities<ReturnType<typeof createGuardianActivities>>({
   taskQueue: guardianQueue,
@@ -53,10 +55,11 @@ export async function thawGuardian(state: GuardianState = { watches: [], reports
   setHandler(armUpdate, (arm) => {
     // The lease begins when the freeze is picked up: before that time is over, nobody is late.
     if (!watches.some((watch) => isFor(watch, arm)))
-      watches.push({ arm, dueAt: Date.now() + freezeStartMs + arm.leaseMs + graceMs });
+      watches.push({ arm, dueAt: Date.now() + freezeStartMs + arm.leaseMs + graceMs, tries: 0 });
   });
   setHandler(disarmSignal, (arm) => end(arm, { ended: 'disarmed', thaw: null }));
   setHandler(armedQuery, () => watches.map((watch) => watch.arm));
+  setHandler(reportsQuery, () => reports);
 
   function end({ backup, attempt }: GuardianArm, how: Pick<GuardianReport, 'ended' | 'thaw'>): void {
     const index = watches.findIndex((watch) => isFor(watch, { backup, attempt }));
@@ -65,28 +68,28 @@ export async function thawGuardian(state: GuardianState = { watches: [], reports
     reports.push({ backup, attempt, ...how });
   }
 
-  async function rescue({ arm }: Watch): Promise<void> {
+  /** One round of bounded tries. The rounds are the main loop's, so that between any two a new run can take over. */
+  async function rescue(watch: Watch): Promise<void> {
+    const { arm } = watch;
     const { ensureThawed } = proxyActivities<ReturnType<typeof createWindowActivities>['urgent']>({
       taskQueue: hostQueues(arm.host).urgent,
       ...activityProfiles.guardian,
     });
-    const tries = activityProfiles.guardian.retry.maximumAttempts;
-    for (let told = tries; watches.some((watch) => isFor(watch, arm)); told += tries) {
-      try {
-        return end(arm, { ended: 'confirmed', thaw: await ensureThawed({ guest: arm.guest, by: 'guardian' }) });
-      } catch {
-        await page({ arm, tries: told });
-        await condition(() => !watches.some((watch) => isFor(watch, arm)), betweenTriesMs);
-      }
+    try {
+      end(arm, { ended: 'confirmed', thaw: await ensureThawed({ guest: arm.guest, by: 'guardian' }) });
+    } catch {
+      watch.tries += activityProfiles.guardian.retry.maximumAttempts;
+      await page({ arm, tries: watch.tries });
+      watch.dueAt = Date.now() + betweenTriesMs;
     }
   }
 
   // Somebody who cancels a guardian does not mean that a guest may stay frozen.
   return CancellationScope.nonCancellable(async () => {
     while (watches.length > 0 || (await condition(() => watches.length > 0, idleMs))) {
-      const next = watches.toSorted((one, other) => one.dueAt - other.dueAt)[0]!;
-      const ended = next.dueAt > Date.now() && (await condition(() => !watches.includes(next), next.dueAt - Date.now()));
-      if (!ended) await rescue(next);
+      const next = earliest(watches)!;
+      const changed = next.dueAt > Date.now() && (await condition(() => earliest(watches) !== next, next.dueAt - Date.now()));
+      if (!changed) await rescue(next);
       if (workflowInfo().historyLength > eventsBeforeNew) {
         await condition(allHandlersFinished);
         await continueAsNew<typeof thawGuardian>({ watches, reports: reports.slice(-reportsKept) });
@@ -95,6 +98,10 @@ export async function thawGuardian(state: GuardianState = { watches: [], reports
     await condition(allHandlersFinished);
     return reports;
   });
+}
+
+function earliest(watches: Watch[]): Watch | undefined {
+  return watches.toSorted((one, other) => one.dueAt - other.dueAt)[0];
 }
 
 function isFor({ arm }: Watch, { backup, attempt }: Pick<GuardianArm, 'backup' | 'attempt'>): boolean {

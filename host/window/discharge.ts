@@ -46,26 +46,30 @@ export async function discharge(options: DischargeOptions): Promise<Discharged> 
   }
 }
 
+/** Leaves no channel open: whoever comes next must find it free. */
 async function thawUntilConfirmed(options: DischargeOptions, sent: Discharged, signal: AbortSignal): Promise<Discharged> {
   let channel = options.channel;
-  for (let attempt = 0; ; attempt++) {
-    signal.throwIfAborted();
-    try {
-      channel ??= await options.connect();
-      if (await thawOnce(channel, sent)) return sent;
-    } catch (error) {
-      if (signal.aborted) throw error;
-      options.log(
-        attempt < quietAttempts ? 'warn' : 'error',
-        `thaw not confirmed yet (attempt ${attempt + 1}): ${messageOf(error)}`,
-      );
-      if (!isStillframeError(error, 'agent-refused')) {
-        channel?.close();
-        channel = undefined;
+  try {
+    for (let attempt = 0; ; attempt++) {
+      signal.throwIfAborted();
+      try {
+        channel ??= await options.connect();
+        if (await thawOnce(channel, sent)) return sent;
+      } catch (error) {
+        if (signal.aborted) throw error;
+        options.log(
+          attempt < quietAttempts ? 'warn' : 'error',
+          `thaw not confirmed yet (attempt ${attempt + 1}): ${messageOf(error)}`,
+        );
+        if (!isStillframeError(error, 'agent-refused')) {
+          channel?.close();
+          channel = undefined;
+        }
       }
+      await delay(retryDelaysMs[Math.min(attempt, retryDelaysMs.length - 1)], undefined, { signal });
     }
-    if (signal.aborted) channel?.close();
-    await delay(retryDelaysMs[Math.min(attempt, retryDelaysMs.length - 1)], undefined, { signal });
+  } finally {
+    channel?.close();
   }
 }
 

@@ -34,10 +34,11 @@ export function readConsole(stream: Readable, ended: Promise<string>): GuestCons
     rest = lines.pop()!;
     for (const line of lines) hear(line.trim());
   });
-  ended.then(
-    (why) => waiting.forEach((waiter) => waiter.reject(new Error(`the guest ended (${why}) before it wrote again`))),
-    () => {},
-  );
+  let over: Error | undefined;
+  void ended.then((why) => {
+    over = new Error(`the guest ended (${why}) before it wrote again`);
+    waiting.forEach((waiter) => waiter.reject(over));
+  });
 
   function hear(line: string): void {
     const match = /^W (\S+) (\d+) (\d+) \d+$/.exec(line);
@@ -53,6 +54,7 @@ export function readConsole(stream: Readable, ended: Promise<string>): GuestCons
   return {
     last: (disk) => last.get(disk),
     nextWrite(disk) {
+      if (over) return Promise.reject(over);
       const waiter = waiting.get(disk) ?? Promise.withResolvers<Write>();
       waiting.set(disk, waiter);
       return waiter.promise;

@@ -125,6 +125,23 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
   const arm = (ids: Ids): GuardianArm => ({ backup: ids.backup, attempt: 1, guest: ids.guest, host: ids.host, leaseMs });
   const startGuardian = (ids: Ids) => stage.start('thawGuardian', workflowIds.guardian(ids.guest), [], guardianQueue);
 
+  it('names the host that nobody serves, and lets its guardian go', async () => {
+    const ids = newIds();
+    const failure = await failureOf((await startWindow(ids)).result());
+    assert.equal(failure.type, 'host-absent');
+    assert.deepEqual(await armedOn(ids), []);
+  });
+
+  it('watches the shorter of two leases first', async () => {
+    const parts = standIns();
+    await stage.onHost(parts, async (ids) => {
+      const handle = await startGuardian(ids);
+      await handle.executeUpdate('arm', { args: [{ ...arm(ids), attempt: 1, leaseMs: 3_600_000 }] });
+      await handle.executeUpdate('arm', { args: [{ ...arm(ids), attempt: 2 }] });
+      await parts.called('ensureThawed guardian');
+    });
+  });
+
   it('watches one window once, however often it is armed for it, until it is disarmed', async () => {
     const ids = newIds();
     const handle = await startGuardian(ids);

@@ -1,0 +1,153 @@
+/** A whole site on one machine, of real parts: a guest, `stillframe up` over it, and a proxy that can hold its monitor back. */
+
+import { Client, Connection } from '@temporalio/client';
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openJournal, type Journal } from '../host/journal/journal.ts';
+import { startGuest, type LabGuest } from '../infra/lab/guest.ts';
+import { startMonitorProxy, type MonitorProxy } from '../infra/lab/monitor-proxy.ts';
+import { controlQueue } from '../model/ids.ts';
+import type { GuestCommandInput, GuestCommandResult } from '../model/messages.ts';
+import type { UpRecord } from '../workers/up.ts';
+
+export interface Site {
+  guest: LabGuest;
+  proxy: MonitorProxy;
+  client: Client;
+  journal: Journal;
+  /** The host's file. */
+  config: string;
+  stateDir: string;
+  repository: string;
+  leaseMs: number;
+  /** Milliseconds that `up` took. */
+  upMs: number;
+  /** Where the slow snapshot command says that it has begun. */
+  snapshotBegan: string;
+  /** Which processes there are now. */
+  processes(): Promise<UpRecord>;
+  /** Resolves when workflows reach the guest again, through server, worker and agent. */
+  whole(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const hostId = 'lab';
+export const repositoryName = 'main';
+export const snapshots = { slow: 'slow', failing: 'failing' } as const;
+
+/** Short, so that drills which wait for it are quick; a healthy window here holds a tenth of a second. */
+const labLeaseMs = 2_000;
+
+const upEntry = fileURLToPath(new URL('../workers/up.ts', import.meta.url));
+
+export async function startSite(directory: string, options: { port: number; log?: string }): Promise<Site> {
+  const undo = new AsyncDisposableStack();
+  try {
+    const guest = await startGuest({ directory, name: 'db1' });
+    undo.defer(() => guest.stop());
+    const proxy = await startMonitorProxy(join(directory, 'monitor.sock'), guest.monitor);
+    undo.defer(() => proxy.close());
+    const config = join(directory, 'host.yaml');
+    const stateDir = join(directory, 'state');
+    const repository = join(directory, 'repository');
+    const snapshotBegan = join(directory, 'snapshot-began');
+    await writeFile(config, hostFile({ directory, guest, monitor: proxy.path, repository, snapshotBegan }));
+    const startedMs = performance.now();
+    const { up, address } = await startUp(config, stateDir, options.port);
+    undo.defer(() => end(up));
+    const upMs = performance.now() - startedMs;
+    const connection = await Connection.connect({ address });
+    undo.defer(() => connection.close());
+    const client = new Client({ connection });
+    const stack = undo.move();
+    return {
+      guest,
+      proxy,
+      client,
+      journal: openJournal(join(stateDir, 'journal')),
+      config,
+      stateDir,
+      repository,
+      leaseMs: labLeaseMs,
+      upMs,
+      snapshotBegan,
+      processes: async () => JSON.parse(await readFile(join(stateDir, 'up.json'), 'utf8')) as UpRecord,
+      whole: () => untilWhole(client, guest.uuid),
+      stop: () => stack.disposeAsync(),
+    };
+  } finally {
+    await undo.disposeAsync();
+  }
+}
+
+function hostFile(of: {
+  directory: string;
+  guest: LabGuest;
+  monitor: string;
+  repository: string;
+  snapshotBegan: string;
+}): string {
+  return `# A lab: one guest, a short lease, and no rest between windows.
+host: ${hostId}
+guests:
+  - { name: ${of.guest.name}, channel: ${of.guest.channel}, monitor: ${of.monitor} }
+limits: { lease: ${labLeaseMs}ms, gap: 0s, perHour: 0 }
+scratch: { path: ${of.directory}/scratch }
+repositories: { ${repositoryName}: ${of.repository} }
+snapshots:
+  ${snapshots.slow}: [sh, -c, 'touch ${of.snapshotBegan}; exec sleep 60']
+  ${snapshots.failing}: [sh, -c, 'echo "the array says no" >&2; exit 1']
+`;
+}
+
+async function startUp(config: string, stateDir: string, port: number): Promise<{ up: ChildProcess; address: string }> {
+  const env = { ...process.env };
+  // The drills kill the server: it must be one of ours.
+  delete env.TEMPORAL_ADDRESS;
+  const up = fork(upEntry, ['--config', config, '--state', stateDir, '--port', String(port)], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env,
+    detached: true,
+  });
+  let said = '';
+  up.stderr!.setEncoding('utf8').on('data', (piece: string) => (said = (said + piece).slice(-4000)));
+  const ready = once(up, 'message') as Promise<[{ address: string }]>;
+  const ended = once(up, 'exit').then(() => {
+    throw new Error(`"stillframe up" ended before it was ready: ${said.trim()}`);
+  });
+  ended.catch(() => {});
+  const [{ address }] = await Promise.race([ready, ended]);
+  return { up, address };
+}
+
+async function end(up: ChildProcess): Promise<void> {
+  if (up.exitCode !== null) return;
+  up.kill('SIGTERM');
+  await once(up, 'exit');
+}
+
+/** A ping that arrives has passed through all of it. What fails on the way is only early. */
+async function untilWhole(client: Client, guest: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await ask(client, { guest, host: hostId, command: 'ping', backup: `ping-${tries}` });
+      return;
+    } catch (error) {
+      if (tries === mostPings) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}
+
+const mostPings = 120;
+
+export async function ask(client: Client, input: GuestCommandInput): Promise<GuestCommandResult> {
+  return client.workflow.execute<(input: GuestCommandInput) => Promise<GuestCommandResult>>('guestCommand', {
+    workflowId: `guest/${input.guest}/${performance.now()}`,
+    taskQueue: controlQueue,
+    args: [input],
+  });
+}

@@ -1,0 +1,164 @@
+/** Which guests a host has: listed or found by a pattern, told apart by their ids, watched by their events. */
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { it, type TestContext } from 'node:test';
+import { openMonitor } from '../../../../host/channel/monitor.ts';
+import type { GuestSource } from '../../../../host/config.ts';
+import type { GuestEvent, GuestWatch } from '../../../../host/drivers/driver.ts';
+import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
+import { zeroUuid } from '../../../../model/ids.ts';
+import { defaultWindowLimits } from '../../../../model/lease.ts';
+import { startBareQemu, temporaryDirectory } from '../../../fixtures/qemu.ts';
+
+async function driverOf(t: TestContext, ...guests: GuestSource[]) {
+  const stateDir = await temporaryDirectory(t);
+  const scratch = { path: join(stateDir, 'scratch'), limitBytes: undefined, marginBytes: 0 };
+  const config = { host: 'h', guests, limits: defaultWindowLimits, scratch, repositories: {}, snapshots: {} };
+  return createQemuDriver({ config, stateDir, log: () => {} });
+}
+
+function listed(name: string, { monitor }: { monitor: string }, id?: string): GuestSource {
+  return { kind: 'listed', name, id, channel: `${monitor}.qga`, monitor, carries: [] };
+}
+
+/** Every event up to the first `last`. */
+function eventsUntil(last: GuestEvent, watch: GuestWatch): Promise<GuestEvent[]> {
+  const seen: GuestEvent[] = [];
+  return new Promise((resolve) =>
+    watch.on((event) => {
+      seen.push(event);
+      if (event === last) resolve(seen);
+    }),
+  );
+}
+
+it('finds guests by a pattern and gives each its directory as name', async (t) => {
+  const root = await temporaryDirectory(t);
+  for (const name of ['db1', 'web$&', 'empty']) await mkdir(join(root, name));
+  const qemus = [
+    await startBareQemu(t, { directory: join(root, 'db1'), disks: [8, 4] }),
+    await startBareQemu(t, { directory: join(root, 'web$&') }),
+  ];
+  const driver = await driverOf(t, {
+    kind: 'found',
+    channelPattern: `${root}/*/qga.sock`,
+    monitorPattern: `${root}/*/qmp.sock`,
+  });
+  const listings = await driver.inventory();
+  assert.deepEqual(
+    listings.map(({ name, id, state, problem }) => ({ name, id, state, problem })),
+    [
+      { name: 'db1', id: qemus[0]!.uuid, state: 'prelaunch', problem: null },
+      { name: 'web$&', id: qemus[1]!.uuid, state: 'prelaunch', problem: null },
+    ],
+  );
+  assert.deepEqual(listings[0]!.disks, [
+    { device: 'd0', bytes: 8 * 2 ** 20 },
+    { device: 'd1', bytes: 4 * 2 ** 20 },
+  ]);
+  assert.equal((await driver.guest(qemus[1]!.uuid)).channel, join(root, 'web$&', 'qga.sock'));
+});
+
+it('refuses the all-zero UUID unless the file gives an id', async (t) => {
+  const qemu = await startBareQemu(t, { uuid: null });
+  const driver = await driverOf(t, listed('nobody', qemu));
+  assert.equal((await driver.inventory())[0]!.problem, 'guest-uuid-zero');
+  await assert.rejects(driver.guest(zeroUuid), { code: 'guest-uuid-zero', message: /nobody.*-uuid.*id:/ });
+  const named = await driverOf(t, listed('nobody', qemu, 'db-eu-1'));
+  assert.equal((await named.guest('db-eu-1')).monitor, qemu.monitor);
+});
+
+it('refuses an id that two guests report, and names both', async (t) => {
+  const uuid = randomUUID();
+  const [first, second] = [await startBareQemu(t, { uuid }), await startBareQemu(t, { uuid })];
+  const driver = await driverOf(t, listed('db1', first), listed('clone', second));
+  assert.deepEqual(
+    (await driver.inventory()).map((each) => each.problem),
+    ['guest-ambiguous', 'guest-ambiguous'],
+  );
+  await assert.rejects(driver.guest(uuid), { code: 'guest-ambiguous', message: /db1 and clone/ });
+});
+
+it('says that another program holds the monitor, and finds the guest again when it has let go', async (t) => {
+  const qemu = await startBareQemu(t);
+  const other = await openMonitor({ path: qemu.monitor });
+  t.after(() => other.close());
+  const driver = await driverOf(t, listed('db1', qemu));
+  const [listing] = await driver.inventory();
+  assert.deepEqual({ state: listing!.state, problem: listing!.problem }, { state: 'unreachable', problem: 'monitor-held' });
+  other.close();
+  assert.equal((await driver.guest(qemu.uuid)).name, 'db1');
+});
+
+it('knows by its last id a guest that has ended, and does not take another one for it', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const driver = await driverOf(t, listed('db1', { monitor: join(directory, 'qmp.sock') }));
+  const qemu = await startBareQemu(t, { directory });
+  await driver.guest(qemu.uuid);
+  await qemu.kill();
+  await assert.rejects(driver.guest(qemu.uuid), { code: 'monitor-unreachable', message: /db1/ });
+  assert.equal((await driver.inventory())[0]!.id, qemu.uuid);
+  await startBareQemu(t, { directory, disks: [] });
+  await assert.rejects(driver.guest(qemu.uuid), { code: 'guest-unknown' });
+});
+
+it('lets all its users of a monitor share the one connection that QEMU serves', async (t) => {
+  const qemu = await startBareQemu(t);
+  const driver = await driverOf(t, listed('db1', qemu));
+  const guest = await driver.guest(qemu.uuid);
+  const watches = await Promise.all([driver.watch(guest), driver.watch(guest), driver.inventory()]);
+  assert.equal(watches[2][0]!.problem, null);
+  await watches[0].close();
+  assert.equal((await driver.guest(qemu.uuid)).id, qemu.uuid);
+  await watches[1].close();
+});
+
+it('tells a paused guest, and every stop, resume, reset and end', async (t) => {
+  const qemu = await startBareQemu(t);
+  const driver = await driverOf(t, listed('db1', qemu));
+  await qemu.control.execute('cont');
+  await qemu.control.execute('stop');
+  const guest = await driver.guest(qemu.uuid);
+  const watch = await driver.watch(guest);
+  assert.equal(watch.state, 'paused');
+  assert.equal(watch.migrating, false);
+  // Not listened to yet: what happens between the look and the first listener is not lost.
+  await qemu.control.execute('cont');
+  const told = eventsUntil('gone', watch);
+  await qemu.control.execute('stop');
+  await qemu.control.execute('system_reset');
+  await qemu.control.execute('cont');
+  await qemu.control.execute('quit');
+  const seen = (await told).filter((event, index, all) => event !== all[index - 1]);
+  assert.deepEqual(seen, ['resume', 'stop', 'reset', 'resume', 'shutdown', 'stop', 'gone']);
+  await watch.close();
+});
+
+it('tells of a migration when it begins, while the guest still runs', async (t) => {
+  const qemu = await startBareQemu(t);
+  const driver = await driverOf(t, listed('db1', qemu));
+  await qemu.control.execute('cont');
+  const guest = await driver.guest(qemu.uuid);
+  const watch = await driver.watch(guest);
+  const told = eventsUntil('migration', watch);
+  // Nobody reads: the migration stays under way.
+  await qemu.control.execute('migrate', { uri: 'exec:read forever' });
+  assert.deepEqual(await told, ['migration']);
+  const later = await driver.watch(guest);
+  assert.equal(later.migrating, true);
+  await later.close();
+  await watch.close();
+});
+
+it('tells when the monitor is gone', async (t) => {
+  const qemu = await startBareQemu(t);
+  const driver = await driverOf(t, listed('db1', qemu));
+  const watch = await driver.watch(await driver.guest(qemu.uuid));
+  const told = eventsUntil('gone', watch);
+  await qemu.kill();
+  assert.deepEqual(await told, ['gone']);
+  await watch.close();
+});

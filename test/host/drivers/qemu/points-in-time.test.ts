@@ -1,0 +1,303 @@
+/** Points in time against a real QEMU: what a reader of the export sees, what is left behind, and what is refused before a freeze. */
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { it, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import type { ScratchConfig } from '../../../../host/config.ts';
+import type { PointExports } from '../../../../host/drivers/driver.ts';
+import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
+import { defaultWindowLimits } from '../../../../model/lease.ts';
+import { startBareQemu, temporaryDirectory, type BareQemu, type BareQemuOptions } from '../../../fixtures/qemu.ts';
+
+const backup = '20260101T020000-1a2b3c4d';
+const mib = 2 ** 20;
+
+/** A host with one guest; `restarted` is a second worker on the same state. */
+async function hostWith(t: TestContext, { scratch = {}, ...options }: BareQemuOptions & { scratch?: Partial<ScratchConfig> }) {
+  const root = await temporaryDirectory(t);
+  const qemu = await startBareQemu(t, options);
+  const config = {
+    host: 'h',
+    guests: [{ kind: 'listed' as const, name: 'db1', id: undefined, channel: 'none', monitor: qemu.monitor, carries: [] }],
+    limits: defaultWindowLimits,
+    scratch: { path: join(root, 'scratch'), limitBytes: undefined, marginBytes: mib, ...scratch },
+    repositories: {},
+    snapshots: {},
+  };
+  const restarted = () => createQemuDriver({ config, stateDir: join(root, 'state'), log: () => {} });
+  const driver = restarted();
+  const guest = await driver.guest(qemu.uuid);
+  const leftOnDisk = async () => [
+    ...(await readdir(config.scratch.path).catch(() => [])),
+    ...(await readdir(join(root, 'state', 'points-in-time')).catch(() => [])),
+  ];
+  const assertNothingLeft = async () => {
+    assert.deepEqual(await qemu.ours(), []);
+    assert.deepEqual(await leftOnDisk(), []);
+    // The server is gone too: it can be started again.
+    const path = join(qemu.directory, 'after.sock');
+    await qemu.control.execute('nbd-server-start', { addr: { type: 'unix', data: { path } } });
+    await qemu.control.execute('nbd-server-stop');
+  };
+  return { qemu, driver, guest, points: driver.pointInTime, restarted, config, leftOnDisk, assertNothingLeft };
+}
+
+/** What a reader of each export sees. */
+async function read(t: TestContext, exports: PointExports): Promise<Buffer[]> {
+  const directory = await temporaryDirectory(t);
+  const contents: Buffer[] = [];
+  for (const { name, uri } of exports.disks) {
+    const path = join(directory, name);
+    await promisify(execFile)('qemu-img', ['convert', '-f', 'raw', '-O', 'raw', uri, path]);
+    contents.push(await readFile(path));
+  }
+  return contents;
+}
+
+async function serveForeign(qemu: BareQemu): Promise<string> {
+  const path = join(qemu.directory, 'foreign.sock');
+  await qemu.control.execute('nbd-server-start', { addr: { type: 'unix', data: { path } } });
+  return path;
+}
+
+it('shows every disk as it was at the point in time, whatever the guest writes afterwards', async (t) => {
+  const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [8, 4] });
+  await qemu.write(0, 7, 0, 2);
+  await qemu.write(1, 8, 3, 1);
+  const prepared = await points.prepare(guest, backup);
+  assert.deepEqual(prepared.disks, [
+    { name: 'disk0', device: 'd0', bytes: 8 * mib },
+    { name: 'disk1', device: 'd1', bytes: 4 * mib },
+  ]);
+  // Prepared is not yet taken: this write belongs to the point in time.
+  await qemu.write(0, 9, 1, 1);
+  await prepared.begin();
+  const then = await Promise.all(qemu.disks.map((path) => readFile(path)));
+  await qemu.write(0, 1, 0, 8);
+  await qemu.write(1, 2, 0, 4);
+  const exports = await points.exports(guest, backup);
+  const seen = await read(t, exports);
+  assert.ok(seen[0]!.equals(then[0]!) && seen[1]!.equals(then[1]!), 'the exports show the point in time');
+  await qemu.write(0, 3, 4, 4);
+  assert.ok((await read(t, exports))[0]!.equals(then[0]!));
+  await points.verify(guest, backup);
+  await exports.close();
+  await points.end(guest.id, backup);
+  await assertNothingLeft();
+});
+
+it('leaves read-only disks out and says so', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const cd = `driver=null-co,node-name=cd,read-zeroes=on,size=${mib},read-only=on`;
+  const extra = ['-blockdev', cd, '-device', 'virtio-scsi-pci', '-device', 'scsi-cd,drive=cd,id=cd0'];
+  const { points, guest } = await hostWith(t, { directory, extra });
+  const prepared = await points.prepare(guest, backup);
+  assert.equal(prepared.disks.length, 1);
+  assert.match(prepared.skipped.join(), /^\S*cd0\S* read-only$/);
+  await prepared.abandon();
+});
+
+it('gives everything back when the freeze did not come', async (t) => {
+  const { points, guest, leftOnDisk, assertNothingLeft } = await hostWith(t, {});
+  const prepared = await points.prepare(guest, backup);
+  assert.notDeepEqual(await leftOnDisk(), []);
+  await prepared.abandon();
+  await prepared.abandon();
+  await assertNothingLeft();
+});
+
+it('reserves scratch in full before the freeze where it fits', async (t) => {
+  const { points, guest, config } = await hostWith(t, { disks: [16] });
+  await points.prepare(guest, backup);
+  const { blocks } = await stat(join(config.scratch.path, backup, 'disk0.qcow2'));
+  assert.ok(blocks * 512 >= 16 * mib, `${blocks * 512} bytes are reserved`);
+  await points.end(guest.id, backup);
+});
+
+it('repeats each step without harm', async (t) => {
+  const { qemu, points, guest, assertNothingLeft } = await hostWith(t, {});
+  await points.prepare(guest, backup);
+  const prepared = await points.prepare(guest, backup);
+  await prepared.begin();
+  await qemu.write(0, 5, 0, 1);
+  const first = await points.exports(guest, backup);
+  const second = await points.exports(guest, backup);
+  assert.deepEqual(first.disks, second.disks);
+  assert.deepEqual((await read(t, second))[0], Buffer.alloc(8 * mib));
+  await first.close();
+  await second.close();
+  await points.end(guest.id, backup);
+  await points.end(guest.id, backup);
+  await assertNothingLeft();
+});
+
+it('refuses before the freeze when scratch has no room, with the figures and the way out', async (t) => {
+  const { points, guest, assertNothingLeft } = await hostWith(t, {
+    disks: [64],
+    scratch: { limitBytes: 3 * mib, marginBytes: 4 * mib },
+  });
+  await assert.rejects(points.prepare(guest, backup), {
+    code: 'scratch-no-room',
+    message: /3 MiB.*4 MiB.*65 MiB.*scratch\.limit/s,
+  });
+  await assertNothingLeft();
+});
+
+it('counts what other points in time have reserved, also when both are prepared at once', async (t) => {
+  const limits = { limitBytes: 20 * mib, marginBytes: 8 * mib };
+  const { points, guest, qemu, config, restarted } = await hostWith(t, { disks: [10], scratch: limits });
+  const other = await startBareQemu(t, { disks: [10] });
+  config.guests.push({ ...config.guests[0]!, name: 'db2', monitor: other.monitor });
+  const both = restarted();
+  const guests = [guest, await both.guest(other.uuid)];
+  const results = await Promise.allSettled(
+    guests.map((each, index) => both.pointInTime.prepare(each, `${backup.slice(0, -1)}${index}`)),
+  );
+  assert.deepEqual(results.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+  const refused = results.find((each) => each.status === 'rejected')!;
+  assert.equal((refused.reason as { code: string }).code, 'scratch-no-room');
+  for (const [index, each] of guests.entries()) await both.pointInTime.end(each.id, `${backup.slice(0, -1)}${index}`);
+  assert.deepEqual([...(await qemu.ours()), ...(await other.ours())], []);
+  const again = await points.prepare(guest, backup);
+  await again.abandon();
+});
+
+for (const watched of [true, false]) {
+  it(`gives the backup up at the threshold and never the guest's writes, ${watched ? 'while it is read' : 'with nobody reading'}`, async (t) => {
+    const scratch = { limitBytes: 16 * mib, marginBytes: 12 * mib };
+    const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [64], scratch });
+    await qemu.write(0, 7, 0, 32);
+    const prepared = await points.prepare(guest, backup);
+    await prepared.begin();
+    const exports = watched ? await points.exports(guest, backup) : undefined;
+    const givenUp = new Promise<void>((resolve) =>
+      qemu.control.onEvent(({ name, data }) => name === 'JOB_STATUS_CHANGE' && data.status === 'concluded' && resolve()),
+    );
+    await qemu.write(0, 8, 0, 2);
+    await points.verify(guest, backup);
+    await qemu.write(0, 8, 2, 4);
+    if (exports) await assert.rejects(exports.lost, { code: 'scratch-exhausted', message: /scratch more room/ });
+    await givenUp;
+    // Far past what scratch could hold.
+    await qemu.write(0, 9, 0, 32);
+    await assert.rejects(points.verify(guest, backup), { code: 'scratch-exhausted' });
+    await exports?.close();
+    await points.end(guest.id, backup);
+    await assertNothingLeft();
+  });
+}
+
+it('refuses a scratch directory that QEMU cannot write to, in its own words, and leaves nothing behind', async (t) => {
+  const asRoot = process.getuid!() === 0;
+  const { config, points, guest, qemu, leftOnDisk, assertNothingLeft } = await hostWith(t, asRoot ? await asNobody(t) : {});
+  await mkdir(config.scratch.path, { mode: asRoot ? 0o700 : 0o500 });
+  await assert.rejects(points.prepare(guest, backup), (error: { code: string; message: string }) => {
+    assert.equal(error.code, 'scratch-unwritable');
+    assert.ok(error.message.includes(config.scratch.path) && /permission denied/i.test(error.message), error.message);
+    return true;
+  });
+  assert.deepEqual([...(await qemu.ours()), ...(await leftOnDisk())], []);
+  if (!asRoot) await assertNothingLeft();
+});
+
+async function asNobody(t: TestContext): Promise<BareQemuOptions> {
+  const directory = await temporaryDirectory(t);
+  await chmod(directory, 0o777);
+  return { directory, user: 'nobody' };
+}
+
+it('takes part in nobody’s business: a foreign NBD server and a foreign job are named and left alone', async (t) => {
+  const { qemu, points, guest, leftOnDisk } = await hostWith(t, {});
+  const path = await serveForeign(qemu);
+  await assert.rejects(points.prepare(guest, backup), { code: 'point-in-time-failed', message: /NBD server that is not ours/ });
+  await qemu.control.execute('block-export-add', { type: 'nbd', id: 'theirs', 'node-name': 'd0', name: 'x' });
+  await assert.rejects(points.prepare(guest, backup), { code: 'point-in-time-failed', message: /"theirs"/ });
+  await points.end(guest.id, backup);
+  const connection = createConnection(path);
+  await once(connection, 'data');
+  connection.destroy();
+  await qemu.control.execute('nbd-server-stop');
+
+  const target = { driver: 'null-co', 'node-name': 'target', size: 8 * mib, 'read-zeroes': true };
+  await qemu.control.execute('blockdev-add', target);
+  await qemu.control.execute('blockdev-backup', { 'job-id': 'their-job', device: 'd0', target: 'target', sync: 'none' });
+  await assert.rejects(points.prepare(guest, backup), { code: 'point-in-time-failed', message: /"their-job" \(backup\)/ });
+  assert.deepEqual([...(await qemu.ours()), ...(await leftOnDisk())], []);
+  const jobs = (await qemu.control.execute('query-jobs')) as { id: string; status: string }[];
+  assert.deepEqual(
+    jobs.map(({ id, status }) => ({ id, status })),
+    [{ id: 'their-job', status: 'running' }],
+  );
+});
+
+it('starts nothing when QEMU refuses the transaction', async (t) => {
+  const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [8, 8] });
+  const prepared = await points.prepare(guest, backup);
+  const target = { driver: 'null-co', 'node-name': 'target', size: 8 * mib, 'read-zeroes': true };
+  await qemu.control.execute('blockdev-add', target);
+  await qemu.control.execute('blockdev-backup', { 'job-id': 'late', device: 'd1', target: 'target', sync: 'none' });
+  await assert.rejects(prepared.begin(), { code: 'point-in-time-failed', message: /d1|busy|in use/ });
+  const jobs = (await qemu.control.execute('query-jobs')) as { id: string }[];
+  assert.deepEqual(
+    jobs.map(({ id }) => id),
+    ['late'],
+  );
+  await prepared.abandon();
+  await assertNothingLeft();
+});
+
+it('says that the point in time is lost when its job has ended, for the export then shows live data', async (t) => {
+  const { qemu, points, guest, assertNothingLeft } = await hostWith(t, {});
+  const prepared = await points.prepare(guest, backup);
+  await prepared.begin();
+  const exports = await points.exports(guest, backup);
+  await qemu.control.execute('job-cancel', { id: 'sf.1a2b3c4d.j0' });
+  await assert.rejects(exports.lost, { code: 'point-in-time-lost' });
+  await assert.rejects(points.verify(guest, backup), { code: 'point-in-time-lost' });
+  await exports.close();
+  await points.end(guest.id, backup);
+  await assertNothingLeft();
+});
+
+it('cleans scratch and records of a QEMU that has ended, which took the point in time along', async (t) => {
+  const { qemu, points, guest, leftOnDisk } = await hostWith(t, {});
+  const prepared = await points.prepare(guest, backup);
+  await prepared.begin();
+  const exports = await points.exports(guest, backup);
+  await qemu.kill();
+  await assert.rejects(exports.lost, { code: 'point-in-time-lost', message: /monitor is gone/ });
+  await exports.close();
+  await points.end(guest.id, backup);
+  assert.deepEqual(await leftOnDisk(), []);
+  await assert.rejects(points.verify(guest, backup), { code: 'point-in-time-lost' });
+});
+
+it('finds, reads and ends after a restart what an earlier worker began', async (t) => {
+  const { qemu, points, guest, restarted, assertNothingLeft } = await hostWith(t, {});
+  await qemu.write(0, 7, 0, 8);
+  const prepared = await points.prepare(guest, backup);
+  await prepared.begin();
+  await qemu.write(0, 8, 0, 8);
+  const next = restarted().pointInTime;
+  assert.deepEqual(await next.leftovers(guest), [backup]);
+  const exports = await next.exports(guest, backup);
+  assert.deepEqual((await read(t, exports))[0], Buffer.alloc(8 * mib, 7));
+  await exports.close();
+  await next.end(guest.id, backup);
+  await assertNothingLeft();
+  assert.deepEqual(await next.leftovers(guest), []);
+});
+
+it('ends what nothing on the disk speaks of any more', async (t) => {
+  const { qemu, guest, points, driver } = await hostWith(t, {});
+  const scratch = { driver: 'null-co', 'node-name': 'sf.deadbeef.0', size: 8 * mib, 'read-zeroes': true };
+  await qemu.control.execute('blockdev-add', scratch);
+  assert.deepEqual(await points.leftovers(guest), ['deadbeef']);
+  await driver.pointInTime.end(guest.id, 'deadbeef');
+  assert.deepEqual(await qemu.ours(), []);
+});
