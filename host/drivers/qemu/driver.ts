@@ -18,8 +18,8 @@ export interface QemuDriverParts {
   log: Log;
 }
 
-/** A list waits this long for a QEMU that hangs; a healthy one answers within milliseconds. */
-const listMs = 3_000;
+/** A list waits this long for a QEMU that hangs: longer than for its greeting, so that one that is held is told as held. */
+const listMs = 8_000;
 
 export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Driver {
   const monitors = createMonitors();

@@ -1,6 +1,6 @@
 /** The frozen view of each disk, by NBD on a unix socket; and the watch that tells when it is frozen no more. */
 
-import { isStillframeError, StillframeError } from '../../../model/errors.ts';
+import { StillframeError } from '../../../model/errors.ts';
 import type { Monitor } from '../../channel/types.ts';
 import type { PointExports } from '../driver.ts';
 import { objects } from './identify.ts';

@@ -150,21 +150,18 @@ it('refuses before the freeze when scratch has no room, with the figures and the
 
 it('counts what other points in time have reserved, also when both are prepared at once', async (t) => {
   const limits = { limitBytes: 20 * mib, marginBytes: 8 * mib };
-  const { points, guest, qemu, config, restarted } = await hostWith(t, { disks: [10], scratch: limits });
+  const { guest, qemu, config, restarted } = await hostWith(t, { disks: [10], scratch: limits });
   const other = await startBareQemu(t, { disks: [10] });
   config.guests.push({ ...config.guests[0]!, name: 'db2', monitor: other.monitor });
-  const both = restarted();
-  const guests = [guest, await both.guest(other.uuid)];
-  const results = await Promise.allSettled(
-    guests.map((each, index) => both.pointInTime.prepare(each, `${backup.slice(0, -1)}${index}`)),
-  );
+  const { guest: find, pointInTime: points } = restarted();
+  const guests = [guest, await find(other.uuid)];
+  const results = await Promise.allSettled(guests.map((each, index) => points.prepare(each, `${backup.slice(0, -1)}${index}`)));
   assert.deepEqual(results.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
   const refused = results.find((each) => each.status === 'rejected')!;
   assert.equal((refused.reason as { code: string }).code, 'scratch-no-room');
-  for (const [index, each] of guests.entries()) await both.pointInTime.end(each.id, `${backup.slice(0, -1)}${index}`);
+  for (const each of results) if (each.status === 'fulfilled') await each.value.abandon();
   assert.deepEqual([...(await qemu.ours()), ...(await other.ours())], []);
-  const again = await points.prepare(guest, backup);
-  await again.abandon();
+  for (const each of guests) await (await points.prepare(each, backup)).abandon();
 });
 
 for (const watched of [true, false]) {
