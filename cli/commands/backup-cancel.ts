@@ -1,0 +1,32 @@
+/** `stillframe backup cancel BACKUP`: asks it to stop; what it made in the guest's QEMU is taken out again. */
+
+import { findBackup } from '../backups.ts';
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { addressFlag, backupArgument } from '../flags.ts';
+import { withTemporal } from '../temporal.ts';
+
+export const backupCancel = command(
+  {
+    docs: {
+      brief: 'Cancel a running backup',
+      fullDescription:
+        'Cancel a running backup. A window that is open ends first, as always; then the copy stops, and everything of the backup\nis taken out of QEMU and the repository. "stillframe backup follow" shows the end.',
+    },
+    parameters: { flags: { address: addressFlag }, positional: backupArgument },
+    async func(this: Context, flags: { address?: string }, id: string) {
+      await withTemporal(this, flags, async (temporal) => {
+        const { memo, info } = await findBackup(temporal, id);
+        if (info.status.name !== 'RUNNING') {
+          this.process.stdout.write(`backup ${id} of ${memo.guestName} has ended already (${info.status.name.toLowerCase()})\n`);
+          return;
+        }
+        await temporal.client.workflow.getHandle(info.workflowId, info.runId).cancel();
+        this.process.stdout.write(
+          `backup ${id} of ${memo.guestName} is asked to stop; see it end: stillframe backup follow ${id}\n`,
+        );
+      });
+    },
+  },
+  ['temporal'],
+);

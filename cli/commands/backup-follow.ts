@@ -1,0 +1,25 @@
+/** `stillframe backup follow BACKUP`: as if `backup run` had not been left. */
+
+import { findBackup } from '../backups.ts';
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { addressFlag, backupArgument, jsonFlag } from '../flags.ts';
+import { followBackup } from '../follow.ts';
+import { printResult } from '../render/backup.ts';
+import { withTemporal } from '../temporal.ts';
+
+export const backupFollow = command(
+  {
+    docs: { brief: 'Follow a backup to its end' },
+    parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: backupArgument },
+    async func(this: Context, flags: { address?: string; json: boolean }, id: string) {
+      await withTemporal(this, flags, async (temporal) => {
+        const { memo, info } = await findBackup(temporal, id);
+        const target = { ...memo, workflowId: info.workflowId, runId: info.runId };
+        const result = await followBackup(this, temporal, target, flags.json);
+        if (result) printResult(this, memo, result, flags);
+      });
+    },
+  },
+  ['short', 'refused', 'unknown', 'notRunning', 'temporal', 'interrupted'],
+);

@@ -1,0 +1,53 @@
+/** `stillframe doctor`: is this machine fit, and what is the way out where it is not? */
+
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { askEntry } from '../entry.ts';
+import { exit } from '../exit.ts';
+import { addressFlag, addressOf, configFlag, configOf, jsonFlag, stateFlag, stateOf } from '../flags.ts';
+import { printJson } from '../render/json.ts';
+import { escapeText } from '../render/text.ts';
+
+/** A line of workers/doctor.ts. */
+interface Finding {
+  check: string;
+  result: 'ok' | 'warn' | 'fail';
+  found: string;
+  /** What to do; empty when all is well. */
+  wayOut: string;
+}
+
+interface Flags {
+  config?: string;
+  state?: string;
+  address?: string;
+  json: boolean;
+}
+
+const checkWidth = 12;
+
+export const doctor = command({
+  docs: {
+    brief: 'Check this machine: Node, Temporal, sockets, journal, clock, disk space',
+    fullDescription:
+      "Check this machine: Node, tools, Temporal, the host's file, sockets and who is on them, journal, clock, disk space. Each\nline says ok, warn or fail, and the way out. The exit status is 1 when anything fails.",
+  },
+  parameters: { flags: { config: configFlag, state: stateFlag, address: addressFlag, json: jsonFlag } },
+  async func(this: Context, flags: Flags) {
+    const findings: Finding[] = [];
+    const args = ['--config', configOf(this, flags.config), '--state', stateOf(this, flags.state)];
+    const status = await askEntry(this, 'doctor', [...args, '--address', addressOf(this, flags.address)], (line) => {
+      findings.push(line as Finding);
+      if (!flags.json) this.process.stdout.write(render(line as Finding));
+    });
+    if (flags.json) printJson(this, findings);
+    if (status !== 0 || findings.some(({ result }) => result === 'fail')) this.process.exitCode = exit.error;
+  },
+});
+
+function render({ check, result, found, wayOut }: Finding): string {
+  const indent = ' '.repeat(checkWidth + 6);
+  const lines = found.split('\n').map(escapeText).join(`\n${indent}`);
+  const way = wayOut === '' ? '' : `${indent}→ ${escapeText(wayOut)}\n`;
+  return `${result.padEnd(4)}  ${check.padEnd(checkWidth)}${lines}\n${way}`;
+}

@@ -1,0 +1,35 @@
+/** `stillframe guest freeze GUEST`: by hand, and under a lease like everything else. */
+
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { addressFlag, guestArgument, jsonFlag, leaseFlag } from '../flags.ts';
+import { runGuestCommand } from '../guest-command.ts';
+import { printJson } from '../render/json.ts';
+import { escapeText, formatDuration } from '../render/text.ts';
+
+interface Flags {
+  address?: string;
+  lease?: number;
+  json: boolean;
+}
+
+export const guestFreeze = command(
+  {
+    docs: {
+      brief: 'Freeze the filesystems of a guest for at most its lease',
+      fullDescription:
+        'Freeze the filesystems of a guest by hand. At the end of the lease its host thaws it by itself, also when this command,\nthe server or the network are gone; "stillframe guest thaw" ends it sooner.',
+    },
+    parameters: { flags: { address: addressFlag, lease: leaseFlag, json: jsonFlag }, positional: guestArgument },
+    async func(this: Context, flags: Flags, name: string) {
+      const { guest, backup, result } = await runGuestCommand(this, flags, 'freeze', name);
+      if (flags.json) return printJson(this, { guest: guest.id, name: guest.name, backup, ...result });
+      const shown = escapeText(guest.name);
+      this.process.stdout.write(
+        `${shown} is frozen: ${result.frozenCount} filesystems, epoch ${result.epoch}\n` +
+          `It thaws by itself ${formatDuration(result.leaseMs)} after the freeze was sent; sooner with: stillframe guest thaw ${shown}\n`,
+      );
+    },
+  },
+  ['refused', 'unknown', 'notRunning', 'temporal'],
+);

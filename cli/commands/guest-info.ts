@@ -1,0 +1,30 @@
+/** `stillframe guest info GUEST`: the agent, the system and the filesystems, by the guest's own word. */
+
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { addressFlag, guestArgument, jsonFlag } from '../flags.ts';
+import { runGuestCommand } from '../guest-command.ts';
+import { printJson } from '../render/json.ts';
+import { renderFields } from '../render/table.ts';
+
+export const guestInfo = command(
+  {
+    docs: { brief: 'Ask a guest what it is: agent, system, filesystems' },
+    parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
+    async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
+      const { guest, result } = await runGuestCommand(this, flags, 'info', name);
+      const { info } = result;
+      if (flags.json) return printJson(this, { guest: guest.id, name: guest.name, ...info });
+      const mounts = info.filesystems.map(({ mountpoint, type, device }) => `${mountpoint} ${type} on ${device}`);
+      this.process.stdout.write(
+        renderFields([
+          ['name', guest.name],
+          ['agent', `${info.agent} ${info.version}, ${info.commands} commands`],
+          ['system', info.os ?? 'not told'],
+          ['filesystems', mounts.length === 0 ? 'none' : mounts],
+        ]),
+      );
+    },
+  },
+  ['refused', 'unknown', 'notRunning', 'temporal'],
+);

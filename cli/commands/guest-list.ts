@@ -1,0 +1,39 @@
+/** `stillframe guest list`: every guest that a host announced. */
+
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { addressFlag, jsonFlag } from '../flags.ts';
+import { findHosts } from '../hosts.ts';
+import { printJson } from '../render/json.ts';
+import { renderTable } from '../render/table.ts';
+import { formatBytes } from '../render/text.ts';
+import { withTemporal } from '../temporal.ts';
+
+export const guestList = command(
+  {
+    docs: { brief: 'List the guests of all hosts' },
+    parameters: { flags: { address: addressFlag, json: jsonFlag } },
+    async func(this: Context, flags: { address?: string; json: boolean }) {
+      const hosts = await withTemporal(this, flags, findHosts);
+      const all = hosts.flatMap((inventory) => inventory.guests.map((guest) => ({ ...guest, host: inventory.host })));
+      if (flags.json) return printJson(this, all);
+      if (hosts.length === 0) {
+        this.process.stderr.write(
+          'No host has announced itself yet: start "stillframe worker host" (or "stillframe up") on one.\n',
+        );
+      }
+      const rows = all.map(({ name, host, id, state, disks, problem, carries }) => [
+        name,
+        host,
+        problem ?? state,
+        `${disks.length}`,
+        formatBytes(disks.reduce((sum, { bytes }) => sum + bytes, 0)),
+        carries.join(','),
+        id,
+      ]);
+      const width = this.isTTY ? this.columns : undefined;
+      this.process.stdout.write(renderTable(['NAME', 'HOST', 'STATE', 'DISKS', 'SIZE', 'CARRIES', 'ID'], rows, { width }));
+    },
+  },
+  ['notRunning', 'temporal'],
+);

@@ -1,0 +1,21 @@
+/** `stillframe guest ping GUEST`: does the agent answer, and how soon? */
+
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { addressFlag, guestArgument, jsonFlag } from '../flags.ts';
+import { runGuestCommand } from '../guest-command.ts';
+import { printJson } from '../render/json.ts';
+import { escapeText, formatDuration } from '../render/text.ts';
+
+export const guestPing = command(
+  {
+    docs: { brief: "Ask a guest's agent whether it answers" },
+    parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
+    async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
+      const { guest, result } = await runGuestCommand(this, flags, 'ping', name);
+      if (flags.json) return printJson(this, { guest: guest.id, name: guest.name, ...result });
+      this.process.stdout.write(`${escapeText(guest.name)} answered in ${formatDuration(result.roundTripMs)}\n`);
+    },
+  },
+  ['refused', 'unknown', 'notRunning', 'temporal'],
+);

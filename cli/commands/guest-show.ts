@@ -1,0 +1,35 @@
+/** `stillframe guest show GUEST`: what its host announced about one guest. */
+
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { addressFlag, guestArgument, jsonFlag } from '../flags.ts';
+import { findGuest } from '../hosts.ts';
+import { printJson } from '../render/json.ts';
+import { renderFields } from '../render/table.ts';
+import { formatBytes, formatTime } from '../render/text.ts';
+import { withTemporal } from '../temporal.ts';
+
+export const guestShow = command(
+  {
+    docs: { brief: 'Show one guest as its host announced it' },
+    parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
+    async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
+      const { guest, inventory } = await withTemporal(this, flags, (temporal) => findGuest(temporal, name));
+      if (flags.json) return printJson(this, { ...guest, host: inventory.host, announcedAt: inventory.announcedAt });
+      const none = (list: string[]) => (list.length === 0 ? 'none' : list);
+      this.process.stdout.write(
+        renderFields([
+          ['name', guest.name],
+          ['id', guest.id],
+          ['host', inventory.host],
+          ['state', guest.state],
+          ['problem', guest.problem ?? 'none'],
+          ['disks', none(guest.disks.map(({ device, bytes }) => `${device} ${formatBytes(bytes)}`))],
+          ['carries', none(guest.carries)],
+          ['announced', formatTime(inventory.announcedAt)],
+        ]),
+      );
+    },
+  },
+  ['notRunning', 'temporal'],
+);

@@ -1,0 +1,37 @@
+/** `stillframe guest status GUEST`: frozen or thawed, and whether a window of ours is open. */
+
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { addressFlag, guestArgument, jsonFlag } from '../flags.ts';
+import { runGuestCommand } from '../guest-command.ts';
+import { printJson } from '../render/json.ts';
+import { renderFields } from '../render/table.ts';
+import { formatDuration, formatTime } from '../render/text.ts';
+
+export const guestStatus = command(
+  {
+    docs: { brief: 'Ask a guest whether it is frozen, and whether by a window of ours' },
+    parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
+    async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
+      const { guest, result } = await runGuestCommand(this, flags, 'status', name);
+      const { agent, window } = result;
+      if (flags.json) return printJson(this, { guest: guest.id, name: guest.name, agent, window });
+      this.process.stdout.write(
+        renderFields([
+          ['name', guest.name],
+          ['agent says', agent],
+          [
+            'window',
+            window === null
+              ? 'none of ours is open'
+              : `open since ${formatTime(window.openedAt)} under a lease of ${formatDuration(window.leaseMs)} (backup ${window.backup}, epoch ${window.epoch})`,
+          ],
+        ]),
+      );
+      if (agent === 'frozen' && window === null) {
+        this.process.stderr.write(`The freeze is not ours. "stillframe guest thaw ${guest.name}" undoes it all the same.\n`);
+      }
+    },
+  },
+  ['refused', 'unknown', 'notRunning', 'temporal'],
+);

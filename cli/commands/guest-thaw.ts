@@ -1,0 +1,31 @@
+/** `stillframe guest thaw GUEST`: thaw until it is confirmed, whoever froze it. */
+
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { addressFlag, guestArgument, jsonFlag } from '../flags.ts';
+import { runGuestCommand } from '../guest-command.ts';
+import { printJson } from '../render/json.ts';
+import { escapeText, formatDuration } from '../render/text.ts';
+
+export const guestThaw = command(
+  {
+    docs: {
+      brief: 'Thaw a guest until it says that it is thawed, whoever froze it',
+      fullDescription:
+        'Thaw a guest until it says that it is thawed, whoever froze it. Without a server or worker: "stillframe thaw --local" on\nits host.',
+    },
+    parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
+    async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
+      const { guest, result } = await runGuestCommand(this, flags, 'thaw', name);
+      const { report } = result;
+      if (flags.json) return printJson(this, { name: guest.name, ...report });
+      const held = report.outcome?.times.heldMs ?? null;
+      const window =
+        report.was === 'closed'
+          ? 'no window of ours was open'
+          : `its window is closed${held === null ? '' : ` after ${formatDuration(held)}`}`;
+      this.process.stdout.write(`${escapeText(guest.name)} is ${report.status}; ${window}\n`);
+    },
+  },
+  ['refused', 'unknown', 'notRunning', 'temporal'],
+);

@@ -1,0 +1,69 @@
+/** `stillframe restore POINT --to DIR`: the images of a point, each proven by its hash. */
+
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { exit } from '../exit.ts';
+import { configFlag, jsonFlag, pointArgument } from '../flags.ts';
+import { printJson } from '../render/json.ts';
+import { createProgress } from '../render/progress.ts';
+import { renderFields } from '../render/table.ts';
+import { formatBytes } from '../render/text.ts';
+import { openNamed, repositoryFlags, type RepositoryFlags } from '../repository.ts';
+
+/** A terminal shows no more than this many redraws a second worth seeing. */
+const redrawMs = 100;
+
+interface Flags extends RepositoryFlags {
+  to: string;
+  json: boolean;
+}
+
+export const restore = command(
+  {
+    docs: {
+      brief: 'Restore the disks of a point into a directory',
+      fullDescription:
+        'Restore the disks of a point as raw images into an empty or new directory. Each image is proven by its hash before it\ngets its name; when anything fails, or at Ctrl-C, nothing is left. Needs the repository and nothing else.',
+    },
+    parameters: {
+      flags: {
+        to: { kind: 'parsed', parse: (input: string) => input, placeholder: 'DIR', brief: 'Empty or new directory' },
+        ...repositoryFlags,
+        config: configFlag,
+        json: jsonFlag,
+      },
+      positional: pointArgument,
+    },
+    async func(this: Context, flags: Flags, id: string) {
+      const repository = await openNamed(this, flags);
+      const { restorePoint } = await import('../../repository/restore.ts');
+      const signal = this.interrupt();
+      const progress = createProgress(this, () => performance.now());
+      let shownMs = -redrawMs;
+      const onProgress = ({ doneBytes, totalBytes, disk }: { doneBytes: number; totalBytes: number; disk: string }) => {
+        if (flags.json || (performance.now() - shownMs < redrawMs && doneBytes < totalBytes)) return;
+        shownMs = performance.now();
+        progress.show({ stage: 'restore', bytes: { done: doneBytes, total: totalBytes, disk } });
+      };
+      try {
+        const point = await restorePoint(repository, id, flags.to, { onProgress, signal });
+        progress.clear();
+        if (flags.json) return printJson(this, { point: point.id, to: flags.to, files: point.disks.map(({ file }) => file) });
+        const files = point.disks.map(({ file, bytes }) => `${file} ${formatBytes(bytes)}`);
+        this.process.stdout.write(
+          renderFields([
+            ['restored', `${point.id} of ${point.guest.name}, grade ${point.grade}`],
+            ['to', flags.to],
+            ['files', files.length === 0 ? 'none' : files],
+          ]),
+        );
+      } catch (error) {
+        progress.clear();
+        if (!signal.aborted) throw error;
+        this.process.stderr.write(`The restore was interrupted; nothing of it is left in ${flags.to}.\n`);
+        this.process.exitCode = exit.interrupted;
+      }
+    },
+  },
+  ['refused', 'interrupted'],
+);

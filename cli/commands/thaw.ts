@@ -1,0 +1,77 @@
+/** `stillframe thaw --local`: ends whatever this host owes its guests, without a server. */
+
+import { StillframeError } from '../../model/errors.ts';
+import type { WindowOutcome } from '../../model/window.ts';
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { askEntry } from '../entry.ts';
+import { exit } from '../exit.ts';
+import { jsonFlag, stateFlag, stateOf } from '../flags.ts';
+import { printJson } from '../render/json.ts';
+import { renderTable } from '../render/table.ts';
+import { formatDuration } from '../render/text.ts';
+
+/** A line of workers/thaw-local.ts; no outcome means that the thaw is not confirmed yet. */
+interface Pursuit {
+  guest: string;
+  guestName: string;
+  epoch: number;
+  outcome: WindowOutcome | null;
+}
+
+interface Flags {
+  local?: boolean;
+  state?: string;
+  json: boolean;
+}
+
+export const thaw = command(
+  {
+    docs: {
+      brief: 'Thaw every guest of this host that is owed a thaw, without a server',
+      fullDescription:
+        'Thaw every guest of this host that the journal says is owed a thaw: asks the warden, and acts from the journal alone when\nnobody answers. Safe to repeat. For one guest by way of the server: "stillframe guest thaw GUEST".',
+    },
+    parameters: {
+      flags: {
+        local: { kind: 'boolean', optional: true, withNegated: false, brief: 'Required: it acts on this host itself' },
+        state: stateFlag,
+        json: jsonFlag,
+      },
+    },
+    async func(this: Context, flags: Flags) {
+      if (flags.local !== true) {
+        throw new StillframeError(
+          'input-invalid',
+          'say which thaw: "stillframe thaw --local" for all that this host owes, "stillframe guest thaw GUEST" for one guest by way of the server',
+        );
+      }
+      const pursuits: Pursuit[] = [];
+      const status = await askEntry(this, 'thaw-local', ['--state', stateOf(this, flags.state)], (line) =>
+        pursuits.push(line as Pursuit),
+      );
+      const unconfirmed = pursuits.filter(({ outcome }) => outcome === null);
+      if (status !== 0) this.process.exitCode = unconfirmed.length > 0 ? exit.unknown : exit.error;
+      if (flags.json) return printJson(this, pursuits);
+      if (pursuits.length === 0 && status === 0) {
+        this.process.stdout.write('This host owes no guest a thaw.\n');
+        return;
+      }
+      if (pursuits.length === 0) return;
+      const rows = pursuits.map(({ guest, guestName, epoch, outcome }) => [
+        guestName,
+        outcome === null ? 'not confirmed' : outcome.closing,
+        outcome?.thawedBy ?? '',
+        outcome?.times.heldMs == null ? '' : formatDuration(outcome.times.heldMs),
+        String(epoch),
+        guest,
+      ]);
+      const width = this.isTTY ? this.columns : undefined;
+      this.process.stdout.write(renderTable(['GUEST', 'STATUS', 'THAWED BY', 'HELD', 'EPOCH', 'ID'], rows, { width }));
+      if (unconfirmed.length > 0) {
+        this.process.stderr.write('Not confirmed yet: run it again; a running warden goes on trying by itself.\n');
+      }
+    },
+  },
+  ['unknown'],
+);

@@ -1,0 +1,74 @@
+/** Flags and arguments that several commands share, each with its environment variable. */
+
+import { durationForm, parseDuration } from '../model/units.ts';
+import type { Context } from './context.ts';
+
+const text = (input: string) => input;
+
+export const addressFlag = {
+  kind: 'parsed',
+  parse: text,
+  optional: true,
+  placeholder: 'HOST:PORT',
+  brief: 'Temporal server [TEMPORAL_ADDRESS, else 127.0.0.1:7233]',
+} as const;
+
+export const configFlag = {
+  kind: 'parsed',
+  parse: text,
+  optional: true,
+  placeholder: 'FILE',
+  brief: "The host's file [STILLFRAME_CONFIG, else /etc/stillframe/host.yaml]",
+} as const;
+
+export const stateFlag = {
+  kind: 'parsed',
+  parse: text,
+  optional: true,
+  placeholder: 'DIR',
+  brief: "The host's state directory [STILLFRAME_STATE, else /var/lib/stillframe]",
+} as const;
+
+export const jsonFlag = { kind: 'boolean', default: false, withNegated: false, brief: 'Print JSON for programs' } as const;
+
+export const leaseFlag = {
+  kind: 'parsed',
+  parse: duration,
+  optional: true,
+  placeholder: 'TIME',
+  brief: "Longest time the guest may stay frozen, such as 10s [the host's own]",
+} as const;
+
+export const repositoryFlag = {
+  kind: 'parsed',
+  parse: text,
+  optional: true,
+  placeholder: 'NAME',
+  brief: "Repository by its name in the host's file [the only one]",
+} as const;
+
+export function argument(placeholder: string, brief: string) {
+  return { kind: 'tuple', parameters: [{ parse: text, placeholder, brief }] } as const;
+}
+export const guestArgument = argument('GUEST', 'Name or id of a guest');
+export const backupArgument = argument('BACKUP', 'Id of a backup');
+export const pointArgument = argument('POINT', 'Id of a restore point');
+
+/** A flag wins over its variable; an empty variable counts as none. */
+export function configOf(context: Context, flag: string | undefined): string {
+  return flag ?? (context.process.env['STILLFRAME_CONFIG'] || '/etc/stillframe/host.yaml');
+}
+
+export function stateOf(context: Context, flag: string | undefined): string {
+  return flag ?? (context.process.env['STILLFRAME_STATE'] || '/var/lib/stillframe');
+}
+
+export function addressOf(context: Context, flag: string | undefined): string {
+  return flag ?? (context.process.env['TEMPORAL_ADDRESS'] || '127.0.0.1:7233');
+}
+
+function duration(input: string): number {
+  const ms = parseDuration(input);
+  if (ms === undefined || ms < 1) throw new Error(`expected ${durationForm}`);
+  return ms;
+}

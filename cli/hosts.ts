@@ -1,0 +1,74 @@
+/** Finds guests by what their hosts announced. */
+
+import { StillframeError } from '../model/errors.ts';
+import { messages, type GuestListing, type Inventory } from '../model/messages.ts';
+import { didYouMean } from '../model/near.ts';
+import { grpc, grpcCode, type Temporal } from './temporal.ts';
+
+export interface FoundGuest {
+  guest: GuestListing;
+  inventory: Inventory;
+}
+
+/** A workflow answers a query in milliseconds when a control worker runs, and never without one. */
+const queryMs = 5_000;
+
+/** What every host of the fleet announced, by host id. @throws control-absent */
+export async function findHosts({ client, connection }: Temporal): Promise<Inventory[]> {
+  const ids: string[] = [];
+  const query = "WorkflowType = 'hostEntity' AND ExecutionStatus = 'Running'";
+  for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
+  const answers = await Promise.all(
+    ids.map(async (id) => {
+      try {
+        const ask = () => client.workflow.getHandle(id).query<Inventory | null>(messages.inventory);
+        return await connection.withDeadline(Date.now() + queryMs, ask);
+      } catch (error) {
+        throw unanswered(error);
+      }
+    }),
+  );
+  return answers.filter((answer) => answer !== null).sort((a, b) => (a.host < b.host ? -1 : 1));
+}
+
+/** @throws guest-unknown, guest-ambiguous, control-absent */
+export async function findGuest(temporal: Temporal, wanted: string): Promise<FoundGuest> {
+  return resolveGuest(await findHosts(temporal), wanted);
+}
+
+/** By id or by name. @throws guest-unknown with the near names, guest-ambiguous with the ids to choose from */
+export function resolveGuest(inventories: readonly Inventory[], wanted: string): FoundGuest {
+  const all = inventories.flatMap((inventory) => inventory.guests.map((guest) => ({ guest, inventory })));
+  const byId = all.filter(({ guest }) => guest.id === wanted.toLowerCase());
+  const matches = byId.length > 0 ? byId : all.filter(({ guest }) => guest.name === wanted);
+  if (matches.length === 1) return matches[0]!;
+  if (matches.length > 1) throw ambiguous(wanted, matches);
+  const hint =
+    inventories.length === 0
+      ? ' No host has announced itself: start "stillframe worker host" (or "stillframe up") on one'
+      : `${didYouMean(
+          wanted,
+          all.map(({ guest }) => guest.name),
+        )} "stillframe guest list" shows all`;
+  throw new StillframeError('guest-unknown', `no guest is called ${JSON.stringify(wanted)}.${hint}`, { guest: wanted });
+}
+
+function ambiguous(wanted: string, matches: FoundGuest[]): StillframeError {
+  const each = matches.map(({ guest, inventory }) => `${guest.id} on ${inventory.host}`).join(', ');
+  return new StillframeError(
+    'guest-ambiguous',
+    `${matches.length} guests are called ${JSON.stringify(wanted)}: ${each}; name the one you mean by its id`,
+    { guest: wanted },
+  );
+}
+
+function unanswered(error: unknown): unknown {
+  const code = grpcCode(error);
+  if (code !== grpc.deadlineExceeded && code !== grpc.failedPrecondition) return error;
+  return new StillframeError(
+    'control-absent',
+    'nobody runs the workflows: start "stillframe worker control" (or "stillframe up")',
+    {},
+    error,
+  );
+}

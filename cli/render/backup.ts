@@ -1,0 +1,33 @@
+/** How a backup ended: its fields for people or JSON, and the exit status for a point below the wanted grade. */
+
+import type { BackupResult } from '../../model/messages.ts';
+import type { BackupMemo } from '../backups.ts';
+import type { Context } from '../context.ts';
+import { exit } from '../exit.ts';
+import { printJson } from './json.ts';
+import { renderFields } from './table.ts';
+import { formatBytes } from './text.ts';
+import { reasonField, windowFields } from './window.ts';
+
+export function printResult(
+  context: Context,
+  memo: BackupMemo,
+  result: BackupResult,
+  flags: { json: boolean; want?: string },
+): void {
+  if (flags.json) printJson(context, { message_type: 'result', ...memo, ...result });
+  else context.process.stdout.write(renderFields(resultFields(memo, result, flags.want)));
+  if (!result.satisfied) context.process.exitCode = exit.short;
+}
+
+function resultFields(memo: BackupMemo, result: BackupResult, want: string | undefined) {
+  const short = want === undefined ? 'below the wanted grade; the point is kept' : `wanted ${want}; the point is kept`;
+  return [
+    ['restore point', result.backup],
+    ['guest', `${memo.guestName} on ${memo.host}`],
+    ['grade', result.satisfied ? result.grade : `${result.grade} (${short})`],
+    reasonField(result.reasons),
+    ...windowFields(result.window),
+    ['disks', `${result.window.disks.length}, ${formatBytes(result.bytes)}`],
+  ] as const;
+}

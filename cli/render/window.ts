@@ -1,0 +1,33 @@
+/** A closed window for people: how long, ended by whom, and what speaks against it. */
+
+import type { Reason, WindowOutcome } from '../../model/window.ts';
+import { formatDuration, formatTime } from './text.ts';
+
+type Field = readonly [label: string, value: string | readonly string[]];
+
+export function windowFields(window: WindowOutcome): Field[] {
+  const { times, claim } = window;
+  const steps = [
+    ['freeze', times.freezeMs],
+    ['point in time', times.pointInTimeMs],
+    ['proof', times.proofMs],
+    ['thaw', times.thawMs],
+  ] as const;
+  const taken = steps.flatMap(([name, ms]) => (ms === null ? [] : [`${name} ${formatDuration(ms)}`]));
+  return [
+    ['point in time', window.pointInTimeAt === null ? 'none' : formatTime(window.pointInTimeAt)],
+    ['held', times.heldMs === null ? 'not known' : `${formatDuration(times.heldMs)} of ${formatDuration(window.leaseMs)} lease`],
+    ['steps', taken.length === 0 ? 'none' : taken.join(', ')],
+    ['thawed by', `${window.thawedBy} (${window.closing})`],
+    ['agent', `${claim.agent} ${claim.version}, ${frozen(claim.frozenCount)} frozen`],
+    ...(window.reference === null ? [] : [['reference', window.reference] as const]),
+  ];
+}
+
+export function reasonField(reasons: readonly Reason[]): Field {
+  return ['reasons', reasons.length === 0 ? 'none' : reasons];
+}
+
+function frozen(count: number | null): string {
+  return count === null ? 'an unknown number of filesystems' : `${count} ${count === 1 ? 'filesystem' : 'filesystems'}`;
+}
