@@ -10,6 +10,7 @@ const needed = {
   'qemu-img': { package: 'qemu-utils', why: 'makes scratch images and copies disks' },
   'mkfs.xfs': { package: 'xfsprogs', why: 'formats a guest’s disk' },
   'mkfs.ext4': { package: 'e2fsprogs', why: 'formats a guest’s disk' },
+  sfdisk: { package: 'fdisk', why: 'partitions a disk' },
   lz4: { package: 'lz4', why: 'unpacks the guests’ kernel' },
 } as const;
 
