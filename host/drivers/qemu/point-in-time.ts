@@ -11,15 +11,7 @@ import { guardScratch } from './guard.ts';
 import { objects, queryDisks, type GuestDisks } from './identify.ts';
 import type { Monitors } from './monitors.ts';
 import { openPointRecords, type PointRecord, type RecordedDisk } from './records.ts';
-import {
-  makeScratchDirectory,
-  makeScratchImage,
-  planScratch,
-  removeScratch,
-  scratchImage,
-  syncScratchImage,
-  unwritable,
-} from './scratch.ts';
+import { makeScratchDirectory, makeScratchImage, planScratch, removeScratch, scratchImage, unwritable } from './scratch.ts';
 import { teardown } from './teardown.ts';
 
 /** A copy reads with one connection; others are for whoever looks on. */
@@ -112,7 +104,6 @@ export function createPointInTimeDriver({
       if (!isStillframeError(error, 'monitor-refused')) throw error;
       throw unwritable(scratch.path, `QEMU says "${String(error.facts.desc)}"`, error);
     }
-    await syncScratchImage(path);
     if (record.thresholdBytes !== null)
       await monitor.execute('block-set-write-threshold', { 'node-name': disk.file, 'write-threshold': record.thresholdBytes });
   }

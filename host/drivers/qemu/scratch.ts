@@ -1,6 +1,6 @@
 /** Local scratch: where QEMU keeps what a guest overwrites while its point in time is being read. */
 
-import { chown, mkdir, open, rm, stat, statfs } from 'node:fs/promises';
+import { chown, mkdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, StillframeError } from '../../../model/errors.ts';
 import type { BackupId } from '../../../model/ids.ts';
@@ -93,16 +93,6 @@ export async function makeScratchImage(config: ScratchConfig, path: string, byte
     await giveToOwner(config, path);
   } catch (error) {
     throw unwritable(config.path, messageOf(error), error);
-  }
-}
-
-/** The transaction flushes each image; what is on the disk already costs it nothing. */
-export async function syncScratchImage(path: string): Promise<void> {
-  const image = await open(path, 'r');
-  try {
-    await image.sync();
-  } finally {
-    await image.close();
   }
 }
 
