@@ -22,10 +22,9 @@ export async function followBackup(
   context: Context,
   { client, connection }: Temporal,
   target: { workflowId: string; runId: string; backup: string; guestName: string },
-  json: boolean,
+  { json, interrupt }: { json: boolean; interrupt: AbortSignal },
 ): Promise<BackupResult | null> {
   const handle: WorkflowHandle = client.workflow.getHandle(target.workflowId, target.runId);
-  const interrupt = context.interrupt();
   const ended = new AbortController();
   const either = AbortSignal.any([interrupt, ended.signal]);
   const progress = json ? jsonProgress(context) : createProgress(context, () => performance.now());
@@ -62,7 +61,8 @@ async function lookAt(handle: WorkflowHandle): Promise<Step> {
   if (!payload) return { stage };
   const { defaultPayloadConverter } = await import('@temporalio/client');
   const { doneBytes, totalBytes, disk } = defaultPayloadConverter.fromPayload<CopyProgress>(payload);
-  return { stage, bytes: { done: doneBytes, total: totalBytes, disk } };
+  // The first heartbeat comes before the size is known.
+  return totalBytes === 0 ? { stage } : { stage, bytes: { done: doneBytes, total: totalBytes, disk } };
 }
 
 function sayItGoesOn(context: Context, { backup, guestName }: { backup: string; guestName: string }): void {

@@ -61,7 +61,7 @@ async function readText(path: string): Promise<string> {
         ? `${path}: there is no such host's file. Write one (docs/030-hosts-file.md has a complete example), or name another with --config FILE or STILLFRAME_CONFIG`
         : `${path}: the host's file cannot be read: ${messageOf(cause)}`,
       { file: path },
-      cause,
+      missing ? undefined : cause,
     );
   }
 }

@@ -16,7 +16,7 @@ export const backupFollow = command(
       await withTemporal(this, flags, async (temporal) => {
         const { memo, info } = await findBackup(temporal, id);
         const target = { ...memo, workflowId: info.workflowId, runId: info.runId };
-        const result = await followBackup(this, temporal, target, flags.json);
+        const result = await followBackup(this, temporal, target, { json: flags.json, interrupt: this.interrupt() });
         if (result) printResult(this, memo, result, flags);
       });
     },

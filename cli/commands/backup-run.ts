@@ -55,12 +55,14 @@ export const backupRun = command(
         };
         const repository = chooseRepository(flags.repository, inventory.repositories, `host ${host}`);
         const lease = flags.lease === undefined ? {} : { leaseMs: flags.lease };
+        // Before the start: a Ctrl-C from here on must not leave a backup behind that nobody was told of.
+        const interrupt = this.interrupt();
         const runId = await start(temporal, memo, { ...memo, repository, want: flags.want, ...lease });
         if (flags.json) printJson(this, { message_type: 'started', ...memo, repository });
         else this.process.stdout.write(started(memo, flags.detach));
         if (flags.detach) return;
         const target = { ...memo, workflowId: workflowIds.backup(guest.id), runId };
-        const result = await followBackup(this, temporal, target, flags.json);
+        const result = await followBackup(this, temporal, target, { json: flags.json, interrupt });
         if (result) printResult(this, memo, result, flags);
       });
     },

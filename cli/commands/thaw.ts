@@ -28,6 +28,7 @@ interface Flags {
 export const thaw = command(
   {
     docs: {
+      customUsage: ['--local [--state DIR]'],
       brief: 'Thaw every guest of this host that is owed a thaw, without a server',
       fullDescription:
         'Thaw every guest of this host that the journal says is owed a thaw: asks the warden, and acts from the journal alone when\nnobody answers. Safe to repeat. For one guest by way of the server: "stillframe guest thaw GUEST".',

@@ -1,0 +1,46 @@
+/** `stillframe doctor`: runs every check and prints one JSON line for each finding as it is made. Status 1 when any fails. */
+
+import { parseArgs } from 'node:util';
+import type { HostConfig } from '../host/config.ts';
+import { messageOf } from '../model/errors.ts';
+import { readHostConfig } from './config.ts';
+import { fail, ok, type Finding } from './doctor/finding.ts';
+import { checkJournal } from './doctor/journal.ts';
+import { checkBoot, checkNode, checkQemuImg, checkTime } from './doctor/machine.ts';
+import { checkRepositories, checkScratch } from './doctor/room.ts';
+import { checkSockets } from './doctor/sockets.ts';
+import { checkTemporal } from './doctor/temporal.ts';
+
+const { values } = parseArgs({
+  options: {
+    config: { type: 'string', default: '/etc/stillframe/host.yaml' },
+    state: { type: 'string', default: '/var/lib/stillframe' },
+    address: { type: 'string', default: '127.0.0.1:7233' },
+  },
+});
+const { config, finding } = await checkConfig(values.config);
+
+report(checkNode(), await checkQemuImg());
+report(...(await checkTemporal(values.address)));
+report(finding);
+if (config) report(...(await checkSockets(config)));
+report(...(await checkJournal(values.state)));
+report(checkBoot(), await checkTime());
+if (config) report(await checkScratch(config.scratch), ...(await checkRepositories(config.repositories)));
+
+function report(...findings: Finding[]): void {
+  for (const each of findings) {
+    process.stdout.write(`${JSON.stringify(each)}\n`);
+    if (each.result === 'fail') process.exitCode = 1;
+  }
+}
+
+async function checkConfig(path: string): Promise<{ config: HostConfig | undefined; finding: Finding }> {
+  try {
+    const config = await readHostConfig(path);
+    const repositories = Object.keys(config.repositories).join(', ') || 'no repository';
+    return { config, finding: ok("host's file", `${path}: host ${config.host}, repositories: ${repositories}`) };
+  } catch (error) {
+    return { config: undefined, finding: fail("host's file", messageOf(error), 'mend it: docs/030-hosts-file.md') };
+  }
+}

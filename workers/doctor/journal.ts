@@ -1,0 +1,42 @@
+/** Doctor: the state directory, and what it says is owed to guests. */
+
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openJournal, type Intent } from '../../host/journal/journal.ts';
+import { monotonicMs } from '../../host/clock.ts';
+import { messageOf } from '../../model/errors.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+
+export async function checkJournal(stateDir: string): Promise<Finding[]> {
+  try {
+    await access(stateDir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    if (missing)
+      return [warn('journal', `${stateDir} is not there`, 'the host worker makes it; if one runs here, name its --state')];
+    return [
+      fail(
+        'journal',
+        `${stateDir} cannot be written: ${messageOf(error)}`,
+        'without a journal nothing is frozen: mend the permissions or run as root',
+      ),
+    ];
+  }
+  const { intents, damaged } = await openJournal(join(stateDir, 'journal')).open();
+  const findings = [
+    ...damaged.map((path) =>
+      fail('journal', `${path} cannot be read`, 'if its guest is frozen, thaw it by hand, then remove the file'),
+    ),
+    ...intents.map(owed),
+  ];
+  return findings.length > 0 ? findings : [ok('journal', `${stateDir}: no guest is owed a thaw`)];
+}
+
+/** A window within its lease is work in progress. */
+function owed(intent: Intent): Finding {
+  const { guestName, epoch, openedAt, startedMs, leaseMs } = intent;
+  const what = `${guestName} is owed a thaw (epoch ${epoch}, since ${openedAt})`;
+  if (monotonicMs() < startedMs + leaseMs)
+    return warn('journal', `${what}; its lease still runs`, 'nothing: the window ends by itself');
+  return fail('journal', `${what}; its lease is over`, 'stillframe thaw --local');
+}

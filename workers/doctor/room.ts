@@ -1,0 +1,73 @@
+/** Doctor: room for scratch and repositories. */
+
+import { access, constants, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { ScratchConfig } from '../../host/config.ts';
+import { messageOf } from '../../model/errors.ts';
+import { openRepository } from '../../repository/points.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+
+/** Below this share of a filesystem's size the next backup may be the one that fills it. */
+const littleShare = 0.05;
+
+export async function checkScratch({ path, limitBytes, marginBytes }: ScratchConfig): Promise<Finding> {
+  const room = await roomAt(path);
+  if ('problem' in room) return fail('scratch', room.problem, 'make the directory on a local disk, or correct scratch.path');
+  const found = `${path}: ${gibibytes(room.free)} free`;
+  if (room.free <= marginBytes) {
+    return fail(
+      'scratch',
+      `${found}, not above the margin of ${gibibytes(marginBytes)}`,
+      'make room, or move scratch.path to a larger disk',
+    );
+  }
+  if (limitBytes !== undefined && room.free < limitBytes) {
+    return warn(
+      'scratch',
+      `${found}, less than scratch.limit (${gibibytes(limitBytes)})`,
+      'make room, or lower the limit to what is there',
+    );
+  }
+  return ok('scratch', found);
+}
+
+export async function checkRepositories(repositories: Record<string, string>): Promise<Finding[]> {
+  const entries = Object.entries(repositories);
+  if (entries.length === 0) return [warn('repository', 'the host has none', 'add one to "repositories" in the host\'s file')];
+  return Promise.all(entries.map(([name, path]) => checkRepository(name, path)));
+}
+
+async function checkRepository(name: string, path: string): Promise<Finding> {
+  const room = await roomAt(path);
+  if ('problem' in room)
+    return fail('repository', `${name}: ${room.problem}`, 'mount it, or correct the path under "repositories"');
+  const found = `${name} at ${path}: ${gibibytes(room.free)} free`;
+  if (!room.exists) return ok('repository', `${found}; the first backup makes it`);
+  try {
+    await openRepository(path, { create: false });
+  } catch (error) {
+    return warn('repository', `${found}; ${messageOf(error)}`, 'nothing if it is new and empty');
+  }
+  if (room.free < room.size * littleShare) return warn('repository', found, 'make room, or move it to a larger disk');
+  return ok('repository', found);
+}
+
+type Room = { free: number; size: number; exists: boolean } | { problem: string };
+
+/** Of the directory, or of the nearest one above it that is there: that is where it will be made. */
+async function roomAt(path: string): Promise<Room> {
+  for (let directory = path, exists = true; ; directory = dirname(directory), exists = false) {
+    try {
+      const { bavail, blocks, bsize } = await statfs(directory);
+      await access(directory, constants.W_OK | constants.X_OK);
+      return { free: bavail * bsize, size: blocks * bsize, exists };
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT' && directory !== '/';
+      if (!missing) return { problem: `${path} cannot be used: ${messageOf(error)}` };
+    }
+  }
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
