@@ -3,7 +3,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { run } from '../host/run.ts';
 import { verifyImages } from '../infra/lab/verify.ts';
 import { compareWithWriter } from '../infra/lab/writer.ts';
+import { freePort } from '../infra/temporal/free-port.ts';
 import { messageOf } from '../model/errors.ts';
 import type { RestorePoint } from '../model/point.ts';
 import type { WindowTimes } from '../model/window.ts';
@@ -165,15 +165,6 @@ async function stillframe(site: Site, args: string[]): Promise<void> {
   const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'inherit', 'inherit'], env });
   const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`"stillframe ${args.join(' ')}" ended with status ${code}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function seconds(ms: number): string {

@@ -28,7 +28,12 @@ if (files.length === 0) {
   process.stderr.write(`no test file begins with ${prefixes.join(' or ')}\n`);
   process.exit(1);
 }
-runOrExit('tests', process.execPath, ['--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec', ...files.toSorted()]);
+runOrExit('tests', process.execPath, [
+  '--test',
+  `--test-concurrency=${concurrency}`,
+  '--test-reporter=spec',
+  ...files.toSorted(),
+]);
 
 function runOrExit(name: string, program: string, args: string[]): void {
   process.stdout.write(`\n== ${name}\n`);

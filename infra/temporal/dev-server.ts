@@ -2,9 +2,10 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { StillframeError } from '../../model/errors.ts';
 import { findTemporal } from './find.ts';
+import { freePort } from './free-port.ts';
 
 export interface DevServer {
   address: string;
@@ -90,14 +91,4 @@ async function isOpen(port: number): Promise<boolean> {
   const open = await promise;
   socket.destroy();
   return open;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

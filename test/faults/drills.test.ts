@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { drills, runDrill, type Fault, type Form } from '../../demo/drills.ts';
+import { startSite, type Site } from '../../demo/site.ts';
+import { freePort } from '../../infra/temporal/free-port.ts';
+import type { ThawedBy } from '../../model/window.ts';
+
+let directory: string;
+let site: Site;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sf-'));
+  site = await startSite(directory, { port: await freePort() });
+});
+after(async () => {
+  await site?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Who must have thawed; a window that nobody disturbs from outside ends itself. */
+const expected: Record<Fault, Record<Form, ThawedBy>> = {
+  'snapshot fails': { whole: 'window', held: 'window' },
+  'worker killed': { whole: 'warden', held: 'warden' },
+  'worker stopped': { whole: 'warden', held: 'warden' },
+  'server killed': { whole: 'window', held: 'lease' },
+  'workflow terminated': { whole: 'lease', held: 'lease' },
+};
+
+/**
+ * A safety bound, by the writers' own clock: the lease, the second that the warden leaves to the worker, its look at the
+ * journal, and the ending of a process and a fresh sync on a machine that is busy with other tests.
+ */
+const slackMs = 8_000;
+
+for (const { form, fault } of drills) {
+  test(`${fault} inside a ${form} window: the guest is thawed and writes again`, async () => {
+    const report = await runDrill(site, form, fault);
+    assert.equal(report.left, 'thawed');
+    assert.equal(report.thawedBy, expected[fault][form]);
+    assert.ok(report.longestStallMs < report.leaseMs + slackMs, `stalled for ${report.longestStallMs} ms`);
+    assert.equal(report.guardian, fault === 'workflow terminated' ? 'confirmed' : undefined);
+    assert.deepEqual((await site.journal.open()).intents, []);
+  });
+}
