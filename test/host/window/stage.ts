@@ -1,0 +1,131 @@
+/** A host with one guest for tests of windows: the real journal and the real channel; agent and driver do what a test says. */
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { openAgentChannel } from '../../../host/channel/agent-channel.ts';
+import type { AgentChannel } from '../../../host/channel/types.ts';
+import { openJournal, type Journal } from '../../../host/journal/journal.ts';
+import { createWindows, type Windows } from '../../../host/window/windows.ts';
+import { isStillframeError, type ErrorCode, type StillframeError } from '../../../model/errors.ts';
+import type { WindowLimits } from '../../../model/lease.ts';
+import type { WindowOutcome } from '../../../model/window.ts';
+import { startFakeAgent, type FakeAgent } from '../../fakes/fake-agent.ts';
+import { createFakeDriver, type FakeDriver } from '../../fakes/fake-driver.ts';
+
+export const guestId = 'db1';
+export const request = { guest: guestId, backup: 'b-1', attempt: 1 };
+
+/** For answers that never come: what is waited for is the time-out itself. */
+const soonMs = 150;
+
+export interface Stage {
+  agent: FakeAgent;
+  driver: FakeDriver;
+  journal: Journal;
+  windows: Windows;
+  /** Directory of the journal. */
+  directory: string;
+  /** Resolves when the host says so. */
+  says(words: string): Promise<void>;
+}
+
+export interface StageOptions {
+  limits?: Partial<WindowLimits>;
+  snapshots?: Record<string, string[]>;
+  carries?: string[];
+  /** No agent runs in the guest. */
+  absent?: boolean;
+  /** The channel waits for answers only as long as a test can. */
+  impatient?: boolean;
+}
+
+export async function setStage(t: TestContext, options: StageOptions = {}): Promise<Stage> {
+  const { limits, snapshots = {}, carries = [], absent = false, impatient = false } = options;
+  const directory = await mkdtemp(join(tmpdir(), 'sf-windows-'));
+  const agent = await startFakeAgent({ absent });
+  const driver = createFakeDriver({ id: guestId, name: 'db', channel: agent.path, monitor: '/run/none.sock', carries });
+  const journal = openJournal(directory);
+  const waiters: { words: string; resolve: () => void }[] = [];
+  const windows = createWindows({
+    driver,
+    journal,
+    config: { limits: { leaseMs: 20_000, leaseCapMs: 30_000, gapMs: 0, perHour: 0, ...limits }, snapshots },
+    connect: async (path) =>
+      impatient ? hurried(await openAgentChannel({ path, timeoutMs: soonMs })) : openAgentChannel({ path }),
+    log: (_, message) => waiters.filter(({ words }) => message.includes(words)).forEach(({ resolve }) => resolve()),
+  });
+  t.after(async () => {
+    // Lets go of a window that a failed test left open.
+    driver.guestHas('reset');
+    await windows.drain();
+    await agent.stop();
+    await rm(directory, { recursive: true });
+  });
+  return {
+    agent,
+    driver,
+    journal,
+    windows,
+    directory,
+    says(words) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiters.push({ words, resolve });
+      return promise;
+    },
+  };
+}
+
+function hurried(channel: AgentChannel): AgentChannel {
+  return {
+    close: () => channel.close(),
+    execute: (command, args, options) => channel.execute(command, args, { timeoutMs: soonMs, ...options }),
+  };
+}
+
+/** A transaction that waits for the test; `begun` resolves when the window has come to it. */
+export function holdTransaction(driver: FakeDriver) {
+  const begun = Promise.withResolvers<void>();
+  const transaction = Promise.withResolvers<void>();
+  driver.begin = () => {
+    begun.resolve();
+    return transaction.promise;
+  };
+  return { begun: begun.promise, complete: transaction.resolve };
+}
+
+export function freezes(agent: FakeAgent): number {
+  return agent.ran.filter((name) => name === 'guest-fsfreeze-freeze').length;
+}
+
+/** Nothing is owed, and the guest is not frozen. */
+export async function assertThawed({ agent, journal }: Stage): Promise<void> {
+  assert.equal(agent.frozen, false);
+  assert.deepEqual(await journal.open(), { intents: [], damaged: [] });
+}
+
+/** No freeze was sent, nothing is owed, and what was prepared is given back. */
+export async function assertUntouched({ agent, driver, journal }: Stage): Promise<void> {
+  assert.equal(freezes(agent), 0);
+  assert.equal(await journal.openFor(guestId), null);
+  assert.equal(await journal.latest(guestId), null);
+  const count = (call: string) => driver.calls.filter((each) => each === call).length;
+  assert.equal(count('abandon'), count('prepare'));
+}
+
+/** The error of ours with this code that `outcome` fails with. */
+export async function refused(outcome: Promise<unknown>, code: ErrorCode): Promise<StillframeError> {
+  const error: unknown = await outcome.then(
+    (value) => assert.fail(`wanted ${code}, got ${JSON.stringify(value)}`),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(isStillframeError(error, code), `wanted ${code}, got ${String(error)}`);
+  return error;
+}
+
+/** What most tests look at. */
+export function verdict({ thawedBy, closing, reasons, failure, pointInTimeAt }: WindowOutcome) {
+  return { thawedBy, closing, reasons, failure: failure?.code ?? null, point: pointInTimeAt !== null };
+}
