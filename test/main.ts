@@ -1,6 +1,7 @@
 /** The one test command: format, lint, types, dead code, then every test; or with arguments, only the tests whose path begins so. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { glob } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -17,8 +18,16 @@ const checks: [string, string[]][] = [
   ['knip', []],
 ];
 
+let running: ChildProcess | undefined;
+// Ctrl-C reaches all of us by itself; a SIGTERM must not leave the tests' guests and servers without a parent.
+process.on('SIGTERM', () => running?.kill('SIGTERM')).on('SIGINT', () => {});
+
 const prefixes = process.argv.slice(2);
-if (prefixes.length === 0) for (const [program, args] of checks) runOrExit(program, bin + program, args);
+for (const [program, args] of prefixes.length === 0 ? checks : []) {
+  if (await run(program, bin + program, args)) continue;
+  process.stdout.write(`\n== ${program} failed: the tests did not run\n`);
+  process.exit(1);
+}
 
 const files: string[] = [];
 for await (const file of glob('test/**/*.test.ts', { cwd: root })) {
@@ -28,17 +37,14 @@ if (files.length === 0) {
   process.stderr.write(`no test file begins with ${prefixes.join(' or ')}\n`);
   process.exit(1);
 }
-runOrExit('tests', process.execPath, [
-  '--test',
-  `--test-concurrency=${concurrency}`,
-  '--test-reporter=spec',
-  ...files.toSorted(),
-]);
+const options = ['--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec'];
+// The runner's own closing lines stay the last ones: CI reads them.
+process.exitCode = (await run('tests', process.execPath, [...options, ...files.toSorted()])) ? 0 : 1;
 
-function runOrExit(name: string, program: string, args: string[]): void {
+/** Whether it ended with status 0. */
+async function run(name: string, program: string, args: string[]): Promise<boolean> {
   process.stdout.write(`\n== ${name}\n`);
-  const { status, signal } = spawnSync(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
-  if (status === 0) return;
-  process.stdout.write(`\n== ${name} failed (${signal ?? `status ${status}`})\n`);
-  process.exit(1);
+  running = spawn(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const [status] = (await once(running, 'exit')) as [number | null];
+  return status === 0;
 }
