@@ -29,6 +29,8 @@ export interface Site {
   snapshotBegan: string;
   /** Which processes there are now. */
   processes(): Promise<UpRecord>;
+  /** Process id of the host worker, the warden's only child (proc(5)). */
+  hostWorker(): Promise<number>;
   /** Resolves when workflows reach the guest again, through server, worker and agent. */
   whole(): Promise<void>;
   stop(): Promise<void>;
@@ -75,6 +77,10 @@ export async function startSite(directory: string, options: { port: number; log?
       upMs,
       snapshotBegan,
       processes: async () => JSON.parse(await readFile(join(stateDir, 'up.json'), 'utf8')) as UpRecord,
+      async hostWorker() {
+        const warden = (JSON.parse(await readFile(join(stateDir, 'up.json'), 'utf8')) as UpRecord).pids.host!;
+        return Number((await readFile(`/proc/${warden}/task/${warden}/children`, 'utf8')).trim().split(' ')[0]);
+      },
       whole: () => untilWhole(client, guest.uuid),
       stop: () => stack.disposeAsync(),
     };
@@ -144,7 +150,7 @@ async function untilWhole(client: Client, guest: string): Promise<void> {
 
 const mostPings = 120;
 
-export async function ask(client: Client, input: GuestCommandInput): Promise<GuestCommandResult> {
+async function ask(client: Client, input: GuestCommandInput): Promise<GuestCommandResult> {
   return client.workflow.execute<(input: GuestCommandInput) => Promise<GuestCommandResult>>('guestCommand', {
     workflowId: `guest/${input.guest}/${performance.now()}`,
     taskQueue: controlQueue,

@@ -36,6 +36,9 @@ import { exitConfiguration, type WardenMessage, type WorkerMessage } from './war
 /** Thaws must never wait behind other work; windows are bounded by the host's disks; two copies already fill them. */
 const slots = { urgent: 16, ops: 8, copy: 2 };
 
+/** How often a heartbeat is really sent: a few bytes for each activity that runs. */
+const heartbeatMs = 2_000;
+
 const { values } = parseArgs({
   options: {
     config: { type: 'string', default: '/etc/stillframe/host.yaml' },
@@ -78,6 +81,8 @@ async function serve(): Promise<void> {
     activities,
     maxConcurrentActivityTaskExecutions: most,
     activityTaskPollerBehavior: pollers,
+    // A cancelled copy hears of it with its next heartbeat; at the SDK's own pace that is eight seconds.
+    maxHeartbeatThrottleInterval: heartbeatMs,
     identity: `${taskQueue}/${process.pid}`,
   });
   const window = createWindowActivities({ windows });

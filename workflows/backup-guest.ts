@@ -23,9 +23,10 @@ export async function backupGuest(input: BackupInput): Promise<BackupResult> {
   try {
     const failed = windowFailed(window);
     if (failed) throw failed;
-    if (outer.consideredCancelled) throw new CancelledFailure('the backup was cancelled while its window was open');
+    stopIfCancelled(outer);
     progress.stage = 'copy';
     const disks = await activities.copy({ guest, backup, repository });
+    stopIfCancelled(outer);
     progress.stage = 'commit';
     const point = describePoint(input, window, disks);
     await CancellationScope.nonCancellable(() => activities.commitPoint({ guest, backup, repository, point }));
@@ -42,6 +43,11 @@ export async function backupGuest(input: BackupInput): Promise<BackupResult> {
     await CancellationScope.nonCancellable(() => activities.urgent.release({ guest, backup, repository }));
     progress.stage = 'done';
   }
+}
+
+/** Steps that are shielded, or ended before they heard of it, leave a cancellation to be looked for. */
+function stopIfCancelled(scope: CancellationScope): void {
+  if (scope.consideredCancelled) throw new CancelledFailure('the backup was cancelled');
 }
 
 /** The outcome of the window; throws only when it is known that nothing was frozen or that everything is thawed. */

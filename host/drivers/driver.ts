@@ -58,8 +58,11 @@ export interface PointInTimeDriver {
    * @throws release-unfinished when the monitor cannot be used now
    */
   end(guest: GuestId, backup: BackupId): Promise<void>;
-  /** Backups that have objects in this guest's QEMU or records on disk; one without a record is named by its eight digits. */
-  leftovers(guest: Guest): Promise<BackupId[]>;
+  /**
+   * Every backup that has a record on disk, whether or not its guest still answers, and every one without that has objects in
+   * the QEMU of these guests; such a one is named by its eight digits.
+   */
+  leftovers(guests: readonly Guest[]): Promise<{ guest: GuestId; backup: BackupId }[]>;
 }
 
 export interface PreparedPoint {

@@ -144,12 +144,15 @@ export function createPointInTimeDriver({
       const record = await recordOf(backup);
       await monitors.ask(guest.monitor, (monitor) => verifyPoint(monitor, record));
     },
-    async leftovers(guest) {
-      const recorded = (await records.all()).filter((record) => record.guest === guest.id).map((record) => record.backup);
-      const stems = new Set(recorded.map(objectStem));
-      const names = await monitors.ask(guest.monitor, ourNames);
-      const unrecorded = new Set(names.map((name) => name.split('.').slice(0, 2).join('.')).filter((stem) => !stems.has(stem)));
-      return [...recorded, ...[...unrecorded].map((stem) => stem.slice(objectPrefix.length))];
+    async leftovers(guests) {
+      const found = (await records.all()).map(({ guest, backup }) => ({ guest, backup }));
+      const stems = new Set(found.map(({ backup }) => objectStem(backup)));
+      for (const guest of guests) {
+        const names = await monitors.ask(guest.monitor, ourNames);
+        const strays = new Set(names.map((name) => name.split('.').slice(0, 2).join('.')).filter((stem) => !stems.has(stem)));
+        for (const stem of strays) found.push({ guest: guest.id, backup: stem.slice(objectPrefix.length) });
+      }
+      return found;
     },
   };
 }

@@ -281,20 +281,20 @@ it('finds, reads and ends after a restart what an earlier worker began', async (
   await prepared.begin();
   await qemu.write(0, 8, 0, 8);
   const next = restarted().pointInTime;
-  assert.deepEqual(await next.leftovers(guest), [backup]);
+  assert.deepEqual(await next.leftovers([]), [{ guest: guest.id, backup }]);
   const exports = await next.exports(guest, backup);
   assert.deepEqual((await read(t, exports))[0], Buffer.alloc(8 * mib, 7));
   await exports.close();
   await next.end(guest.id, backup);
   await assertNothingLeft();
-  assert.deepEqual(await next.leftovers(guest), []);
+  assert.deepEqual(await next.leftovers([guest]), []);
 });
 
 it('ends what nothing on the disk speaks of any more', async (t) => {
   const { qemu, guest, points, driver } = await hostWith(t, {});
   const scratch = { driver: 'null-co', 'node-name': 'sf.deadbeef.0', size: 8 * mib, 'read-zeroes': true };
   await qemu.control.execute('blockdev-add', scratch);
-  assert.deepEqual(await points.leftovers(guest), ['deadbeef']);
+  assert.deepEqual(await points.leftovers([guest]), [{ guest: guest.id, backup: 'deadbeef' }]);
   await driver.pointInTime.end(guest.id, 'deadbeef');
   assert.deepEqual(await qemu.ours(), []);
 });

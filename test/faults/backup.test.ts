@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import { startSite, type Site } from '../../demo/site.ts';
+import { openMonitor } from '../../host/channel/monitor.ts';
+import { run } from '../../host/run.ts';
+import { verifyImages } from '../../infra/lab/verify.ts';
+import { compareWithWriter } from '../../infra/lab/writer.ts';
+import { freePort } from '../../infra/temporal/free-port.ts';
+import { workflowIds } from '../../model/ids.ts';
+import type { RestorePoint } from '../../model/point.ts';
+import { openRepository } from '../../repository/points.ts';
+import { command, startCommand } from './operator.ts';
+
+let directory: string;
+let site: Site;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sf-'));
+  site = await startSite(directory, { port: await freePort() });
+});
+after(async () => {
+  await site?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+beforeEach(() => site.whole());
+
+/** Jobs, nodes and exports of ours inside the guest's QEMU, scratch, and sessions of the repository. */
+async function leftBehind(): Promise<string[]> {
+  const monitor = await openMonitor({ path: site.guest.witness });
+  try {
+    const [jobs, nodes, exports] = (await Promise.all([
+      monitor.execute('query-jobs'),
+      monitor.execute('query-named-block-nodes', { flat: true }),
+      monitor.execute('query-block-exports'),
+    ])) as [{ id: string }[], { 'node-name': string }[], { id: string }[]];
+    const names = [...jobs.map((job) => job.id), ...nodes.map((node) => node['node-name']), ...exports.map((each) => each.id)];
+    const files = [...(await readdir(join(directory, 'scratch'))), ...(await readdir(join(site.repository, 'tmp')))];
+    return [...names.filter((name) => name.startsWith('sf.')), ...files];
+  } finally {
+    monitor.close();
+  }
+}
+
+async function points(): Promise<RestorePoint[]> {
+  return (await (await openRepository(site.repository)).list()).points;
+}
+
+test('a backup is a filesystem point, and its restore holds every file, read without any recovery', async () => {
+  const acknowledged = site.guest.disks.map((disk) => site.guest.console.last(disk.name)!.seq);
+  const taken = await command(site, 'backup', 'run', 'db1');
+  assert.equal(taken.status, 0, taken.stderr);
+  const [point] = await points();
+  assert.equal(point?.grade, 'filesystem');
+  assert.deepEqual(
+    point.disks.map((disk) => [disk.filesystem, disk.inspection.result]),
+    [
+      ['ext4', 'clean'],
+      ['xfs', 'clean'],
+    ],
+  );
+  assert.deepEqual(await leftBehind(), []);
+
+  const target = join(directory, 'restored');
+  const restored = await command(site, 'restore', point.id, '--path', site.repository, '--to', target);
+  assert.equal(restored.status, 0, restored.stderr);
+  const images = site.guest.disks.map((disk) => ({ path: join(target, `${disk.name}.raw`), filesystem: disk.filesystem }));
+  await run('e2fsck', ['-fn', images[0]!.path]);
+  for (const [index, image] of (await verifyImages(images)).entries()) {
+    const compared = compareWithWriter(site.guest.disks[index]!.name, image.files, acknowledged[index]!);
+    assert.ok(image.mounted);
+    assert.ok(compared.files > 0);
+    assert.deepEqual([compared.mismatches, compared.missing], [0, 0]);
+  }
+});
+
+test('a second backup of a guest is refused while one runs, and Ctrl-C leaves that one running', async () => {
+  const hold = site.proxy.hold('block-export-add');
+  const first = await startCommand(site, ['backup', 'run', 'db1']);
+  await hold.seen;
+  const second = await command(site, 'backup', 'run', 'db1');
+  assert.equal(second.status, 4);
+  assert.match(second.stderr, /already|runs/);
+  assert.match(second.stderr, /backup follow/);
+  first.child.kill('SIGINT');
+  const left = await first.done;
+  assert.equal(left.status, 130);
+  assert.match(left.stdout + left.stderr, /background/);
+  hold.release();
+  const before = (await points()).length;
+  await site.client.workflow.getHandle(workflowIds.backup(site.guest.uuid)).result();
+  assert.equal((await points()).length, before + 1);
+});
+
+test('a worker that dies in the middle of a copy is followed by one that reads the same point in time to its end', async () => {
+  const before = (await points()).length;
+  const hold = site.proxy.hold('block-export-add');
+  const backup = await startCommand(site, ['backup', 'run', 'db1']);
+  await hold.seen;
+  process.kill(await site.hostWorker(), 'SIGKILL');
+  hold.release();
+  const ended = await backup.done;
+  assert.equal(ended.status, 0, ended.stderr);
+  assert.equal((await points()).length, before + 1);
+  assert.deepEqual(await leftBehind(), []);
+});
+
+test('a backup that is cancelled while it copies leaves nothing behind', async () => {
+  const before = (await points()).length;
+  const hold = site.proxy.hold('block-export-add');
+  const backup = await startCommand(site, ['backup', 'run', 'db1']);
+  await hold.seen;
+  await site.client.workflow.getHandle(workflowIds.backup(site.guest.uuid)).cancel();
+  hold.release();
+  const ended = await backup.done;
+  assert.notEqual(ended.status, 0);
+  assert.equal((await points()).length, before);
+  assert.deepEqual(await leftBehind(), []);
+});
+
+test('a point in time that is lost while it is copied fails the backup, and the guest goes on', async () => {
+  const before = (await points()).length;
+  const hold = site.proxy.hold('block-export-add');
+  const backup = await startCommand(site, ['backup', 'run', 'db1']);
+  await hold.seen;
+  const monitor = await openMonitor({ path: site.guest.witness });
+  const [job] = (await monitor.execute('query-jobs')) as { id: string }[];
+  await monitor.execute('job-cancel', { id: job!.id });
+  monitor.close();
+  hold.release();
+  const ended = await backup.done;
+  assert.equal(ended.status, 5, ended.stderr);
+  assert.match(ended.stderr, /point in time .* is lost/);
+  assert.equal((await points()).length, before);
+  assert.deepEqual(await leftBehind(), []);
+  await site.guest.console.nextWrite('disk0');
+});
+
+test('a freeze by hand has a lease, shows in the status, and is undone by hand', async () => {
+  const frozen = await command(site, 'guest', 'freeze', 'db1', '--lease', '2s');
+  assert.equal(frozen.status, 0, frozen.stderr);
+  assert.match(frozen.stdout, /2(\.0)? s/);
+  const thawed = await command(site, 'guest', 'thaw', 'db1');
+  assert.equal(thawed.status, 0, thawed.stderr);
+  await site.guest.console.nextWrite('disk0');
+  assert.match((await command(site, 'guest', 'status', 'db1')).stdout, /thawed/);
+});
+
+test('thaw --local ends a held window without a server', async () => {
+  await command(site, 'guest', 'freeze', 'db1', '--lease', '2s');
+  const thawed = await command(site, 'thaw', '--local', '--json');
+  assert.equal(thawed.status, 0, thawed.stderr);
+  await site.guest.console.nextWrite('disk1');
+  assert.deepEqual((await site.journal.open()).intents, []);
+});
+
+test('an unknown guest is answered with near names, a lease above the cap with the cap', async () => {
+  const unknown = await command(site, 'backup', 'run', 'bd1');
+  assert.notEqual(unknown.status, 0);
+  assert.match(unknown.stderr, /db1/);
+  const long = await command(site, 'backup', 'run', 'db1', '--lease', '31s');
+  assert.notEqual(long.status, 0);
+  assert.match(long.stderr, /30/);
+});
+
+test('a paused guest and a guest that is gone are refused before anything is frozen', async () => {
+  const monitor = await openMonitor({ path: site.guest.witness });
+  await monitor.execute('stop');
+  const paused = await command(site, 'backup', 'run', 'db1');
+  assert.equal(paused.status, 6, paused.stderr);
+  assert.match(paused.stderr, /paused/);
+  await monitor.execute('cont');
+  monitor.close();
+  assert.deepEqual(await leftBehind(), []);
+});
