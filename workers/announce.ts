@@ -2,6 +2,7 @@
 
 import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { HostConfig } from '../host/config.ts';
@@ -25,7 +26,7 @@ export async function announceForever(parts: {
   log: Log;
 }): Promise<void> {
   const { client, driver, config, signal, log } = parts;
-  const machineId = (await readFile('/etc/machine-id', 'utf8')).trim();
+  const machineId = await thisMachine();
   let known: Omit<Inventory, 'announcedAt'> | undefined;
   while (!signal.aborted) {
     let waitMs = lookMs;
@@ -49,6 +50,12 @@ export async function announceForever(parts: {
     }
     await delay(waitMs, undefined, { signal }).catch(() => {});
   }
+}
+
+/** machine-id(5); a container may lack one, and then its name is what tells it from others. */
+async function thisMachine(): Promise<string> {
+  const id = await readFile('/etc/machine-id', 'utf8').catch(() => '');
+  return id.trim() || `hostname ${hostname()}`;
 }
 
 async function announce(client: Client, inventory: Inventory): Promise<void> {
