@@ -33,7 +33,7 @@ export function createProgress(context: Pick<Context, 'process' | 'isTTY' | 'col
       const { bytes } = step;
       if (bytes) first ??= { atMs: now(), done: bytes.done };
       const rate = bytes && first ? rateSince(first, bytes.done, now()) : undefined;
-      if (context.isTTY) return stdout.write(`\r\u001b[K${drawn(step, rate).slice(0, context.columns - 1)}`);
+      if (context.isTTY) return stdout.write(`\r\u001b[K${fit(drawn(step, rate), context.columns - 1)}`);
       const reached = bytes && bytes.total > 0 ? Math.floor(bytes.done / bytes.total / plainStep) : 0;
       if (!changed && reached <= tenth) return;
       tenth = reached;
@@ -64,4 +64,11 @@ function drawn(step: Step, rate: number | undefined): string {
   const filled = bytes.total === 0 ? barCells : Math.floor((bytes.done / bytes.total) * barCells);
   const rest = plain(step, rate).slice(stage.length + 1);
   return `${stage} [${'#'.repeat(filled)}${'.'.repeat(barCells - filled)}] ${rest}`;
+}
+
+/** Whole parts only: half a number would be a wrong number. */
+function fit(line: string, width: number): string {
+  let fitting = line;
+  while (fitting.length > width && fitting.includes(', ')) fitting = fitting.slice(0, fitting.lastIndexOf(', '));
+  return fitting.slice(0, width);
 }

@@ -37,7 +37,7 @@ function sentencesOf(error: unknown): string[] {
 
 /** Lines of our own making stay lines (all problems of a file); what came from a guest or the server becomes one. */
 function sentenceOf(error: Error): string {
-  if (error.name === 'CancelledFailure') return 'it was cancelled';
+  if (error.name === 'CancelledFailure') return 'cancelled on request';
   if (error.name === 'TerminatedFailure') return 'it was terminated on the server; the host ends its window by itself';
   if (error.name === 'TimeoutFailure') return `it ran out of time (${escapeText(error.message)})`;
   return error instanceof StillframeError ? error.message.split('\n').map(escapeText).join('\n') : escapeText(error.message);

@@ -1,0 +1,127 @@
+/** Doctor and thaw by hand on a state directory: what is owed, and what stands in the way. */
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { openJournal } from '../../host/journal/journal.ts';
+import { runCli } from './run-cli.ts';
+
+interface Finding {
+  check: string;
+  result: string;
+  found: string;
+  wayOut: string;
+}
+
+async function host(t: TestContext) {
+  const directory = await mkdtemp(join(tmpdir(), 'sf-doctor-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const config = join(directory, 'host.yaml');
+  const [channel, monitor] = [join(directory, 'qga.sock'), join(directory, 'qmp.sock')];
+  await writeFile(
+    config,
+    `host: a\nguests: [{ name: db1, channel: ${channel}, monitor: ${monitor} }]\nscratch: { path: ${directory}/scratch }\n` +
+      `repositories: { main: ${directory}/backups }\n`,
+  );
+  return {
+    directory,
+    config,
+    channel,
+    env: { STILLFRAME_CONFIG: config, STILLFRAME_STATE: directory, TEMPORAL_ADDRESS: '127.0.0.1:1' },
+  };
+}
+
+async function examine(env: Record<string, string>): Promise<{ status: number | null; of(check: string): Finding[] }> {
+  const { status, stdout } = await runCli(['doctor', '--json'], env);
+  const findings = JSON.parse(stdout) as Finding[];
+  return { status, of: (check) => findings.filter((each) => each.check === check) };
+}
+
+async function owe(directory: string): Promise<void> {
+  await openJournal(join(directory, 'journal')).begin({
+    guest: 'db1-id',
+    guestName: 'db1',
+    backup: '20260101T020000-1a2b3c4d',
+    attempt: 1,
+    leaseMs: 1,
+    channel: join(directory, 'nobody.sock'),
+    claim: {
+      agent: 'qemu-ga',
+      version: '7.2',
+      filesystems: [],
+      frozenCount: null,
+      thawedCount: null,
+      frozenAfterPointInTime: false,
+    },
+  });
+}
+
+test('each finding says ok, warn or fail, and a way out where it is not ok', async (t) => {
+  const { env, channel, directory } = await host(t);
+  const server = createServer().listen(channel);
+  t.after(() => server.close());
+  const { status, of } = await examine(env);
+  assert.equal(status, 1);
+  assert.deepEqual(
+    of('node').map(({ result }) => result),
+    ['ok'],
+  );
+  assert.deepEqual(of('temporal'), [
+    {
+      check: 'temporal',
+      result: 'fail',
+      found: 'no server answers at 127.0.0.1:1',
+      wayOut: 'start one with "stillframe up", or name yours with --address or TEMPORAL_ADDRESS',
+    },
+  ]);
+  const [first, second] = of('sockets');
+  assert.equal(first!.result, 'ok');
+  assert.match(first!.found, /^db1: channel .*qga\.sock is free \(owned by user \d+, mode \d+\)$/);
+  assert.equal(second!.result, 'fail');
+  assert.match(second!.found, /^db1: monitor .*ENOENT/);
+  assert.deepEqual(
+    of('journal').map(({ found }) => found),
+    [`${directory}: no guest is owed a thaw`],
+  );
+  assert.match(of('repository')[0]!.found, /the first backup makes it$/);
+  assert.match(of('scratch')[0]!.found, /GiB free$/);
+});
+
+test('a thaw that is owed past its lease fails, with the way out', async (t) => {
+  const { env, directory } = await host(t);
+  await owe(directory);
+  const [finding] = (await examine(env)).of('journal');
+  assert.equal(finding!.result, 'fail');
+  assert.match(finding!.found, /^db1 is owed a thaw \(epoch 1, since .*\); its lease is over$/);
+  assert.equal(finding!.wayOut, 'stillframe thaw --local');
+});
+
+test("a bad host's file is one of the findings, and the rest is examined", async (t) => {
+  const { env, config } = await host(t);
+  await writeFile(config, 'host: a\n');
+  const { of } = await examine(env);
+  const [finding] = of("host's file");
+  assert.equal(finding!.result, 'fail');
+  assert.match(finding!.found, /:1:1: guests: missing; expected a list of guests/);
+  assert.equal(of('journal').length, 1);
+  assert.equal(of('sockets').length, 0);
+});
+
+test('for people: one line a finding, the way out below it', async (t) => {
+  const { env } = await host(t);
+  const { stdout } = await runCli(['doctor'], env);
+  assert.match(stdout, /^ok {4}node {8}v\d+/m);
+  assert.match(stdout, /^fail {2}temporal {4}no server answers at 127\.0\.0\.1:1\n {18}→ start one with "stillframe up"/m);
+});
+
+test('thaw --local with nothing owed says so', async (t) => {
+  const { env } = await host(t);
+  assert.deepEqual(await runCli(['thaw', '--local'], env), {
+    status: 0,
+    stdout: 'This host owes no guest a thaw.\n',
+    stderr: '',
+  });
+});
