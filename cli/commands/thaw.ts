@@ -63,7 +63,7 @@ export const thaw = command(
         guestName,
         outcome === null ? 'not confirmed' : outcome.closing,
         outcome?.thawedBy ?? '',
-        outcome?.times.heldMs == null ? '' : formatDuration(outcome.times.heldMs),
+        held(outcome),
         String(epoch),
         guest,
       ]);
@@ -76,3 +76,8 @@ export const thaw = command(
   },
   ['unknown'],
 );
+
+function held(outcome: WindowOutcome | null): string {
+  const heldMs = outcome?.times.heldMs ?? null;
+  return heldMs === null ? '' : formatDuration(heldMs);
+}
