@@ -1,0 +1,287 @@
+/** The held window: freeze, snapshot and thaw come as calls of their own, and whoever misses one of them, the guest is thawed. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { it, type TestContext } from 'node:test';
+import { openJournal } from '../../../host/journal/journal.ts';
+import type { GuestClaim } from '../../../model/window.ts';
+import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
+import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
+import { answering, late, never } from '../../fakes/fake-agent.ts';
+import { assertThawed, freezes, guestId, refused, request, setStage, verdict, type Stage } from './stage.ts';
+
+const unlimited = new AbortController().signal;
+const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failure: null, point: true };
+const nothingTaken = { ...clean, failure: 'window-lost', point: false };
+
+/** Of a window that is to outlive it: long enough for the steps before, short enough to wait for. */
+const shortLeaseMs = 2_000;
+
+const shell = (script: string, ...args: string[]) => ['sh', '-c', script, 'sh', ...args];
+
+/** A command that does not end by itself. `life` opens the pipe that it has open: it says a word there, and ends when the command is dead. */
+async function slowCommand(t: TestContext) {
+  const directory = await mkdtemp(join(tmpdir(), 'sf-slow-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const pipe = join(directory, 'life');
+  execFileSync('mkfifo', [pipe]);
+  return { argv: shell('exec 3>"$1"; echo up >&3; exec sleep 1000', pipe), life: () => createReadStream(pipe) };
+}
+
+it('freeze, snapshot and thaw: the outcome carries what the command called its snapshot', async (t) => {
+  const stage = await setStage(t, {
+    snapshots: { zfs: shell('echo "tank/vm@$STILLFRAME_BACKUP of $STILLFRAME_GUEST"; echo more') },
+  });
+  const held = await stage.windows.freeze(request);
+  assert.deepEqual([held.epoch, held.frozenCount, held.leaseMs], [1, 2, 20_000]);
+  assert.ok(held.remainingMs > 0 && held.remainingMs <= held.leaseMs);
+  assert.equal(stage.agent.frozen, true);
+  assert.deepEqual(await stage.windows.snapshot(request, 'zfs', unlimited), { reference: 'tank/vm@b-1 of db1' });
+  const outcome = await stage.windows.thaw(request);
+  assert.deepEqual(verdict(outcome), clean);
+  assert.equal(outcome.reference, 'tank/vm@b-1 of db1');
+  assert.deepEqual(stage.driver.calls, []);
+  await assertThawed(stage);
+  const ran = stage.agent.ran.length;
+  assert.deepEqual(await stage.windows.thaw(request), outcome);
+  assert.equal(stage.agent.ran.length, ran);
+});
+
+it('a second freeze of the same window joins it, while it is sent and while it is held', async (t) => {
+  const { agent, windows } = await setStage(t);
+  const [first, second] = await Promise.all([windows.freeze(request), windows.freeze(request)]);
+  const third = await windows.freeze(request);
+  assert.deepEqual([second.epoch, third.epoch], [first.epoch, first.epoch]);
+  assert.ok(third.remainingMs < first.remainingMs);
+  assert.equal(freezes(agent), 1);
+  await windows.thaw(request);
+});
+
+it('a freeze of a window that has ended does not freeze again', async (t) => {
+  const { agent, windows } = await setStage(t);
+  await windows.freeze(request);
+  await windows.thaw(request);
+  await refused(windows.freeze(request), 'window-gone');
+  assert.equal(freezes(agent), 1);
+});
+
+it('a freeze that froze nothing fails, and its window is over', async (t) => {
+  const stage = await setStage(t);
+  stage.agent.behave('guest-fsfreeze-freeze', answering(0));
+  await refused(stage.windows.freeze(request), 'freeze-nothing');
+  await assertThawed(stage);
+  assert.deepEqual(verdict((await stage.windows.outcome(request))!), { ...nothingTaken, failure: 'freeze-nothing' });
+});
+
+it('a snapshot command that fails is told with what it said, and the window stays open for the thaw', async (t) => {
+  const stage = await setStage(t, { snapshots: { broken: shell('echo "no pool" >&2; exit 3') } });
+  await stage.windows.freeze(request);
+  const error = await refused(stage.windows.snapshot(request, 'broken', unlimited), 'snapshot-failed');
+  assert.match(error.message, /status 3 and said: no pool/);
+  assert.equal(stage.agent.frozen, true);
+  assert.deepEqual(verdict(await stage.windows.thaw(request)), nothingTaken);
+  await assertThawed(stage);
+});
+
+it('a snapshot command that does not exist is told', async (t) => {
+  const { windows } = await setStage(t, { snapshots: { gone: ['/nonexistent/snapshot'] } });
+  await windows.freeze(request);
+  assert.match((await refused(windows.snapshot(request, 'gone', unlimited), 'snapshot-failed')).message, /ENOENT/);
+  await windows.thaw(request);
+});
+
+it('a snapshot that the host’s file does not name is refused with the names that it has', async (t) => {
+  const { windows } = await setStage(t, { snapshots: { zfs: ['true'], lvm: ['true'] } });
+  await windows.freeze(request);
+  assert.match((await refused(windows.snapshot(request, 'btrfs', unlimited), 'snapshot-unknown')).message, /zfs, lvm/);
+  await windows.thaw(request);
+});
+
+it('a snapshot command that outlives the lease is killed, and the guest thawed', async (t) => {
+  const slow = await slowCommand(t);
+  const stage = await setStage(t, { snapshots: { slow: slow.argv } });
+  await stage.windows.freeze({ ...request, leaseMs: shortLeaseMs });
+  const life = slow.life();
+  await refused(stage.windows.snapshot(request, 'slow', unlimited), 'lease-expired');
+  await text(life);
+  const outcome = await stage.windows.thaw(request);
+  assert.deepEqual(verdict(outcome), { ...nothingTaken, thawedBy: 'lease', failure: 'lease-expired' });
+  await assertThawed(stage);
+});
+
+it('a snapshot whose caller gives up is killed, and the window stays open for the thaw', async (t) => {
+  const slow = await slowCommand(t);
+  const stage = await setStage(t, { snapshots: { slow: slow.argv } });
+  await stage.windows.freeze(request);
+  const caller = new AbortController();
+  const snapshot = refused(stage.windows.snapshot(request, 'slow', caller.signal), 'snapshot-failed');
+  const life = slow.life();
+  await once(life, 'readable');
+  caller.abort();
+  await snapshot;
+  await text(life);
+  assert.equal(stage.agent.frozen, true);
+  assert.deepEqual(verdict(await stage.windows.thaw(request)), nothingTaken);
+});
+
+it('a held window that nobody thaws is thawed by its lease, and says so afterwards', async (t) => {
+  const stage = await setStage(t, { snapshots: { zfs: ['true'] } });
+  const thawed = stage.agent.takesUp('guest-fsfreeze-thaw');
+  await stage.windows.freeze({ ...request, leaseMs: shortLeaseMs });
+  await thawed;
+  assert.deepEqual(verdict(await stage.windows.thaw(request)), { ...nothingTaken, thawedBy: 'lease', failure: 'lease-expired' });
+  assert.match((await refused(stage.windows.snapshot(request, 'zfs', unlimited), 'window-gone')).message, /ended by lease/);
+  await assertThawed(stage);
+});
+
+it('a held window whose guest stops is thawed at once', async (t) => {
+  const stage = await setStage(t);
+  await stage.windows.freeze(request);
+  stage.driver.guestHas('stop');
+  assert.deepEqual(verdict(await stage.windows.thaw(request)), {
+    ...nothingTaken,
+    thawedBy: 'event',
+    failure: 'guest-stopped',
+  });
+  await assertThawed(stage);
+});
+
+it('thaw and snapshot of a window that never was are told', async (t) => {
+  const { agent, windows } = await setStage(t, { snapshots: { zfs: ['true'] } });
+  await refused(windows.thaw(request), 'window-gone');
+  await refused(windows.snapshot(request, 'zfs', unlimited), 'window-gone');
+  assert.equal(await windows.outcome(request), null);
+  assert.deepEqual(agent.ran, []);
+});
+
+it('another window of the guest cannot thaw this one', async (t) => {
+  const { agent, windows } = await setStage(t);
+  await windows.freeze(request);
+  await refused(windows.thaw({ ...request, attempt: 2 }), 'window-gone');
+  assert.equal(agent.frozen, true);
+  await windows.thaw(request);
+});
+
+it('a held window lets its channel be used for reading, by one at a time', async (t) => {
+  const { agent, windows } = await setStage(t);
+  await windows.freeze(request);
+  assert.equal(await windows.withChannel(guestId, (channel) => channel.execute(fsfreezeStatus, undefined)), 'frozen');
+  const answer = Promise.withResolvers<void>();
+  agent.behave('guest-ping', late(answer.promise));
+  const first = windows.withChannel(guestId, (channel) => channel.execute(ping, undefined));
+  await refused(
+    windows.withChannel(guestId, (channel) => channel.execute(ping, undefined)),
+    'channel-busy',
+  );
+  answer.resolve();
+  await first;
+  await windows.thaw(request);
+});
+
+it('a reader that hangs on the channel does not hold the thaw back', async (t) => {
+  const stage = await setStage(t);
+  await stage.windows.freeze(request);
+  stage.agent.behave('guest-ping', never);
+  const reading = refused(
+    stage.windows.withChannel(guestId, (channel) => channel.execute(ping, undefined)),
+    'channel-closed',
+  );
+  assert.deepEqual(verdict(await stage.windows.thaw(request)), nothingTaken);
+  await reading;
+  await assertThawed(stage);
+});
+
+it('outside of any window the channel is opened for the reader, and free again afterwards', async (t) => {
+  const { windows } = await setStage(t);
+  const status = () => windows.withChannel(guestId, (channel) => channel.execute(fsfreezeStatus, undefined));
+  assert.deepEqual(await Promise.all([status(), status()]), ['thawed', 'thawed']);
+  assert.deepEqual(verdict(await windows.freezeWindow(request)), clean);
+});
+
+it('a host that ends thaws what it holds, and freezes no more', async (t) => {
+  const stage = await setStage(t);
+  await stage.windows.freeze(request);
+  await stage.windows.drain();
+  await assertThawed(stage);
+  assert.deepEqual(verdict((await stage.windows.outcome(request))!), { ...nothingTaken, thawedBy: 'shutdown' });
+  await refused(stage.windows.freeze({ ...request, backup: 'b-2' }), 'window-gone');
+  assert.equal(freezes(stage.agent), 1);
+});
+
+it('a workflow that only wants the guest thawed ends the window, and may ask again', async (t) => {
+  const stage = await setStage(t);
+  await stage.windows.freeze(request);
+  const report = await stage.windows.ensureThawed(guestId, 'workflow');
+  assert.equal(report.was, 'open');
+  assert.deepEqual(verdict(report.outcome!), { ...nothingTaken, thawedBy: 'workflow' });
+  await assertThawed(stage);
+  const ran = stage.agent.ran.length;
+  assert.deepEqual(await stage.windows.ensureThawed(guestId, 'workflow'), { ...report, was: 'closed' });
+  assert.equal(stage.agent.ran.length, ran);
+});
+
+it('an operator thaws what others froze; a workflow leaves it alone', async (t) => {
+  const { agent, windows } = await setStage(t);
+  agent.frozen = true;
+  await windows.ensureThawed(guestId, 'workflow');
+  assert.equal(agent.frozen, true);
+  await windows.ensureThawed(guestId, 'operator');
+  assert.equal(agent.frozen, false);
+});
+
+/** What a process that died inside a window leaves: an intent in the journal and a frozen guest. */
+async function dieInsideWindow({ agent, directory }: Stage) {
+  agent.frozen = true;
+  const claim: GuestClaim = {
+    agent: 'qemu-ga',
+    version: '11.1.3',
+    filesystems: [],
+    frozenCount: null,
+    thawedCount: null,
+    frozenAfterPointInTime: false,
+  };
+  return openJournal(directory).begin({ ...request, guestName: 'db', leaseMs: 20_000, channel: agent.path, claim });
+}
+
+for (const [what, settle, by] of [
+  ['a workflow', ({ windows }: Stage) => windows.ensureThawed(guestId, 'workflow'), 'workflow'],
+  ['an operator', ({ windows }: Stage) => windows.ensureThawed(guestId, 'operator'), 'operator'],
+  ['the thaw of that window', ({ windows }: Stage) => windows.thaw(request), 'workflow'],
+] as const)
+  it(`what a process left frozen when it died is thawed by ${what}`, async (t) => {
+    const stage = await setStage(t);
+    await dieInsideWindow(stage);
+    await settle(stage);
+    await assertThawed(stage);
+    const outcome = (await stage.windows.outcome(request))!;
+    assert.deepEqual(verdict(outcome), { ...nothingTaken, thawedBy: by });
+    assert.equal(outcome.claim.thawedCount, 2);
+  });
+
+it('several who ask at once for what a dead process left get one thaw', async (t) => {
+  const stage = await setStage(t);
+  await dieInsideWindow(stage);
+  const [one, other] = await Promise.all([
+    stage.windows.ensureThawed(guestId, 'workflow'),
+    stage.windows.ensureThawed(guestId, 'guardian'),
+  ]);
+  assert.deepEqual(other, one);
+  assert.equal(stage.agent.ran.filter((name) => name === 'guest-fsfreeze-thaw').length, 1);
+});
+
+it('a guest that is still owed a thaw gets no new freeze before it has had it', async (t) => {
+  const stage = await setStage(t);
+  await dieInsideWindow(stage);
+  const next = { ...request, backup: 'b-2' };
+  await refused(stage.windows.freezeWindow(next), 'obligation-open');
+  await refused(stage.windows.freeze(next), 'obligation-open');
+  assert.equal(freezes(stage.agent), 0);
+  await stage.windows.ensureThawed(guestId, 'workflow');
+  assert.deepEqual(verdict(await stage.windows.freezeWindow(next)), clean);
+});
