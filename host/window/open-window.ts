@@ -149,7 +149,9 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
       const count = await unlessOver(
         withChannel((synced) =>
           synced.execute(fsfreezeFreeze, undefined, {
-            timeoutMs: Math.max(1, remainingMs()),
+            // The lease's own timer started earlier and so ends it first; what is left of the lease, rounded to whole
+            // milliseconds, could end a moment before it, and the outcome would not name the lease.
+            timeoutMs: intent.leaseMs,
             onSent: () => (facts.freezeSentMs = monotonicMs()),
           }),
         ),
