@@ -1,16 +1,28 @@
 /** What a guest claims of itself before a freeze: its agent, its filesystems, and that nobody froze it already. */
 
 import { StillframeError } from '../../model/errors.ts';
-import type { GuestClaim } from '../../model/window.ts';
+import type { GuestClaim, Obligation } from '../../model/window.ts';
 import { fsfreezeStatus } from '../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { getFsinfo } from '../../protocol/agent/commands/guest-get-fsinfo.ts';
 import { info } from '../../protocol/agent/commands/guest-info.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import type { Guest } from '../drivers/driver.ts';
 
-/** @throws guest-frozen, and what the channel throws */
-export async function readClaim(channel: AgentChannel, guest: Guest): Promise<GuestClaim> {
+/** `owed` tells whether the freeze that is found is one of ours. @throws guest-frozen, obligation-open, and what the channel throws */
+export async function readClaim(
+  channel: AgentChannel,
+  guest: Guest,
+  owed: () => Promise<Obligation | null>,
+): Promise<GuestClaim> {
   if ((await channel.execute(fsfreezeStatus, undefined)) === 'frozen') {
+    const ours = await owed();
+    if (ours) {
+      throw new StillframeError(
+        'obligation-open',
+        `guest ${guest.name} is frozen still by epoch ${ours.epoch} (backup ${ours.backup}) of this host: no new freeze before "stillframe thaw --local" or the host worker has thawed it`,
+        { guest: guest.id, epoch: ours.epoch, backup: ours.backup },
+      );
+    }
     throw new StillframeError(
       'guest-frozen',
       `guest ${guest.name} is frozen already, and not by this host: find out who froze it, or undo it with "stillframe guest thaw ${guest.name}"`,

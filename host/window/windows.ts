@@ -101,7 +101,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
       refuseUnlessRunning(guest, watch);
       const channel = await connect(guest.channel);
       undo.defer(() => channel.close());
-      const claim = await readClaim(channel, guest);
+      const claim = await readClaim(channel, guest, () => journal.openFor(guest.id));
       refuseWhileOpen(request);
       const { backup, attempt } = request;
       const intent = await journal.begin({
