@@ -57,6 +57,8 @@ export async function startDevServer({ dbFile, port }: DevServerOptions = {}): P
   // It must not outlive us, however we end (prctl(2), PR_SET_PDEATHSIG).
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', binary, ...args, ...file, ...promptQueue], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    // Ctrl-C is for us alone: the workers end their windows while their server is still there.
+    detached: true,
   });
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (piece: string) => (complaint = (complaint + piece).slice(-1000)));

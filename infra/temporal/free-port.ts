@@ -1,13 +1,28 @@
-/** A TCP port of the loopback that nobody listens on now. */
+/** A TCP port of the loopback that nobody listens on now, nor is given to anybody who does not ask for it. */
 
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+
+/**
+ * Below those that the kernel hands to outgoing connections (ip_local_port_range, ip(7): 32768 and up). While a killed server
+ * is away, a client that retries could else be given that very port, connect to itself, and keep the server from coming back.
+ */
+const lowest = 15_000;
+const beyond = 32_000;
 
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(lowest, beyond);
+    const server = createServer().listen(port, '127.0.0.1');
+    // Rejects when the port is taken.
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }

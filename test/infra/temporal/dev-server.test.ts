@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -20,6 +20,12 @@ async function withClient<Result>(server: DevServer, use: (client: Client) => Pr
 
 function portOf(server: DevServer): number {
   return Number(server.address.split(':')[1]);
+}
+
+/** The fifth field of /proc/PID/stat (proc(5)); the second, in parentheses, may hold spaces. */
+async function processGroup(pid: number): Promise<string | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2];
 }
 
 describe('the dev server', () => {
@@ -58,6 +64,15 @@ describe('the dev server', () => {
       await Promise.all(servers.map((server) => server.stop()));
     }
     for (const { pid } of servers) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+  });
+
+  it('is not in the group of processes that a terminal sends Ctrl-C to', async () => {
+    const server = await startDevServer();
+    try {
+      assert.notEqual(await processGroup(server.pid), await processGroup(process.pid));
+    } finally {
+      await server.stop();
+    }
   });
 
   it('refuses a port that somebody has, and names it', async () => {
