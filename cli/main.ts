@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command line's entry: this process as a context, and its exit status set once at the end. */
 
 import { run } from '@stricli/core';

@@ -132,3 +132,18 @@ test("a bad host's file is told with its places, and a missing one with how to m
   assert.equal(bad.status, 2);
   assert.ok(bad.stderr.startsWith(`stillframe: ${path}:4:1: repostories: unknown key. Did you mean "repositories"?`), bad.stderr);
 });
+
+test('what a command does not need is not loaded: neither SDK nor schemas for a worker, so that the warden stays small', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'stillframe-cli-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const spy = join(directory, 'spy.mjs');
+  await writeFile(
+    spy,
+    `import { registerHooks } from 'node:module';
+     registerHooks({ load(url, context, next) { process.stderr.write(url + '\\n'); return next(url, context); } });`,
+  );
+  // The state directory is a file, so the warden ends at once, after everything of it is loaded.
+  const { stderr } = await runCli(['worker', 'host', '--state', spy, '--config', spy], { NODE_OPTIONS: `--import=${spy}` });
+  assert.match(stderr, /workers\/warden\.ts/);
+  assert.doesNotMatch(stderr, /node_modules\/(@temporalio|zod|yaml)\//);
+});
