@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createApp } from '../../cli/app.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, runHere } from './run-cli.ts';
 
 // Help needs no context, and the library's type asks for the widest.
 const helps = generateHelpTextForAllCommands(createApp({ json: false }) as unknown as Application<CommandContext>);
@@ -61,6 +61,12 @@ test('the version is that of the package', async () => {
   assert.deepEqual(await runCli(['--version']), { status: 0, stdout: `${version}\n`, stderr: '' });
 });
 
+test('a wrong command ends the process with status 2', async () => {
+  const { status, stderr } = await runCli(['bakup']);
+  assert.equal(status, 2);
+  assert.match(stderr, /^stillframe: No command registered/);
+});
+
 const wrong: [args: string[], said: RegExp][] = [
   [['bakup'], /No command registered for `bakup`, did you mean `backup`\?\n"stillframe --help" lists the commands/],
   [['backup', 'rn'], /No command registered for `rn`, did you mean `run`\?/],
@@ -79,7 +85,7 @@ const wrong: [args: string[], said: RegExp][] = [
 
 for (const [args, said] of wrong) {
   test(`wrong usage: stillframe ${args.join(' ')}`, async () => {
-    const { status, stdout, stderr } = await runCli(args);
+    const { status, stdout, stderr } = await runHere(args);
     assert.equal(status, 2);
     assert.equal(stdout, '');
     assert.match(stderr, /^stillframe: /);

@@ -1,9 +1,13 @@
-/** Runs the command line as a person does: a process of its own, its output and its exit status. */
+/** Runs the command line as a person does, in a process of its own; or, where no process is wanted, with a context of its own. */
 
+import { run } from '@stricli/core';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { createApp } from '../../cli/app.ts';
+import type { Context } from '../../cli/context.ts';
+import { exitOfFramework } from '../../cli/exit.ts';
 
 const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
@@ -22,4 +26,21 @@ export async function runCli(
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [status] = (await closed) as [number | null];
   return { status, stdout, stderr };
+}
+
+/** The same without a process, for what needs none: half a second less on a busy machine. */
+export async function runHere(args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  const said = { stdout: '', stderr: '' };
+  const context: Context = {
+    process: {
+      stdout: { write: (text) => void (said.stdout += text) },
+      stderr: { write: (text) => void (said.stderr += text) },
+      env: {},
+    },
+    isTTY: false,
+    columns: 80,
+    interrupt: () => new AbortController().signal,
+  };
+  await run(createApp({ json: false }), args, context);
+  return { status: exitOfFramework(context.process.exitCode), ...said };
 }
