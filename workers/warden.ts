@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { monotonicMs } from '../host/clock.ts';
+import { hostBootId, monotonicMs } from '../host/clock.ts';
 import { makeDirectory } from '../host/journal/durable.ts';
 import { openJournal, type Intent } from '../host/journal/journal.ts';
 import { logLine } from './log-line.ts';
@@ -30,6 +30,8 @@ const sweepMs = 60_000;
 const settleMs = 5_000;
 /** How long a worker has to thaw its windows at an operator's wish before it is ended. */
 const obeyMs = 2_000;
+/** How long a worker may take to end its windows and activities; a guest that does not answer must not keep it for ever. */
+const farewellMs = 45_000;
 /** First and longest pause before a worker that ended is started again. */
 const restartMs = { first: 200, longest: 10_000 };
 /** Status by which the worker says that starting it again would end the same way: its configuration is wrong. */
@@ -41,15 +43,20 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   await makeDirectory(stateDir);
   const journal = openJournal(join(stateDir, 'journal'));
   const orphans = createOrphans(journal, log);
+  const boot = hostBootId();
   const ended = Promise.withResolvers<number>();
   let worker: ChildProcess | undefined;
+  let workerStartedMs = 0;
   let lastPongMs = 0;
   let ending = false;
   let pauseMs = restartMs.first;
 
-  const orphaned = (intent: Intent) => intent.pid !== worker?.pid;
+  /** Process ids come back, after a reboot even soon: only an intent of this worker's own lifetime is the worker's. */
+  const orphaned = ({ pid, hostBoot, startedMs }: Intent) =>
+    pid !== worker?.pid || hostBoot !== boot || startedMs < workerStartedMs;
 
   function start(): void {
+    workerStartedMs = monotonicMs();
     worker = fork(workerEntry, args, { stdio: 'inherit' });
     worker.on('message', (message: WorkerMessage) => {
       lastPongMs = monotonicMs();
@@ -124,6 +131,7 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   const end = () => {
     ending = true;
     worker?.kill('SIGTERM');
+    setTimeout(() => worker?.kill('SIGKILL'), farewellMs).unref();
   };
   process.on('SIGTERM', end).on('SIGINT', end);
   if (process.channel) process.once('disconnect', end);
