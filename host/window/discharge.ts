@@ -16,6 +16,11 @@ export interface Discharged {
   /** Monotonic milliseconds of the first byte and of the reply of the answered thaw. */
   thawSentMs: number | null;
   thawRepliedMs: number | null;
+  /**
+   * Gives up the channel on which the thaw was confirmed. Until the outcome is in the journal it must be kept: QEMU serves one
+   * client at a time, so whoever else thaws this guest, or freezes it again, comes after that.
+   */
+  release: () => void;
 }
 
 export interface DischargeOptions {
@@ -34,27 +39,31 @@ export interface DischargeOptions {
  * a synced channel shows that a freeze which was sent before has run or was dropped; end of file shows nothing.
  */
 export async function discharge(options: DischargeOptions): Promise<Discharged> {
-  const sent: Discharged = { closing: 'status-thawed', thawedCount: null, thawSentMs: null, thawRepliedMs: null };
+  const sent: Sent = { thawedCount: null, thawSentMs: null, thawRepliedMs: null };
   const finished = new AbortController();
   const stopped = options.signal ? AbortSignal.any([options.signal, finished.signal]) : finished.signal;
-  const ended = options.ended?.then((closing): Discharged => ({ ...sent, closing }));
-  try {
-    const thawed = thawUntilConfirmed(options, sent, stopped);
-    return await (ended ? Promise.race([thawed, ended]) : thawed);
-  } finally {
+  const thawed = thawUntilConfirmed(options, sent, stopped);
+  const ended = options.ended?.then((closing): Discharged => {
     finished.abort();
-  }
+    return { ...sent, closing, release: () => void thawed.then(({ release }) => release()).catch(() => {}) };
+  });
+  return ended ? Promise.race([thawed, ended]) : thawed;
 }
 
-/** Leaves no channel open: whoever comes next must find it free. */
-async function thawUntilConfirmed(options: DischargeOptions, sent: Discharged, signal: AbortSignal): Promise<Discharged> {
+type Sent = Omit<Discharged, 'closing' | 'release'>;
+
+/** Leaves no channel open when it gives up: whoever comes next must find it free. */
+async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal: AbortSignal): Promise<Discharged> {
   let channel = options.channel;
+  const close = () => channel?.close();
+  signal.addEventListener('abort', close, { once: true });
   try {
     for (let attempt = 0; ; attempt++) {
       signal.throwIfAborted();
       try {
         channel ??= await options.connect();
-        if (await thawOnce(channel, sent)) return sent;
+        signal.throwIfAborted();
+        if (await thawOnce(channel, sent)) return { ...sent, closing: 'status-thawed', release: close };
       } catch (error) {
         if (signal.aborted) throw error;
         options.log(
@@ -68,12 +77,15 @@ async function thawUntilConfirmed(options: DischargeOptions, sent: Discharged, s
       }
       await delay(retryDelaysMs[Math.min(attempt, retryDelaysMs.length - 1)], undefined, { signal });
     }
+  } catch (error) {
+    close();
+    throw error;
   } finally {
-    channel?.close();
+    signal.removeEventListener('abort', close);
   }
 }
 
-async function thawOnce(channel: AgentChannel, sent: Discharged): Promise<boolean> {
+async function thawOnce(channel: AgentChannel, sent: Sent): Promise<boolean> {
   let sentMs = monotonicMs();
   const count = await channel.execute(fsfreezeThaw, undefined, { onSent: () => (sentMs = monotonicMs()) });
   sent.thawRepliedMs = monotonicMs();

@@ -113,8 +113,7 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     if (inUse) channel.close();
     const discharged = await discharge({ connect, channel: inUse ? undefined : channel, ended: guestEnded.promise, log });
     const record = recordOutcome(intent, facts, discharged, by, failure);
-    await journal.close(record);
-    channel.close();
+    await journal.close(record).finally(discharged.release);
     await watch.close();
     return record;
   }

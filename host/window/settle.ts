@@ -18,18 +18,29 @@ export interface SettleOptions {
 /** Resolves when the thaw is confirmed and journalled, by us or by somebody else; gives up by `signal`, the obligation still owed. */
 export async function settle(intent: Intent, { journal, connect, by, log, signal }: SettleOptions): Promise<WindowOutcome> {
   const elsewhere = new AbortController();
+  const stopUnlessOwed = async () => {
+    if ((await journal.openFor(intent.guest))?.epoch !== intent.epoch) elsewhere.abort();
+    elsewhere.signal.throwIfAborted();
+  };
   try {
     const discharged = await discharge({
       connect: async () => {
-        if ((await journal.openFor(intent.guest))?.epoch !== intent.epoch) elsewhere.abort();
-        elsewhere.signal.throwIfAborted();
-        return connect(intent.channel);
+        await stopUnlessOwed();
+        const channel = await connect(intent.channel);
+        try {
+          // We may have waited behind somebody who thawed; our thaw would then hit whatever was frozen since.
+          await stopUnlessOwed();
+          return channel;
+        } catch (error) {
+          channel.close();
+          throw error;
+        }
       },
       log,
       signal: signal ? AbortSignal.any([signal, elsewhere.signal]) : elsewhere.signal,
     });
     const outcome = recordInterrupted(intent, discharged, by);
-    await journal.close(outcome);
+    await journal.close(outcome).finally(discharged.release);
     log('warn', `guest ${intent.guestName} is thawed`, {
       guest: intent.guest,
       epoch: intent.epoch,
