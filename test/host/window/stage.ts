@@ -12,6 +12,7 @@ import { createWindows, type Windows } from '../../../host/window/windows.ts';
 import { isStillframeError, type ErrorCode, type StillframeError } from '../../../model/errors.ts';
 import type { WindowLimits } from '../../../model/lease.ts';
 import type { WindowOutcome } from '../../../model/window.ts';
+import { fsfreezeThaw } from '../../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
 import { startFakeAgent, type FakeAgent } from '../../fakes/fake-agent.ts';
 import { createFakeDriver, type FakeDriver } from '../../fakes/fake-driver.ts';
 
@@ -28,6 +29,8 @@ export interface Stage {
   windows: Windows;
   /** Directory of the journal. */
   directory: string;
+  /** While set, syncs and thaws wait for their answer only as long as a test can. */
+  hurry: boolean;
   /** Resolves when the host says so. */
   says(words: string): Promise<void>;
 }
@@ -38,12 +41,10 @@ export interface StageOptions {
   carries?: string[];
   /** No agent runs in the guest. */
   absent?: boolean;
-  /** The channel waits for answers only as long as a test can. */
-  impatient?: boolean;
 }
 
 export async function setStage(t: TestContext, options: StageOptions = {}): Promise<Stage> {
-  const { limits, snapshots = {}, carries = [], absent = false, impatient = false } = options;
+  const { limits, snapshots = {}, carries = [], absent = false } = options;
   const directory = await mkdtemp(join(tmpdir(), 'sf-windows-'));
   const agent = await startFakeAgent({ absent });
   const driver = createFakeDriver({ id: guestId, name: 'db', channel: agent.path, monitor: '/run/none.sock', carries });
@@ -53,10 +54,22 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
     driver,
     journal,
     config: { limits: { leaseMs: 20_000, leaseCapMs: 30_000, gapMs: 0, perHour: 0, ...limits }, snapshots },
-    connect: async (path) =>
-      impatient ? hurried(await openAgentChannel({ path, timeoutMs: soonMs })) : openAgentChannel({ path }),
+    connect: async (path) => hurried(await openAgentChannel(stage.hurry ? { path, timeoutMs: soonMs } : { path }), stage),
     log: (_, message) => waiters.filter(({ words }) => message.includes(words)).forEach(({ resolve }) => resolve()),
   });
+  const stage: Stage = {
+    agent,
+    driver,
+    journal,
+    windows,
+    directory,
+    hurry: absent,
+    says(words) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiters.push({ words, resolve });
+      return promise;
+    },
+  };
   t.after(async () => {
     // Lets go of a window that a failed test left open.
     driver.guestHas('reset');
@@ -64,24 +77,14 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
     await agent.stop();
     await rm(directory, { recursive: true });
   });
-  return {
-    agent,
-    driver,
-    journal,
-    windows,
-    directory,
-    says(words) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      waiters.push({ words, resolve });
-      return promise;
-    },
-  };
+  return stage;
 }
 
-function hurried(channel: AgentChannel): AgentChannel {
+function hurried(channel: AgentChannel, stage: Pick<Stage, 'hurry'>): AgentChannel {
   return {
     close: () => channel.close(),
-    execute: (command, args, options) => channel.execute(command, args, { timeoutMs: soonMs, ...options }),
+    execute: (command, args, options) =>
+      channel.execute(command, args, stage.hurry && command.name === fsfreezeThaw.name ? { ...options, timeoutMs: soonMs } : options),
   };
 }
 

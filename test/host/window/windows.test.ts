@@ -118,12 +118,16 @@ it('a freeze that is never answered is ended by the lease, and thawed on a new c
 });
 
 it('a freeze that is answered long after the lease is thawed all the same, and owed until then', async (t) => {
-  const stage = await setStage(t, { impatient: true });
+  const stage = await setStage(t);
   const answer = Promise.withResolvers<void>();
   stage.agent.behave('guest-fsfreeze-freeze', late(answer.promise));
   const retried = stage.says('thaw not confirmed yet (attempt 2)');
+  const sent = stage.agent.takesUp('guest-fsfreeze-freeze');
   const running = stage.windows.freezeWindow({ ...request, leaseMs: shortLeaseMs });
+  await sent;
+  stage.hurry = true;
   await retried;
+  stage.hurry = false;
   assert.equal((await stage.windows.status(guestId))?.backup, request.backup);
   assert.equal(stage.agent.frozen, true);
   answer.resolve();
@@ -177,7 +181,10 @@ it('a freeze that counts fewer filesystems than can be frozen is told', async (t
 function stubborn(stage: Awaited<ReturnType<typeof setStage>>, thaws: number, behaviour: Behaviour): void {
   stage.agent.behave('guest-fsfreeze-thaw', (answer, send) => {
     stage.agent.frozen = true;
-    if (--thaws === 0) stage.agent.behave('guest-fsfreeze-thaw', undefined);
+    if (--thaws === 0) {
+      stage.agent.behave('guest-fsfreeze-thaw', undefined);
+      stage.hurry = false;
+    }
     return behaviour(answer, send);
   });
 }
@@ -189,16 +196,21 @@ for (const [what, behaviour] of [
   ['is never answered', never],
 ] as const satisfies [string, Behaviour][])
   it(`a thaw that ${what} is sent again until the guest says that it is thawed`, async (t) => {
-    const stage = await setStage(t, { impatient: true });
+    const stage = await setStage(t);
     stubborn(stage, 3, behaviour);
+    stage.driver.begin = async () => void (stage.hurry = behaviour === never);
     assert.deepEqual(verdict(await stage.windows.freezeWindow(request)), clean);
     assert.equal(stage.agent.ran.filter((name) => name === 'guest-fsfreeze-thaw').length, 4);
     await assertThawed(stage);
   });
 
 it('a thaw whose answer was lost leaves a doubt: the next one finds nothing to thaw', async (t) => {
-  const stage = await setStage(t, { impatient: true });
-  stage.agent.behave('guest-fsfreeze-thaw', () => stage.agent.behave('guest-fsfreeze-thaw', undefined));
+  const stage = await setStage(t);
+  stage.driver.begin = async () => void (stage.hurry = true);
+  stage.agent.behave('guest-fsfreeze-thaw', () => {
+    stage.agent.behave('guest-fsfreeze-thaw', undefined);
+    stage.hurry = false;
+  });
   assert.deepEqual(verdict(await stage.windows.freezeWindow(request)), { ...clean, reasons: ['thaw-found 0 of 2'] });
   await assertThawed(stage);
 });
@@ -263,7 +275,7 @@ for (const [event, closing] of [
   });
 
 it('a guest without an agent is refused, and nothing is owed', async (t) => {
-  const stage = await setStage(t, { absent: true, impatient: true });
+  const stage = await setStage(t, { absent: true });
   await refused(stage.windows.freezeWindow(request), 'agent-absent');
   await assertUntouched(stage);
 });
