@@ -84,7 +84,11 @@ function hurried(channel: AgentChannel, stage: Pick<Stage, 'hurry'>): AgentChann
   return {
     close: () => channel.close(),
     execute: (command, args, options) =>
-      channel.execute(command, args, stage.hurry && command.name === fsfreezeThaw.name ? { ...options, timeoutMs: soonMs } : options),
+      channel.execute(
+        command,
+        args,
+        stage.hurry && command.name === fsfreezeThaw.name ? { ...options, timeoutMs: soonMs } : options,
+      ),
   };
 }
 
