@@ -139,9 +139,12 @@ test('a point in time that is lost while it is copied fails the backup, and the 
 });
 
 test('a freeze by hand has a lease, shows in the status, and is undone by hand', async () => {
-  const frozen = await command(site, 'guest', 'freeze', 'db1', '--lease', '2s');
+  const frozen = await command(site, 'guest', 'freeze', 'db1', '--lease', '20s');
   assert.equal(frozen.status, 0, frozen.stderr);
-  assert.match(frozen.stdout, /2(\.0)? s/);
+  assert.match(frozen.stdout, /20(\.0)? s/);
+  const status = await command(site, 'guest', 'status', 'db1');
+  assert.equal(status.status, 0, status.stderr);
+  assert.match(status.stdout, /agent says +frozen/);
   const thawed = await command(site, 'guest', 'thaw', 'db1');
   assert.equal(thawed.status, 0, thawed.stderr);
   await site.guest.console.nextWrite('disk0');
@@ -149,7 +152,7 @@ test('a freeze by hand has a lease, shows in the status, and is undone by hand',
 });
 
 test('thaw --local ends a held window without a server', async () => {
-  await command(site, 'guest', 'freeze', 'db1', '--lease', '2s');
+  await command(site, 'guest', 'freeze', 'db1', '--lease', '20s');
   const thawed = await command(site, 'thaw', '--local', '--json');
   assert.equal(thawed.status, 0, thawed.stderr);
   await site.guest.console.nextWrite('disk1');
