@@ -10,7 +10,10 @@ export const namespace = process.env.TEMPORAL_NAMESPACE ?? 'default';
 export const defaultAddress = '127.0.0.1:7233';
 
 /** Above the longest lease, so that the end of a worker never cancels a window: the window ends first. */
-export const shutdownGraceMs = longestLeaseMs + 5_000;
+const shutdownGraceMs = longestLeaseMs + 5_000;
+
+/** A long poll that does not come back must not keep a process that is told to end. */
+const shutdownForceMs = shutdownGraceMs + 5_000;
 
 /** A worker polls with one connection while idle and up to four when busy: ten pollers on each of 1,500 queues are more than a server takes. */
 export const pollers = { type: 'autoscaling', minimum: 1, initial: 1, maximum: 4 } as const;
@@ -52,7 +55,9 @@ const sayAfter = 20;
 /** Runs workers until `signal`, then lets running activities end within the grace time. */
 export async function runWorkers(options: WorkerOptions[], signal: AbortSignal, onReady: () => void): Promise<void> {
   const workers = await Promise.all(
-    options.map((each) => Worker.create({ namespace, shutdownGraceTime: shutdownGraceMs, ...each })),
+    options.map((each) =>
+      Worker.create({ namespace, shutdownGraceTime: shutdownGraceMs, shutdownForceTime: shutdownForceMs, ...each }),
+    ),
   );
   const runs = workers.map((worker) => worker.run());
   onReady();

@@ -1,0 +1,57 @@
+/** A process that runs workflows: the control worker and the guardian differ in queue, bundle and activities only. */
+
+import { Client } from '@temporalio/client';
+import { parseArgs } from 'node:util';
+import type { Log } from '../host/log.ts';
+import { workflowBundle } from './bundle.ts';
+import { logLine } from './log-line.ts';
+import {
+  connectPatiently,
+  defaultAddress,
+  endSignal,
+  installRuntime,
+  namespace,
+  pollers,
+  runWorkers,
+  tellReady,
+} from './temporal.ts';
+
+/** A workflow worker needs one poller for the sticky queue and one for the other. */
+const workflowPollers = { ...pollers, minimum: 2, initial: 2 };
+
+export interface WorkflowWorker {
+  name: string;
+  taskQueue: string;
+  /** File in workflows/ whose exports it runs. */
+  entry: string;
+  activities: (parts: { client: Client; log: Log }) => object;
+}
+
+/** Serves until the process is told to end, then ends it. */
+export async function serveWorkflows({ name, taskQueue, entry, activities }: WorkflowWorker): Promise<never> {
+  const { values } = parseArgs({
+    options: { address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaultAddress } },
+  });
+  const log = logLine(name);
+  const ending = endSignal();
+  installRuntime(log);
+  const [bundle, connection] = await Promise.all([workflowBundle(entry), connectPatiently(values.address, log, ending)]);
+  const client = new Client({ connection, namespace });
+  await runWorkers(
+    [
+      {
+        connection,
+        taskQueue,
+        workflowBundle: bundle,
+        activities: activities({ client, log }),
+        workflowTaskPollerBehavior: workflowPollers,
+        activityTaskPollerBehavior: pollers,
+      },
+    ],
+    ending,
+    tellReady,
+  );
+  await connection.close();
+  // Timers of the SDK may still be waiting; nothing of ours is.
+  process.exit();
+}
