@@ -150,7 +150,7 @@ async function untilWhole(client: Client, guest: string): Promise<void> {
 
 const mostPings = 120;
 
-async function ask(client: Client, input: GuestCommandInput): Promise<GuestCommandResult> {
+export async function ask(client: Client, input: GuestCommandInput): Promise<GuestCommandResult> {
   return client.workflow.execute<(input: GuestCommandInput) => Promise<GuestCommandResult>>('guestCommand', {
     workflowId: `guest/${input.guest}/${performance.now()}`,
     taskQueue: controlQueue,

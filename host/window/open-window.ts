@@ -1,5 +1,6 @@
 /** One window on one guest: freeze, point in time, proof, thaw, outcome, under a lease that nothing extends. */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { StillframeError, messageOf } from '../../model/errors.ts';
 import type { ClosingEvidence, ThawedBy, WindowOutcome } from '../../model/window.ts';
 import { fsfreezeFreeze } from '../../protocol/agent/commands/guest-fsfreeze-freeze.ts';
@@ -113,9 +114,25 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     if (inUse) channel.close();
     const discharged = await discharge({ connect, channel: inUse ? undefined : channel, ended: guestEnded.promise, log });
     const record = recordOutcome(intent, facts, discharged, by, failure);
-    await journal.close(record).finally(discharged.release);
+    await journalled(record);
+    discharged.release();
     await watch.close();
     return record;
+  }
+
+  /** The guest is thawed; a disk that is full now must not cost the outcome, nor the worker that holds other windows. */
+  async function journalled(record: WindowOutcome): Promise<void> {
+    for (;;) {
+      try {
+        return await journal.close(record);
+      } catch (error) {
+        log('error', `the outcome of a window cannot be journalled, trying again: ${messageOf(error)}`, {
+          guest: intent.guest,
+          epoch: intent.epoch,
+        });
+        await delay(journalRetryMs);
+      }
+    }
   }
 
   /** The step's own result, unless the window is over first: a hung step must not hold the thaw back. */
@@ -184,6 +201,9 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     },
   };
 }
+
+/** Room on a disk comes back in seconds at best. */
+const journalRetryMs = 1_000;
 
 /** After these the guest's kernel that was frozen is gone. Stop, migration and end of file close nothing. */
 const closingEvents: Partial<Record<GuestEvent, ClosingEvidence>> = { shutdown: 'guest-shutdown', reset: 'guest-reset' };

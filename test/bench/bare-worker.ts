@@ -1,0 +1,18 @@
+/** The peer of an idle host: an SDK worker with the same three queues and nothing else. Arguments: address. */
+
+import { NativeConnection, Worker } from '@temporalio/worker';
+
+const connection = await NativeConnection.connect({ address: process.argv[2]! });
+const activities = { nothing: async () => {} };
+const workers = await Promise.all(
+  ['urgent', 'ops', 'copy'].map((name) =>
+    Worker.create({
+      connection,
+      taskQueue: `bare.${name}`,
+      activities,
+      activityTaskPollerBehavior: { type: 'autoscaling', minimum: 1, initial: 1, maximum: 4 },
+    }),
+  ),
+);
+process.send?.('ready');
+await Promise.all(workers.map((worker) => worker.run()));
