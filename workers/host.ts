@@ -17,7 +17,7 @@ import { createWindows, type Windows } from '../host/window/windows.ts';
 import { messageOf, StillframeError } from '../model/errors.ts';
 import { hostQueues } from '../model/ids.ts';
 import { announceForever } from './announce.ts';
-import { readHostConfig } from './config.ts';
+import { readHostConfigApart } from './config-apart.ts';
 import { createCopies } from './copies.ts';
 import { adoptLeftovers } from './leftovers.ts';
 import { logLine } from './log-line.ts';
@@ -62,7 +62,7 @@ try {
 process.exit();
 
 async function serve(): Promise<void> {
-  const config = await readHostConfig(values.config);
+  const config = await readHostConfigApart(values.config);
   const driver = createQemuDriver({ config, stateDir: values.state, log });
   const journal = openJournal(join(values.state, 'journal'));
   const windows = createWindows({ driver, journal, config, connect: (path) => openAgentChannel({ path }), log });
