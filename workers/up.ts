@@ -48,6 +48,7 @@ keepRunning('control', './control.ts', args);
 keepRunning('guardian', './guardian.ts', args);
 keepRunning('host', './warden-main.ts', ['--config', values.config, '--state', values.state, ...args]);
 process.on('SIGINT', () => void stop(0)).on('SIGTERM', () => void stop(0));
+if (process.channel) process.once('disconnect', () => void stop(0));
 if (!given) await serve();
 
 async function serve(): Promise<void> {

@@ -1,6 +1,6 @@
 /** All windows of one host: whole or held, one for each guest, idempotent by (guest, backup id, attempt). */
 
-import { messageOf, StillframeError } from '../../model/errors.ts';
+import { isStillframeError, messageOf } from '../../model/errors.ts';
 import type { GuestId } from '../../model/ids.ts';
 import { grantLease } from '../../model/lease.ts';
 import type { Obligation, ThawedBy, ThawReport, WindowKey, WindowOutcome, WindowRequest } from '../../model/window.ts';
@@ -13,6 +13,7 @@ import type { Log } from '../log.ts';
 import { admitWindow } from './limits.ts';
 import { openWindow, type OpenWindow } from './open-window.ts';
 import { readClaim } from './claim.ts';
+import { alreadyOpen, ending, gone, noSuchSnapshot, refuseUnlessRunning, unconfirmed } from './refusals.ts';
 import { settle } from './settle.ts';
 import { runSnapshotCommand } from './snapshot-command.ts';
 import { createTurns } from './turns.ts';
@@ -128,20 +129,9 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
   }
 
   function refuseWhileOpen(request: WindowRequest): void {
-    if (draining)
-      throw new StillframeError(
-        'window-gone',
-        'this host worker is ending and opens no windows any more: try again when it is back',
-        {},
-      );
+    if (draining) throw ending();
     const entry = entries.get(request.guest);
-    if (entry) {
-      throw new StillframeError(
-        'window-open',
-        `guest ${entry.guest.name} is inside a window already (backup ${entry.key.backup}, epoch ${entry.window.intent.epoch}): wait for it to close`,
-        { guest: entry.guest.id, backup: entry.key.backup, epoch: entry.window.intent.epoch },
-      );
-    }
+    if (entry) throw alreadyOpen(entry.guest, entry.window.intent);
   }
 
   async function freezeWindow(request: WindowRequest): Promise<WindowOutcome> {
@@ -156,7 +146,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
       await window.capture(() => point());
       return await confirmed(window, window.end('window'));
     } catch (error) {
-      if (error instanceof StillframeError && error.code === 'thaw-unconfirmed') throw error;
+      if (isStillframeError(error, 'thaw-unconfirmed')) throw error;
       const outcome = await confirmed(window, window.end('window', error));
       if (outcome.failure)
         await prepared!.abandon().catch((left: unknown) => log('warn', messageOf(left), { guest: request.guest }));
@@ -187,12 +177,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
 
   async function snapshot(key: WindowKey, name: string, signal: AbortSignal): Promise<{ reference: string }> {
     const argv = config.snapshots[name];
-    if (!argv) {
-      const names = Object.keys(config.snapshots).join(', ') || 'none';
-      throw new StillframeError('snapshot-unknown', `this host has no snapshot command named ${name}; its file names: ${names}`, {
-        snapshot: name,
-      });
-    }
+    if (!argv) throw noSuchSnapshot(name, Object.keys(config.snapshots));
     const entry = entryOf(key);
     if (!entry) throw gone(key, await journal.outcome(key));
     const taken = await entry.window.capture((over) => runSnapshotCommand(name, argv, key, AbortSignal.any([over, signal])));
@@ -280,38 +265,6 @@ async function confirmed(window: OpenWindow, outcome: Promise<WindowOutcome>): P
   }
 }
 
-function unconfirmed(intent: Intent): StillframeError {
-  return new StillframeError(
-    'thaw-unconfirmed',
-    `guest ${intent.guestName} has not confirmed the thaw of epoch ${intent.epoch} yet; the host goes on demanding it`,
-    { guest: intent.guest, epoch: intent.epoch },
-  );
-}
-
-function gone(key: WindowKey, outcome: WindowOutcome | null): StillframeError {
-  const how = outcome
-    ? `was ended by ${outcome.thawedBy}${outcome.failure ? ` (${outcome.failure.message})` : ''}`
-    : 'does not exist on this host';
-  return new StillframeError('window-gone', `the window of backup ${key.backup}, attempt ${key.attempt}, ${how}`, {
-    backup: key.backup,
-    attempt: key.attempt,
-  });
-}
-
 function sameKey(one: WindowKey, other: WindowKey): boolean {
   return one.guest === other.guest && one.backup === other.backup && one.attempt === other.attempt;
-}
-
-function refuseUnlessRunning(guest: Guest, { state, migrating }: { state: string; migrating: boolean }): void {
-  if (state !== 'running') {
-    throw new StillframeError(
-      'guest-not-running',
-      `guest ${guest.name} is ${state}, and an agent answers only while its guest runs: resume or start it first`,
-      { guest: guest.id, state },
-    );
-  }
-  if (migrating)
-    throw new StillframeError('guest-migrating', `guest ${guest.name} is being migrated: try again when it has arrived`, {
-      guest: guest.id,
-    });
 }

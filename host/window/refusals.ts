@@ -1,0 +1,61 @@
+/** What a caller is told when there is no window for it, one sentence each that ends in the way out. */
+
+import { StillframeError } from '../../model/errors.ts';
+import type { WindowKey, WindowOutcome } from '../../model/window.ts';
+import type { Guest } from '../drivers/driver.ts';
+import type { Intent } from '../journal/journal.ts';
+
+export function ending(): StillframeError {
+  return new StillframeError(
+    'window-gone',
+    'this host worker is ending and opens no windows any more: try again when it is back',
+  );
+}
+
+export function alreadyOpen(guest: Guest, { backup, epoch }: Intent): StillframeError {
+  return new StillframeError(
+    'window-open',
+    `guest ${guest.name} is inside a window already (backup ${backup}, epoch ${epoch}): wait for it to close`,
+    { guest: guest.id, backup, epoch },
+  );
+}
+
+export function noSuchSnapshot(name: string, known: string[]): StillframeError {
+  return new StillframeError(
+    'snapshot-unknown',
+    `this host has no snapshot command named ${name}; its file names: ${known.join(', ') || 'none'}`,
+    { snapshot: name },
+  );
+}
+
+export function unconfirmed(intent: Intent): StillframeError {
+  return new StillframeError(
+    'thaw-unconfirmed',
+    `guest ${intent.guestName} has not confirmed the thaw of epoch ${intent.epoch} yet; the host goes on demanding it`,
+    { guest: intent.guest, epoch: intent.epoch },
+  );
+}
+
+export function gone(key: WindowKey, outcome: WindowOutcome | null): StillframeError {
+  const how = outcome
+    ? `was ended by ${outcome.thawedBy}${outcome.failure ? ` (${outcome.failure.message})` : ''}`
+    : 'does not exist on this host';
+  return new StillframeError('window-gone', `the window of backup ${key.backup}, attempt ${key.attempt}, ${how}`, {
+    backup: key.backup,
+    attempt: key.attempt,
+  });
+}
+
+export function refuseUnlessRunning(guest: Guest, { state, migrating }: { state: string; migrating: boolean }): void {
+  if (state !== 'running') {
+    throw new StillframeError(
+      'guest-not-running',
+      `guest ${guest.name} is ${state}, and an agent answers only while its guest runs: resume or start it first`,
+      { guest: guest.id, state },
+    );
+  }
+  if (migrating)
+    throw new StillframeError('guest-migrating', `guest ${guest.name} is being migrated: try again when it has arrived`, {
+      guest: guest.id,
+    });
+}
