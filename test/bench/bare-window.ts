@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -22,11 +22,12 @@ export async function bareWindow(guest: LabGuest, directory: string): Promise<nu
   await mkdir(directory, { recursive: true });
   const disks = guest.disks.map((disk, index) => ({
     node: disk.name,
+    path: disk.path,
     scratch: `bare.${index}`,
     file: join(directory, `${disk.name}.qcow2`),
   }));
-  for (const { node, scratch, file } of disks) {
-    await execute('qemu-img', ['create', '-q', '-f', 'qcow2', file, '320M']);
+  for (const { node, path, scratch, file } of disks) {
+    await execute('qemu-img', ['create', '-q', '-f', 'qcow2', file, String((await stat(path)).size)]);
     await monitor.ask('blockdev-add', {
       driver: 'qcow2',
       'node-name': scratch,
@@ -59,7 +60,7 @@ export async function bareWindow(guest: LabGuest, directory: string): Promise<nu
 
 interface Peer {
   send(message: object): void;
-  /** The next line that fits; lines that do not are kept for whoever asks next. */
+  /** The next line that fits; lines that do not are kept for whoever asks next. @throws when the socket closes */
   line(fits: (line: string) => boolean): Promise<string>;
   /** Sends a command and waits for its return. */
   ask(execute: string, args?: object): Promise<void>;
@@ -72,6 +73,10 @@ async function connect(path: string): Promise<Peer> {
   const lines: string[] = [];
   let rest = '';
   let look = () => {};
+  let fail: (why: Error) => void = () => {};
+  let closed: Error | undefined;
+  socket.on('error', () => {}); // Its end is told by 'close'.
+  socket.on('close', () => fail((closed = new Error(`${path} was closed`))));
   socket.setEncoding('latin1').on('data', (piece: string) => {
     const parts = (rest + piece).split('\n');
     rest = parts.pop()!;
@@ -81,12 +86,14 @@ async function connect(path: string): Promise<Peer> {
   const peer: Peer = {
     send: (message) => void socket.write(`${JSON.stringify(message)}\n`),
     line(fits) {
-      const { promise, resolve } = Promise.withResolvers<string>();
+      const { promise, resolve, reject } = Promise.withResolvers<string>();
+      fail = reject;
       look = () => {
         const at = lines.findIndex(fits);
         if (at >= 0) resolve(lines.splice(at, 1)[0]!);
       };
       look();
+      if (closed) reject(closed);
       return promise;
     },
     async ask(name, args) {

@@ -5,26 +5,47 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '../../model/errors.ts';
 import { benchWindow } from './window.ts';
 
-const usage = 'usage: npm run bench -- window [--rounds N] [--report FILE]\n';
+const usage = 'usage: npm run bench -- window --report FILE [--rounds N]\n';
+const interrupted = 130;
 
 process.exit(await main());
 
 async function main(): Promise<number> {
+  const wanted = readArguments();
+  if (!wanted) return 2;
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  stop.signal.addEventListener('abort', () =>
+    process.stderr.write('bench: interrupted; ending the guest and everything else that was started\n'),
+  );
+  try {
+    const { rounds, file } = wanted;
+    const report = await benchWindow({ rounds, signal: stop.signal, say: (line) => process.stdout.write(`${line}\n`) });
+    await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+    return 0;
+  } catch (error) {
+    if (stop.signal.aborted) return interrupted;
+    process.stderr.write(`bench: ${messageOf(error)}\n`);
+    return 1;
+  }
+}
+
+/** Undefined after a complaint. */
+function readArguments(): { rounds: number; file: string } | undefined {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
       options: { report: { type: 'string' }, rounds: { type: 'string', default: '60' } },
     });
-    if (positionals.join() !== 'window') throw new Error(`there is no bench named ${JSON.stringify(positionals.join(' '))}`);
+    const name = positionals.join(' ');
+    if (name !== 'window') throw new Error(name === '' ? 'which bench?' : `there is no bench named ${JSON.stringify(name)}`);
     const rounds = Number(values.rounds);
-    if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${values.rounds} is not a whole number from 1`);
-    const stop = new AbortController();
-    process.once('SIGINT', () => stop.abort(new Error('interrupted')));
-    const report = await benchWindow({ rounds, signal: stop.signal, say: (line) => process.stdout.write(`${line}\n`) });
-    if (values.report !== undefined) await writeFile(values.report, `${JSON.stringify(report, null, 2)}\n`);
-    return 0;
+    if (!Number.isInteger(rounds) || rounds < 1)
+      throw new Error(`--rounds ${JSON.stringify(values.rounds)} is not a whole number from 1`);
+    if (!values.report) throw new Error('--report is missing: it names the file that the figures go to');
+    return { rounds, file: values.report };
   } catch (error) {
     process.stderr.write(`bench: ${messageOf(error)}\n${usage}`);
-    return 2;
+    return undefined;
   }
 }
