@@ -28,7 +28,8 @@ export function installRuntime(log: Log): void {
       const error = (meta as { error?: unknown } | undefined)?.error;
       log(levels[level], error === undefined ? message : `${message}: ${messageOf(error)}`);
     }),
-    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'WARN' }, forward: {} } },
+    // Core's own warnings go straight to standard error: forwarding them wakes an idle process ten times a second.
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'WARN' } } },
     // The end of a process is ours to order: windows first.
     shutdownSignals: [],
   });

@@ -38,9 +38,11 @@ export interface UpReport {
 /** Enough that one slow start of a process does not decide. */
 const backups = 5;
 const commands = 10;
-/** Until start-up has settled; memory is read after one, processor time, which takes longer to come to rest, after two. */
+/** Until memory has settled. */
 const settleMs = 5_000;
-/** 20 and 30 s gave ratios from 0.8 to 1.4 of the same code on a busy machine. */
+/** Until processor time has: compiling and collecting of start-up go on for half a minute, at several times the cost of rest. */
+const restMs = 30_000;
+/** 20 and 30 s gave ratios that swung by a factor of two. */
 const idleMs = 60_000;
 
 export async function measureUp(directory: string, { signal, say }: BenchOptions): Promise<UpReport> {
@@ -61,7 +63,7 @@ export async function measureUp(directory: string, { signal, say }: BenchOptions
   say(`up: ready after ${up.seconds} s`);
   say(`  resident MB         ${each.join(', ')}; of one host (warden, host worker) ${up.hostRssMb}`);
 
-  await delay(settleMs, undefined, { signal });
+  await delay(restMs, undefined, { signal });
   const idleCpu = await measureIdle({ warden: pids.warden!, hostWorker: pids['host worker']!, bare: bare.pid }, signal);
   await bare.stop();
   const { wardenPerMinute, hostWorkerPerMinute, barePerMinute, ratio } = idleCpu;
