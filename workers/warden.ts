@@ -80,6 +80,7 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
 
   /** A worker that does not answer past a deadline is stopped or spins: only its death frees the channel. */
   async function watch(): Promise<void> {
+    if (!journal.mayBeOpen()) return;
     const { intents, damaged } = await journal.open();
     for (const path of damaged)
       log('error', `${path} cannot be read: if its guest is frozen, thaw it by hand, then remove the file`);

@@ -6,6 +6,7 @@
  * worker, warden and `thaw --local` may read at any time.
  */
 
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
 import { idPattern, type GuestId } from '../../model/ids.ts';
@@ -39,6 +40,8 @@ export interface Journal {
   close(outcome: WindowOutcome): Promise<void>;
   /** What is still owed, on every guest; `damaged` names files that nobody can read. */
   open(): Promise<{ intents: Intent[]; damaged: string[] }>;
+  /** Whether `open()` may find anything: a look of microseconds, for whoever looks all the time. */
+  mayBeOpen(): boolean;
   openFor(guest: GuestId): Promise<Intent | null>;
   outcome(key: WindowKey): Promise<WindowOutcome | null>;
   /** The newest outcome of a guest. */
@@ -128,6 +131,10 @@ export function openJournal(directory: string): Journal {
         }
       }
       return { intents, damaged };
+    },
+
+    mayBeOpen() {
+      return existsSync(directory) && readdirSync(directory).some((guest) => existsSync(join(directory, guest, 'open.json')));
     },
 
     openFor,

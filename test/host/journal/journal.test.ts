@@ -56,10 +56,13 @@ function outcomeFor(intent: { guest: string; backup: string; epoch: number }): W
 }
 
 test('an intent is found by another process until its outcome is written', async () => {
-  const intent = await journal.begin(intentFor('b-1'));
   const other = openJournal(directory);
+  assert.equal(other.mayBeOpen(), false);
+  const intent = await journal.begin(intentFor('b-1'));
+  assert.equal(other.mayBeOpen(), true);
   assert.deepEqual((await other.open()).intents, [intent]);
   await journal.close(outcomeFor(intent));
+  assert.equal(other.mayBeOpen(), false);
   assert.deepEqual((await other.open()).intents, []);
   assert.equal((await other.outcome({ guest: 'db1', backup: 'b-1', attempt: 1 }))?.epoch, intent.epoch);
   assert.equal(await other.outcome({ guest: 'db1', backup: 'b-1', attempt: 2 }), null);
