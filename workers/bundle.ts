@@ -2,15 +2,15 @@
 
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cacheDirectory } from '../host/cache.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Path of the bundle of one entry file under workflows/; made when its sources or the lock file have changed. */
 export async function workflowBundle(entry: string): Promise<{ codePath: string }> {
-  const directory = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'stillframe', 'bundles');
+  const directory = join(cacheDirectory, 'bundles');
   const codePath = join(directory, `${await contentHash(entry)}.js`);
   if (await exists(codePath)) return { codePath };
   // Loaded only when needed: the bundler costs 60 MB that a worker with a cached bundle never uses.

@@ -1,10 +1,10 @@
 /** Things that take long to make, kept outside the checkout under a name that tells their content. */
 
 import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheDirectory } from '../../host/cache.ts';
 
-export const labCache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'stillframe', 'lab');
+export const labCache = join(cacheDirectory, 'lab');
 
 /**
  * The directory `name` in the cache; `make` fills it when it is not there. It appears whole or not at all, and two processes

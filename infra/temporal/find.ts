@@ -2,10 +2,10 @@
 
 import { createWriteStream } from 'node:fs';
 import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { cacheDirectory } from '../../host/cache.ts';
 import { StillframeError, messageOf } from '../../model/errors.ts';
 import { aptGet } from '../lab/packages.ts';
 import { run } from '../../host/run.ts';
@@ -26,13 +26,13 @@ const connectMs = 5_000;
 const transferMs = 300_000;
 
 // Empty counts as unset (XDG Base Directory Specification).
-const cacheDirectory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'stillframe', 'temporal');
+const temporalCache = join(cacheDirectory, 'temporal');
 
 /** Path of a program that runs. @throws temporal-unreachable, naming every way that was tried and why it failed */
 export async function findTemporal(): Promise<string> {
   const onPath = await onPathOrNot('temporal');
   if (onPath) return onPath;
-  const kept = join(cacheDirectory, version, 'temporal');
+  const kept = join(temporalCache, version, 'temporal');
   if (await isExecutable(kept)) return kept;
   const failures: string[] = [];
   for (const [way, fetch] of [
@@ -49,14 +49,14 @@ export async function findTemporal(): Promise<string> {
   }
   throw new StillframeError(
     'temporal-unreachable',
-    `no Temporal server program: not on PATH, not in ${cacheDirectory}, and ${failures.join('; ')}. Install the "temporal" command line tool, or set TEMPORAL_ADDRESS to a server that runs`,
+    `no Temporal server program: not on PATH, not in ${temporalCache}, and ${failures.join('; ')}. Install the "temporal" command line tool, or set TEMPORAL_ADDRESS to a server that runs`,
   );
 }
 
 /** Whole or not at all, also when two processes fetch at once; and only when it runs. */
 async function keep(fetch: (into: string) => Promise<string>, kept: string): Promise<void> {
   await mkdir(join(kept, '..'), { recursive: true });
-  const making = await mkdtemp(join(cacheDirectory, '.fetching-'));
+  const making = await mkdtemp(join(temporalCache, '.fetching-'));
   try {
     const binary = await fetch(making);
     await chmod(binary, 0o755);
