@@ -1,0 +1,43 @@
+/** The shape of a command as the agent has it: what it takes, when it is allowed, what it does. One file each under commands/. */
+
+import type { AgentErrorBody } from '../../protocol/agent/request.ts';
+import type { Json, JsonObject } from '../../protocol/json.ts';
+import type { Agent } from './agent.ts';
+
+/** Bytes that leave as base64 without ever becoming a JavaScript string; allowed as a member of what a command returns. */
+export class Base64 {
+  readonly bytes: Uint8Array;
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}
+
+export type Result = Json | { [key: string]: Json | Base64 };
+
+/** The command has failed, in these words and with this class. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly class: AgentErrorBody['class'];
+  constructor(desc: string, errorClass: AgentErrorBody['class'] = 'GenericError') {
+    super(desc);
+    this.class = errorClass;
+  }
+}
+
+/** A parameter of the schema; `?` says that it may be absent. Names of alternates and enumerations are those of the schema. */
+export type Parameter =
+  | { type: 'integer' | 'uint64' | 'string' | 'boolean' | 'strings'; optional?: boolean }
+  | { type: 'enum'; words: readonly string[]; optional?: boolean }
+  /** An integer or one of the words; the name is told when it is neither. */
+  | { type: 'alternate'; name: string; scalar: 'integer' | 'boolean'; words: readonly string[]; optional?: boolean };
+
+export interface Command {
+  /** In the order of the schema: the first that is wrong is told. */
+  takes: Readonly<Record<string, Parameter>>;
+  /** Whether it is allowed while frozen; qemu-ga's list and ours. */
+  whileFrozen?: boolean;
+  /** True for the commands that are answered only when they fail. */
+  silentSuccess?: boolean;
+  /** `args` have been checked against `takes`. @throws CommandError, SystemError */
+  run(agent: Agent, args: JsonObject): Result | Promise<Result>;
+}

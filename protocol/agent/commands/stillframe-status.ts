@@ -1,0 +1,42 @@
+/** __org.stillframe_status (ours): what is held, by which epoch, for how long still; and whose freezes besides ours were met. */
+
+import type { AgentCommand } from '../command.ts';
+import { quickMs } from '../limits.ts';
+import { asArray, asCount, asObject, asString, noArguments, optional } from '../shape.ts';
+
+export interface LeaseStatus {
+  bootId: string;
+  /** Anything but `thawed` means that something of ours is or may become frozen. */
+  state: 'thawed' | 'freezing' | 'frozen' | 'thawing';
+  /** Absent for a freeze by plain guest-fsfreeze-freeze, and when thawed. */
+  epoch: number | undefined;
+  /** Milliseconds of the lease that are left; absent without a lease. */
+  remaining: number | undefined;
+  /** Mount points that are frozen by us. */
+  held: string[];
+  /** Mount points that were found frozen by somebody else at the last freeze. */
+  foreign: string[];
+}
+
+const states = ['thawed', 'freezing', 'frozen', 'thawing'] as const;
+
+export const leaseStatus = {
+  name: '__org.stillframe_status',
+  arguments: noArguments,
+  reply(value) {
+    const reply = asObject(value, 'return');
+    const state = asString(reply.state, 'state');
+    return {
+      bootId: asString(reply['boot-id'], 'boot-id'),
+      // A state that we do not know is none that shows a thaw.
+      state: states.find((known) => known === state) ?? 'frozen',
+      epoch: optional(reply.epoch, 'epoch', asCount),
+      remaining: optional(reply.remaining, 'remaining', asCount),
+      held: asArray(reply.held, 'held').map((each) => asString(each, 'held[]')),
+      foreign: asArray(reply.foreign, 'foreign').map((each) => asString(each, 'foreign[]')),
+    };
+  },
+  effect: 'read',
+  timeLimitMs: quickMs,
+  answersSuccess: true,
+} satisfies AgentCommand<undefined, LeaseStatus>;
