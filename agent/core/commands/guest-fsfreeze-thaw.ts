@@ -1,0 +1,32 @@
+/**
+ * guest-fsfreeze-thaw: ends what we hold, and freezes of others besides, as qemu-ga does: it is the tool by which people free a guest that
+ * somebody left frozen. Answers how many filesystems it thawed.
+ */
+
+import type { Agent } from '../agent.ts';
+import { SystemError } from '../platform.ts';
+import type { Command } from '../command.ts';
+import { planFreeze } from '../freeze/plan.ts';
+
+export const fsfreezeThaw: Command = { takes: {}, whileFrozen: true, run: thawAll };
+
+async function thawAll({ platform, freeze, log }: Agent): Promise<number> {
+  const ours = await freeze!.thaw();
+  log.audit('guest-fsfreeze-thaw called');
+  const thawed = (ours?.filesystems ?? []).filter(({ outcome }) => outcome === 'thawed').map(({ path }) => path);
+  if (ours?.whole) return thawed.length;
+  const others = planFreeze(platform, undefined).filesystems.filter(({ path }) => !thawed.includes(path));
+  const results = await platform.kernel.thaw(
+    others.toReversed().map(({ path }) => path),
+    foreignLimitMs,
+  );
+  const foreign = others.toReversed().filter((_, index) => {
+    const result = results[index];
+    return !(result instanceof SystemError) && result !== undefined && result > 0;
+  });
+  for (const { mountPoint } of foreign) log.audit(`guest-fsfreeze-thaw undid a freeze of ${mountPoint} that was not ours`);
+  return thawed.length + foreign.length;
+}
+
+/** FITHAW takes milliseconds; one that hangs waits for a device. Together with our own thaw it stays below what hosts wait. */
+const foreignLimitMs = 1_500;

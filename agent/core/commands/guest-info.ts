@@ -1,0 +1,16 @@
+/** guest-info: the version, and every command with whether it may be used now; in qemu-ga's order, which is the schema's in reverse. */
+
+import type { Command } from '../command.ts';
+
+export const info: Command = {
+  takes: {},
+  whileFrozen: true,
+  run: (agent) => ({
+    version: agent.version,
+    supported_commands: [...agent.commands].toReversed().map(([name, { silentSuccess }]) => ({
+      name,
+      enabled: agent.isEnabled(name),
+      'success-response': !silentSuccess,
+    })),
+  }),
+};

@@ -1,0 +1,9 @@
+/** guest-sync: echoes a number. */
+
+import type { Command } from '../command.ts';
+
+export const sync: Command = {
+  takes: { id: { type: 'integer' } },
+  whileFrozen: true,
+  run: (_agent, { id }) => id!,
+};

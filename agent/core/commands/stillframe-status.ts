@@ -1,0 +1,19 @@
+/** __org.stillframe_status: what is held, by which epoch, for how long still, and whose freezes besides ours were met. */
+
+import type { Command } from '../command.ts';
+
+export const leaseStatus: Command = {
+  takes: {},
+  whileFrozen: true,
+  run({ freeze, bootId }) {
+    const { epoch, remainingMs, mountPoints } = freeze!.held();
+    return {
+      'boot-id': bootId,
+      state: freeze!.state(),
+      ...(epoch !== undefined && { epoch }),
+      ...(remainingMs !== undefined && { remaining: remainingMs }),
+      held: mountPoints,
+      foreign: freeze!.foreign(),
+    };
+  },
+};
