@@ -7,11 +7,25 @@ export interface Token {
   kind: TokenKind;
   /** Bytes as Latin-1: punctuation, number or keyword as written; a string with its quotes and escapes. */
   text: string;
+  /** A string of nothing but printable ASCII without escapes: its inside is its value. */
+  plain?: boolean;
+  /** An error by a byte 0xFF. */
+  flush?: boolean;
+}
+
+/** What an engine may have a faster way for. */
+export interface ByteTools {
+  /** One character a byte. */
+  latin1(bytes: Uint8Array, from: number, to: number): string;
+  /** Index of the first byte from `from` on that is `quote`, a backslash, below 0x20 or above 0x7e; the length when there is none. */
+  plainStringEnd(bytes: Uint8Array, from: number, quote: number): number;
 }
 
 export interface JsonLexer {
   /** Calls back for every token that is complete; the rest waits for more bytes. */
   push(bytes: Uint8Array): void;
+  /** Whether nothing waits for more bytes. */
+  isIdle(): boolean;
   reset(): void;
 }
 
@@ -35,29 +49,36 @@ type State =
  * the next structural character, control character, or byte 0xFE or 0xFF, which are looked at again. So a 0xFF, which no
  * JSON text can contain, always brings the lexer back to a known state.
  */
-export function createJsonLexer(emit: (token: Token) => void, maxTokenBytes: number): JsonLexer {
+export function createJsonLexer(emit: (token: Token) => void, maxTokenBytes: number, tools: ByteTools): JsonLexer {
   let state: State = 'start';
   let quote = 0;
+  let plain = true;
   let held: string[] = [];
   let heldBytes = 0;
 
-  function finish(kind: TokenKind, text = ''): void {
+  function finish(kind: TokenKind, text = '', flush = false): void {
     const whole = held.join('') + text;
     held = [];
     heldBytes = 0;
     state = kind === 'error' ? 'recovery' : 'start';
-    emit({ kind, text: whole });
+    emit({ kind, text: whole, plain: kind === 'string' && plain, flush });
   }
 
   /** The end of the token that began before `from`; the index of the first byte that is not part of it. */
   function scan(bytes: Uint8Array, from: number): number {
     let at = from;
     for (; at < bytes.length; at++) {
+      if (state === 'string') {
+        at = tools.plainStringEnd(bytes, at, quote);
+        if (at === bytes.length) break;
+      }
       const byte = bytes[at]!;
       const next = step(state, byte, quote);
       if (next === undefined) break;
       if (next === 'closed') return (keep(bytes, from, at + 1), finish('string'), at + 1);
-      if (next === 'error') return (keep(bytes, from, at + 1), finish('error'), at + 1);
+      if (next === 'error') return (keep(bytes, from, at + 1), finish('error', '', byte === flushByte), at + 1);
+      // A string goes on past a byte that is not plain.
+      if (state === 'string') plain = false;
       state = next;
     }
     keep(bytes, from, at);
@@ -73,8 +94,7 @@ export function createJsonLexer(emit: (token: Token) => void, maxTokenBytes: num
       if (fitted) emit({ kind: 'too-long', text: '' });
       return;
     }
-    for (let at = from; at < to; at += pieceBytes)
-      held.push(String.fromCharCode(...bytes.subarray(at, Math.min(at + pieceBytes, to))));
+    if (to > from) held.push(tools.latin1(bytes, from, to));
   }
 
   function push(bytes: Uint8Array): void {
@@ -94,11 +114,12 @@ export function createJsonLexer(emit: (token: Token) => void, maxTokenBytes: num
       } else {
         const next = begin(byte);
         if (next === undefined) {
-          finish('error', String.fromCharCode(byte));
+          finish('error', String.fromCharCode(byte), byte === flushByte);
           at++;
         } else {
           state = next;
           quote = byte;
+          plain = true;
           keep(bytes, at, at + 1);
           at++;
         }
@@ -108,6 +129,7 @@ export function createJsonLexer(emit: (token: Token) => void, maxTokenBytes: num
 
   return {
     push,
+    isIdle: () => state === 'start',
     reset() {
       state = 'start';
       held = [];
@@ -116,8 +138,29 @@ export function createJsonLexer(emit: (token: Token) => void, maxTokenBytes: num
   };
 }
 
+/** For an engine that compiles what runs often. */
+export const plainBytes: ByteTools = {
+  latin1(bytes, from, to) {
+    const pieces: string[] = [];
+    for (let at = from; at < to; at += pieceBytes)
+      pieces.push(String.fromCharCode(...bytes.subarray(at, Math.min(at + pieceBytes, to))));
+    return pieces.join('');
+  },
+  plainStringEnd(bytes, from, quote) {
+    let at = from;
+    for (; at < bytes.length; at++) {
+      const byte = bytes[at]!;
+      if (byte === quote || byte === 0x5c || byte < 0x20 || byte > 0x7e) break;
+    }
+    return at;
+  },
+};
+
 /** String.fromCharCode takes its characters as arguments; engines bound their number. */
 const pieceBytes = 4096;
+
+/** No JSON text contains it; clients send it to have what was before it forgotten. */
+const flushByte = 0xff;
 
 const structural = new Set([...'{}[],:'].map((character) => character.charCodeAt(0)));
 

@@ -16,7 +16,7 @@ export function parseTokens(tokens: readonly Token[]): Json {
     if (isPunctuation('{')) return object();
     if (isPunctuation('[')) return array();
     at++;
-    if (token.kind === 'string') return decodeString(token.text);
+    if (token.kind === 'string') return stringOf(token);
     if (token.kind === 'integer') return integer(token.text);
     if (token.kind === 'float') return float(token.text);
     if (token.kind === 'keyword') return keyword(token.text);
@@ -31,7 +31,7 @@ export function parseTokens(tokens: readonly Token[]): Json {
     for (;;) {
       const token = tokens[at++];
       if (token?.kind !== 'string') throw new JsonTextError('expecting key');
-      const key = decodeString(token.text);
+      const key = stringOf(token);
       if (key in members) throw new JsonTextError('duplicate key');
       if (!isPunctuation(':')) throw new JsonTextError("expected ':'");
       at++;
@@ -58,6 +58,8 @@ export function parseTokens(tokens: readonly Token[]): Json {
   if (at < tokens.length) throw new JsonTextError('text after the value');
   return parsed;
 }
+
+const stringOf = ({ text, plain }: Token) => (plain ? text.slice(1, -1) : decodeString(text));
 
 const largest = 2n ** 64n - 1n;
 const smallest = -(2n ** 63n);

@@ -1,11 +1,15 @@
 /** Bytes to messages, one at a time as they complete: newlines mean nothing, brackets that balance do. Bounded in every direction. */
 
 import type { Json } from './json.ts';
-import { createJsonLexer, type Token } from './json-lexer.ts';
+import { createJsonLexer, plainBytes, type ByteTools, type Token } from './json-lexer.ts';
+import { parseCanonical } from './json-canonical.ts';
 import { parseTokens } from './json-parser.ts';
 import { JsonTextError } from './json-string.ts';
 
-export type JsonEvent = { kind: 'value'; value: Json } | { kind: 'error'; message: string };
+export type JsonEvent =
+  | { kind: 'value'; value: Json }
+  /** `flushes`: it was a byte 0xFF, by which a client has everything before it forgotten. */
+  | { kind: 'error'; message: string; flushes?: true };
 
 export interface JsonLimits {
   /** Bytes of all tokens of one message. */
@@ -25,14 +29,14 @@ export interface JsonStream {
   reset(): void;
 }
 
-export function createJsonStream(limits: JsonLimits): JsonStream {
+export function createJsonStream(limits: JsonLimits, tools: ByteTools = plainBytes): JsonStream {
   let events: JsonEvent[] = [];
   let tokens: Token[] = [];
   let bytes = 0;
   let braces = 0;
   let brackets = 0;
   let overLimit = false;
-  const lexer = createJsonLexer(take, limits.maxBytes);
+  const lexer = createJsonLexer(take, limits.maxBytes, tools);
 
   function clear(): void {
     tokens = [];
@@ -52,7 +56,9 @@ export function createJsonStream(limits: JsonLimits): JsonStream {
       return;
     }
     if (token.kind === 'error') {
-      if (!overLimit) fail(`JSON parse error, stray ${JSON.stringify(token.text)}`);
+      const message = `JSON parse error, stray ${JSON.stringify(token.text.slice(-strayShown))}`;
+      if (token.flush) events.push({ kind: 'error', message, flushes: true });
+      else if (!overLimit) fail(message);
       return clear();
     }
     if (token.kind === 'punctuation') count(token.text);
@@ -84,9 +90,30 @@ export function createJsonStream(limits: JsonLimits): JsonStream {
     overLimit = true;
   }
 
+  /** A text of so many bytes keeps both limits. */
+  const shortBytes = Math.min(limits.maxBytes, limits.maxTokens);
+
+  /** The lines in front that the short way can read; where the rest begins. */
+  function takeLines(chunk: Uint8Array): number {
+    let at = 0;
+    while (at < chunk.length) {
+      const newline = chunk.indexOf(0x0a, at);
+      const end = newline < 0 ? chunk.length : newline;
+      if (end > at) {
+        const isPlain = chunk[at] === 0x7b && end - at <= shortBytes && tools.plainStringEnd(chunk, at, 0x5c) >= end;
+        const value = isPlain ? parseCanonical(tools.latin1(chunk, at, end), Math.min(limits.maxDepth, deepest)) : undefined;
+        if (value === undefined) return at;
+        events.push({ kind: 'value', value });
+      }
+      at = end + 1;
+    }
+    return at;
+  }
+
   return {
     push(chunk) {
-      lexer.push(chunk);
+      const at = lexer.isIdle() && tokens.length === 0 ? takeLines(chunk) : 0;
+      if (at < chunk.length) lexer.push(at === 0 ? chunk : chunk.subarray(at));
       const done = events;
       events = [];
       return done;
@@ -97,6 +124,12 @@ export function createJsonStream(limits: JsonLimits): JsonStream {
     },
   };
 }
+
+/** Deeper texts are rare: they go the long way, which counts. */
+const deepest = 32;
+
+/** Enough to see what it was; a string that a control character ends may be as long as a message. */
+const strayShown = 20;
 
 function parse(tokens: Token[]): JsonEvent {
   try {

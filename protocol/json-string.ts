@@ -10,7 +10,6 @@ const escapes: Record<string, string> = { '"': '"', "'": "'", '\\': '\\', '/': '
 /** `text` is the token with its quotes, one character a byte. @throws JsonTextError */
 export function decodeString(text: string): string {
   const inside = text.slice(1, -1);
-  if (!/[\\\u0080-\u00ff]/.test(inside)) return inside;
   const pieces: string[] = [];
   for (let at = 0; at < inside.length;) {
     const byte = inside.charCodeAt(at);

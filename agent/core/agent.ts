@@ -1,7 +1,65 @@
-/** One agent: its settings, its freeze, its commands, and the channels that it serves. */
+/** One agent: its settings, its freeze, its commands; one state over all channels that it serves. */
 
+import type { Command } from './command.ts';
+import { commands as ordinary } from './commands/index.ts';
+import { freezeCommands } from './commands/freezing.ts';
+import type { Settings } from './config/settings.ts';
+import { createFreezeControl, type FreezeControl } from './freeze/freeze.ts';
+import { createRecords } from './freeze/record.ts';
+import { createLog, type Log } from './log.ts';
 import type { Platform } from './platform.ts';
+import { schemaVersion } from './version.ts';
 
 export interface Agent {
   readonly platform: Platform;
+  readonly settings: Settings;
+  readonly log: Log;
+  /** The qemu-ga whose schema we follow: hosts guess from it what commands can do. */
+  readonly version: string;
+  /** In the order of the schema. */
+  readonly commands: ReadonlyMap<string, Command>;
+  /** Of this boot of the guest (/proc/sys/kernel/random/boot_id). */
+  readonly bootId: string;
+  /** Undefined where the platform cannot freeze. */
+  readonly freeze: FreezeControl | undefined;
+  /** Whether a command may run now: by the freeze while there is one, else by the lists of the settings. */
+  isEnabled(name: string): boolean;
+}
+
+/** @throws SystemError when the log file cannot be opened */
+export function createAgent(platform: Platform, settings: Settings): Agent {
+  const log = createLog(platform, { file: settings.logFile, verbose: settings.verbose });
+  const { freezing } = platform;
+  const bootId = readBootId(platform);
+  const records = createRecords(platform, settings.stateDirectory, bootId);
+  const freeze = freezing && createFreezeControl({ ...platform, freezing }, { log, records, hookPath: settings.hook, bootId });
+  const commands = commandsOf(platform);
+  const blocked = new Set(settings.blocked);
+  const allowed = new Set(settings.allowed);
+  return {
+    platform,
+    settings,
+    log,
+    version: schemaVersion,
+    commands,
+    bootId,
+    freeze,
+    isEnabled(name) {
+      if (freeze && freeze.state() !== 'thawed') return commands.get(name)?.whileFrozen === true;
+      return !blocked.has(name) && (allowed.size === 0 || allowed.has(name));
+    },
+  };
+}
+
+export function commandsOf({ freezing }: Platform): ReadonlyMap<string, Command> {
+  return freezing ? new Map([...ordinary, ...freezeCommands]) : ordinary;
+}
+
+function readBootId({ files }: Platform): string {
+  try {
+    return files.readText('/proc/sys/kernel/random/boot_id').trim();
+  } catch {
+    // Without /proc there is nothing to freeze either.
+    return 'unknown';
+  }
 }

@@ -38,6 +38,8 @@ export interface Command {
   whileFrozen?: boolean;
   /** True for the commands that are answered only when they fail. */
   silentSuccess?: boolean;
+  /** True for the command whose answer a byte 0xFF precedes. */
+  delimited?: boolean;
   /** `args` have been checked against `takes`. @throws CommandError, SystemError */
   run(agent: Agent, args: JsonObject): Result | Promise<Result>;
 }

@@ -30,6 +30,8 @@ export interface ProcessControl {
   /** SIGTERM and SIGINT, for ever; SIGPIPE is ignored, SIGHUP and SIGUSR1 kill, as qemu-ga has it. */
   onTerminate(listener: () => void): void;
   exit(status: number): never;
+  /** kill(2); a process that is not there any more is no error. */
+  kill(pid: number, signal: number): void;
   standardOutput(text: string): void;
   standardError(text: string): void;
   /** To syslog(3) with facility daemon; silently nothing where there is no /dev/log. */
@@ -187,7 +189,11 @@ export interface Kernel {
   /** statvfs(3) of each path. */
   sizes(paths: readonly string[], limitMs: number): Promise<(FilesystemSize | SystemError)[]>;
   /** FITRIM over the whole filesystem of each path: bytes trimmed, and the minimum that the kernel used. */
-  trim(paths: readonly string[], minimum: bigint, limitMs: number): Promise<({ trimmed: bigint; minimum: bigint } | SystemError)[]>;
+  trim(
+    paths: readonly string[],
+    minimum: bigint,
+    limitMs: number,
+  ): Promise<({ trimmed: bigint; minimum: bigint } | SystemError)[]>;
   /** open and FITHAW until it fails, path by path: how often it succeeded. */
   thaw(paths: readonly string[], limitMs: number): Promise<(number | SystemError)[]>;
   /** The device that holds the file behind a loop device (LOOP_GET_STATUS64), whatever its path has become. */
@@ -223,6 +229,8 @@ export interface HeldFreeze {
   deadlinePassed(): boolean;
   /** Demands the thaw, in reverse order; `over` tells when it is done. May be called again. */
   thaw(): void;
+  /** SIGKILL for a guard that does not act; never for the freezer, which undoes by itself what it still freezes. */
+  giveUp(): void;
 }
 
 export interface Freezing {

@@ -4,9 +4,14 @@ import { encodeJson, isJsonObject, type Json, type JsonObject } from '../json.ts
 
 export type AgentReply = { kind: 'return'; value: Json } | { kind: 'error'; class: string; desc: string };
 
-/** One request line. No `id`: agents before QEMU 4.0 refuse it, and the sync in front tells replies apart. */
+/**
+ * One request line, without spaces: our agent recognizes most commands by their bytes. No `id`: agents before QEMU 4.0 refuse
+ * it, and the sync in front tells replies apart.
+ */
 export function encodeRequest(execute: string, args: JsonObject | undefined): string {
-  return `${encodeJson(args === undefined ? { execute } : { execute, arguments: args })}\n`;
+  if (args === undefined) return `{"execute":${encodeJson(execute)}}\n`;
+  const members = Object.entries(args).map(([name, value]) => `${encodeJson(name)}:${encodeJson(value)}`);
+  return `{"execute":${encodeJson(execute)},"arguments":{${members.join(',')}}}\n`;
 }
 
 /** Undefined when `value` is neither a return nor an error. */

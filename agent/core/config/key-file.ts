@@ -1,0 +1,82 @@
+/** The config file: INI as GLib reads it, group [general], keys of which we know some. */
+
+import { parseSeconds, SettingsError, splitList, type Settings } from './settings.ts';
+
+/** Puts what `text` says into `settings`; unknown keys and groups are passed over, lists grow. @throws SettingsError naming the line */
+export function applyKeyFile(text: string, settings: Settings, path: string): void {
+  for (const [key, value] of readGeneral(text, path)) {
+    const where = `${path}: ${key}`;
+    switch (key) {
+      case 'daemon':
+        settings.daemonize = readBoolean(value, where);
+        break;
+      case 'verbose':
+        settings.verbose = readBoolean(value, where);
+        break;
+      case 'retry-path':
+        settings.retryPath = readBoolean(value, where);
+        break;
+      case 'method':
+        settings.method = value;
+        break;
+      case 'path':
+        settings.path = value;
+        break;
+      case 'logfile':
+        settings.logFile = value;
+        break;
+      case 'pidfile':
+        settings.pidFile = value;
+        break;
+      case 'fsfreeze-hook':
+        settings.hook = value;
+        break;
+      case 'statedir':
+        settings.stateDirectory = value;
+        break;
+      case 'block-rpcs':
+        settings.blocked.push(...splitList(value).toReversed());
+        break;
+      case 'allow-rpcs':
+        settings.allowed.push(...splitList(value).toReversed());
+        break;
+      case 'also':
+        settings.also.push(...splitList(value));
+        break;
+      case 'lease':
+        settings.leaseSeconds = parseSeconds(value, where);
+        break;
+    }
+  }
+}
+
+function readGeneral(text: string, path: string): [string, string][] {
+  const pairs: [string, string][] = [];
+  let group: string | undefined;
+  for (const [index, raw] of text.split('\n').entries()) {
+    const line = raw.trim();
+    if (line === '' || line.startsWith('#')) continue;
+    const header = /^\[([^[\]]+)\]$/.exec(line);
+    if (header) {
+      group = header[1];
+      continue;
+    }
+    const equals = line.indexOf('=');
+    if (equals <= 0 || group === undefined)
+      throw new SettingsError(`${path}, line ${index + 1}: '${line}' is neither a group, a key with its value, nor a comment`);
+    if (group === 'general') pairs.push([line.slice(0, equals).trim(), unescape(line.slice(equals + 1).trim())]);
+  }
+  return pairs;
+}
+
+const escapes: Record<string, string> = { s: ' ', n: '\n', t: '\t', r: '\r', '\\': '\\' };
+
+function unescape(value: string): string {
+  return value.replaceAll(/\\(.)/g, (whole, letter: string) => escapes[letter] ?? whole);
+}
+
+function readBoolean(value: string, where: string): boolean {
+  if (value === 'true' || value === '1') return true;
+  if (value === 'false' || value === '0') return false;
+  throw new SettingsError(`${where}: '${value}' is neither true nor false`);
+}

@@ -1,0 +1,94 @@
+/** Arguments and config file to settings, or to the one thing that was asked for instead of running. */
+
+import { SystemError, type Platform } from '../platform.ts';
+import { applyKeyFile } from './key-file.ts';
+import { readOptions, type GivenOption } from './options.ts';
+import {
+  defaultConfigFile,
+  defaultHook,
+  defaultPaths,
+  defaultSettings,
+  isMethod,
+  parseSeconds,
+  SettingsError,
+  splitList,
+  type Settings,
+} from './settings.ts';
+
+export type Wanted = { kind: 'run' | 'dump'; settings: Settings } | { kind: 'help' | 'version' | 'list-commands' };
+
+/** @throws SettingsError */
+export function readSettings({ process, files }: Platform): Wanted {
+  const given = readOptions(process.args);
+  const settings = defaultSettings();
+  const named = given.findLast((option) => option.name === 'config')?.value;
+  const path = named ?? process.environment.QGA_CONF ?? defaultConfigFile;
+  try {
+    applyKeyFile(files.readText(path), settings, path);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    if (named !== undefined || error.errno !== noSuchFile) throw new SettingsError(`config file ${path}: ${error.message}`);
+  }
+  for (const option of given) {
+    const instead = apply(option, settings);
+    if (instead) return instead;
+  }
+  if (settings.path === undefined && isMethod(settings.method)) settings.path = defaultPaths[settings.method];
+  if (settings.path === undefined && isMethod(settings.method))
+    throw new SettingsError(`method ${settings.method} needs a path: give it with --path`);
+  return { kind: given.some((option) => option.name === 'dump-conf') ? 'dump' : 'run', settings };
+}
+
+const noSuchFile = 2;
+
+function apply({ name, value = '' }: GivenOption, settings: Settings): Wanted | undefined {
+  switch (name) {
+    case 'help':
+    case 'version':
+      return { kind: name };
+    case 'block-rpcs':
+      if (value === 'help' || value === '?') return { kind: 'list-commands' };
+      settings.blocked.push(...splitList(value).toReversed());
+      break;
+    case 'allow-rpcs':
+      settings.allowed.push(...splitList(value).toReversed());
+      break;
+    case 'method':
+      settings.method = value;
+      break;
+    case 'path':
+      settings.path = value;
+      break;
+    case 'logfile':
+      settings.logFile = value;
+      break;
+    case 'pidfile':
+      settings.pidFile = value;
+      break;
+    case 'fsfreeze-hook':
+      settings.hook = value === '' ? defaultHook : value;
+      break;
+    case 'statedir':
+      settings.stateDirectory = value;
+      break;
+    case 'verbose':
+      settings.verbose = true;
+      break;
+    case 'daemonize':
+      settings.daemonize = true;
+      break;
+    case 'retry-path':
+      settings.retryPath = true;
+      break;
+    case 'also':
+      settings.also.push(value);
+      break;
+    case 'lease':
+      settings.leaseSeconds = parseSeconds(value, '--lease');
+      break;
+    case 'config':
+    case 'dump-conf':
+      break;
+  }
+  return undefined;
+}

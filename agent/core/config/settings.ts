@@ -1,0 +1,76 @@
+/** What an agent is told at its start: defaults, then the config file, then the command line. */
+
+import type { ChannelMethod } from '../platform.ts';
+
+export interface Settings {
+  daemonize: boolean;
+  method: string;
+  /** Undefined: the method's default, where it has one. */
+  path: string | undefined;
+  /** Further virtio-serial ports that are served with the same state; one that is not there is waited for. */
+  also: string[];
+  logFile: string | undefined;
+  pidFile: string;
+  /** A program, or a directory of them; undefined runs none. */
+  hook: string | undefined;
+  stateDirectory: string;
+  verbose: boolean;
+  retryPath: boolean;
+  blocked: string[];
+  allowed: string[];
+  /** Seconds until a freeze by a client that names no lease is undone; 0 never undoes it. */
+  leaseSeconds: number;
+}
+
+export function defaultSettings(): Settings {
+  return {
+    daemonize: false,
+    method: 'virtio-serial',
+    path: undefined,
+    also: [],
+    logFile: undefined,
+    pidFile: '/var/run/qemu-ga.pid',
+    hook: undefined,
+    stateDirectory: '/var/run',
+    verbose: false,
+    retryPath: false,
+    blocked: [],
+    allowed: [],
+    leaseSeconds: defaultLeaseSeconds,
+  };
+}
+
+export const defaultHook = '/etc/qemu/fsfreeze-hook';
+export const defaultConfigFile = '/etc/qemu/qemu-ga.conf';
+
+/** No snapshot takes longer; KubeVirt's own safety net thaws after five minutes, databases give up much earlier. */
+const defaultLeaseSeconds = 60;
+
+/** Where the method's channel is when no path is given. */
+export const defaultPaths: Record<ChannelMethod, string | undefined> = {
+  'virtio-serial': '/dev/virtio-ports/org.qemu.guest_agent.0',
+  'isa-serial': '/dev/ttyS0',
+  'unix-listen': undefined,
+  'vsock-listen': undefined,
+};
+
+export function isMethod(method: string): method is ChannelMethod {
+  return Object.hasOwn(defaultPaths, method);
+}
+
+/** The text is wrong; the sentence says which word and what would be right. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+/** A whole number of seconds. @throws SettingsError naming `what` */
+export function parseSeconds(text: string, what: string): number {
+  const seconds = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isNaN(seconds))
+    throw new SettingsError(`${what} '${text}' is not a whole number of seconds (0 turns the lease off)`);
+  return seconds;
+}
+
+export function splitList(text: string): string[] {
+  return text === '' ? [] : text.split(',');
+}

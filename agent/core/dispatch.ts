@@ -1,0 +1,46 @@
+/** One request to its answer: does the command exist, may it run now, are its arguments right, what does it say. */
+
+import { parseRequest, type AgentErrorBody } from '../../protocol/agent/request.ts';
+import type { Json } from '../../protocol/json.ts';
+import type { Agent } from './agent.ts';
+import { checkArguments } from './arguments.ts';
+import { CommandError, type Command, type Result } from './command.ts';
+import { SystemError, type Piece } from './platform.ts';
+import { errorReply, successReply } from './reply.ts';
+
+/** No pieces: the command is one that says nothing when it succeeds. A promise only where something slow is asked for. */
+export function dispatch(agent: Agent, message: Json): readonly Piece[] | Promise<readonly Piece[]> {
+  const request = parseRequest(message);
+  if ('error' in request) return [errorReply(request.error, request.id)];
+  const { execute, id } = request;
+  const command = agent.commands.get(execute);
+  if (!command) return [errorReply({ class: 'CommandNotFound', desc: `The command ${execute} has not been found` }, id)];
+  if (!agent.isEnabled(execute)) {
+    const desc = `Command ${execute} has been disabled: the command is not allowed`;
+    return [errorReply({ class: 'CommandNotFound', desc }, id)];
+  }
+  try {
+    checkArguments(command.takes, request.arguments);
+    const result = command.run(agent, request.arguments);
+    if (!(result instanceof Promise)) return answer(command, result, id);
+    return result.then(
+      (value) => answer(command, value, id),
+      (error: unknown) => [errorReply(describe(agent, error), id)],
+    );
+  } catch (error) {
+    return [errorReply(describe(agent, error), id)];
+  }
+}
+
+function answer(command: Command, result: Result, id: Json | undefined): readonly Piece[] {
+  return command.silentSuccess ? [] : successReply(result, id, command.delimited === true);
+}
+
+/** Whatever goes wrong inside one command is that command's error; the agent goes on. In quickjs a thrown value can be null (memory). */
+function describe(agent: Agent, error: unknown): AgentErrorBody {
+  if (error instanceof CommandError) return { class: error.class, desc: error.message };
+  if (error instanceof SystemError) return { class: 'GenericError', desc: error.message };
+  const desc = error instanceof Error ? `${error.name}: ${error.message}` : 'not enough memory for this command';
+  agent.log.note('critical', `a command failed in a way that nobody foresaw: ${desc}`);
+  return { class: 'GenericError', desc };
+}

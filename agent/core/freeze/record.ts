@@ -1,0 +1,65 @@
+/** What is frozen, on a tmpfs: an agent that was killed with its guard finds here what it still owes. */
+
+import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
+import type { Hook } from './hooks.ts';
+
+export interface FreezeRecord {
+  bootId: string;
+  targets: FreezeTarget[];
+  /** Hooks that were told to freeze and must be told to thaw, in the order of freezing. */
+  hooks: Hook[];
+  /** Of freezer and guard; a process is the same one only if it also began at the same time (proc(5), field 22). */
+  processes: { pid: number; started: string }[];
+}
+
+const name = 'stillframe-freeze.json';
+
+/** The mark that qemu-ga leaves while frozen: whoever replaces a qemu-ga that was killed takes over what it left. */
+const foreignMark = 'qga.state.isfrozen';
+
+export interface Records {
+  /** @throws SystemError: a freeze that could not be undone after a crash must not begin */
+  write(record: FreezeRecord): void;
+  remove(): void;
+  /** What an earlier agent of this boot left; undefined when nothing, or when it cannot be read. */
+  read(): FreezeRecord | 'foreign' | undefined;
+}
+
+export function createRecords({ files }: Platform, stateDirectory: string, bootId: string): Records {
+  const path = `${stateDirectory}/${name}`;
+  const mark = `${stateDirectory}/${foreignMark}`;
+  const remove = (which: string) => {
+    try {
+      files.unlink(which);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+    }
+  };
+  return {
+    write: (record) => files.replaceText(path, JSON.stringify(record), 0o600),
+    remove() {
+      remove(path);
+      remove(mark);
+    },
+    read() {
+      try {
+        const record = JSON.parse(files.readText(path)) as FreezeRecord;
+        if (record.bootId === bootId) return record;
+        remove(path);
+      } catch (error) {
+        // A record that was cut short says at least that something was about to freeze.
+        if (!(error instanceof SystemError)) return 'foreign';
+      }
+      return isThere(files, mark) ? 'foreign' : undefined;
+    },
+  };
+}
+
+function isThere(files: Platform['files'], path: string): boolean {
+  try {
+    files.status(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

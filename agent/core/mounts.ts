@@ -1,0 +1,124 @@
+/** The mount table (proc(5), mountinfo), and which mount of a path a process would really reach. */
+
+import type { DeviceNumber, Platform } from './platform.ts';
+
+export interface Mount {
+  id: number;
+  parent: number;
+  /** st_dev of what is mounted: the block device, or a number of its own (major 0) for network filesystems, btrfs, tmpfs. */
+  device: DeviceNumber;
+  /** Directory of the filesystem that is mounted: not `/` for a bind mount or a subvolume. */
+  root: string;
+  mountPoint: string;
+  options: string;
+  type: string;
+  source: string;
+}
+
+/** The table of a process; ours when none is named. @throws SystemError */
+export function readMounts({ files }: Platform, pid: number | 'self' = 'self'): Mount[] {
+  return files
+    .readText(`/proc/${pid}/mountinfo`)
+    .split('\n')
+    .map(parseMount)
+    .filter((mount) => mount !== undefined);
+}
+
+/** Undefined for a line that is none. */
+export function parseMount(line: string): Mount | undefined {
+  const fields = line.split(' ');
+  const separator = fields.indexOf('-', 6);
+  const [id, parent, device, root, mountPoint, options] = fields;
+  const [major, minor] = device?.split(':').map(Number) ?? [];
+  const type = fields[separator + 1];
+  if (separator < 0 || options === undefined || major === undefined || minor === undefined || type === undefined)
+    return undefined;
+  return {
+    id: Number(id),
+    parent: Number(parent),
+    device: { major, minor },
+    root: unescapeOctal(root!),
+    mountPoint: unescapeOctal(mountPoint!),
+    options,
+    type,
+    source: unescapeOctal(fields[separator + 2] ?? ''),
+  };
+}
+
+/** Space, tab, newline and backslash are written in octal. */
+function unescapeOctal(text: string): string {
+  return text.includes('\\')
+    ? text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
+    : text;
+}
+
+/** One mount for each device that can hold a filesystem of this guest's own, the first of the table: qemu-ga's list since 10.0. */
+export function blockFilesystems(platform: Platform): Mount[] {
+  const seen = new Set<string>();
+  return readMounts(platform).filter((mount) => {
+    const device = superblockOf(platform, mount);
+    if (device === undefined || seen.has(device)) return false;
+    seen.add(device);
+    return true;
+  });
+}
+
+/**
+ * The device `major:minor` under which all mounts of one superblock agree; undefined for what has no block device. Each mount of a
+ * btrfs has a device number of its own, and its source tells which filesystem it is of.
+ */
+export function superblockOf({ files }: Platform, { device, type, source }: Mount): string | undefined {
+  if (device.major !== 0) return deviceKey(device);
+  if (type !== 'btrfs' || !source.startsWith('/')) return undefined;
+  try {
+    return deviceKey(files.status(source).rdev);
+  } catch {
+    return undefined;
+  }
+}
+
+export const deviceKey = ({ major, minor }: DeviceNumber) => `${major}:${minor}`;
+
+/** What is mounted on what, to follow a path as the kernel does: the last mount on a place hides the ones before it. */
+export interface MountTree {
+  /** Whether the mount point's path leads to this mount, and not to one above it. */
+  isReachable(mount: Mount): boolean;
+  /** Types of all mounts that the path passes through, the mount's own left out. */
+  typesOnTheWay(mount: Mount): string[];
+}
+
+export function mountTree(mounts: readonly Mount[]): MountTree {
+  const ids = new Set(mounts.map((mount) => mount.id));
+  const on = new Map<string, Mount>();
+  for (const mount of mounts) on.set(`${mount.parent} ${mount.mountPoint}`, mount);
+  const top = mounts.find((mount) => mount.mountPoint === '/' && (!ids.has(mount.parent) || mount.parent === mount.id));
+
+  function walk(path: string): Mount[] {
+    const passed: Mount[] = [];
+    let current = top;
+    for (const place of placesOf(path)) {
+      for (let next = current; next; next = on.get(`${next.id} ${place}`)) {
+        if (next !== passed.at(-1)) passed.push(next);
+        current = next;
+        if (on.get(`${next.id} ${place}`) === next) break;
+      }
+    }
+    return passed;
+  }
+
+  return {
+    isReachable: (mount) => walk(mount.mountPoint).at(-1) === mount,
+    typesOnTheWay: (mount) =>
+      walk(mount.mountPoint)
+        .slice(0, -1)
+        .map((each) => each.type),
+  };
+}
+
+/** `/a/b` → `/`, `/a`, `/a/b`. */
+function placesOf(path: string): string[] {
+  const places = ['/'];
+  for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1)) places.push(path.slice(0, at));
+  if (path !== '/') places.push(path);
+  return places;
+}

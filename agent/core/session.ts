@@ -1,0 +1,159 @@
+/** What comes in on one channel, answered in order, one request at a time; bounded whatever the client does. */
+
+import { isJsonObject, type Json } from '../../protocol/json.ts';
+import { createJsonStream, type JsonEvent } from '../../protocol/json-stream.ts';
+import type { Agent } from './agent.ts';
+import { dispatch } from './dispatch.ts';
+import type { Channel, Piece } from './platform.ts';
+import { errorReply } from './reply.ts';
+
+export interface Session {
+  data(bytes: Uint8Array): void;
+  clientChanged(): void;
+  drained(): void;
+}
+
+/**
+ * Requests are bounded at twice what libvirt can carry in one string (4 MiB, VIR_NET_MESSAGE_STRING_MAX); qemu-ga takes 64 MiB,
+ * and 200 MB of the guest's memory with them. Depth and tokens are qemu-ga's.
+ */
+export const requestLimits = { maxBytes: 8 * 2 ** 20, maxDepth: 1024, maxTokens: 2 ** 18 };
+
+/** Answers that may wait for a slow reader before nothing more is read from it. */
+const mostQueuedBytes = 2 ** 20;
+
+/** Bytes of requests that may wait behind a slow one before nothing more is read: thousands of small ones. */
+const mostWaitingBytes = 256 * 1024;
+
+/** Texts of this size leave before more is answered: an answer can be a hundred times as long as its request. */
+const enoughText = 64 * 1024;
+
+/**
+ * A client that sends a sync behind a command that does not come back has given that command up: libvirt does so after five
+ * seconds, on the same connection. So long a sync waits its turn; then it is answered, and the late reply is dropped.
+ */
+const syncPatienceMs = 2_000;
+
+export function createSession(agent: Agent, channel: () => Channel): Session {
+  const { clock, bytes: codec } = agent.platform;
+  const stream = createJsonStream(requestLimits, codec);
+  let waiting: JsonEvent[] = [];
+  let next = 0;
+  /** Of what has come in since the last time that nothing waited. */
+  let waitingBytes = 0;
+  /** The command that has not answered yet; another object for each. */
+  let running: object | undefined;
+  let cancelPatience: (() => void) | undefined;
+  let paused = false;
+  let text = '';
+  let pieces: Piece[] = [];
+
+  function say(answer: readonly Piece[]): void {
+    for (const piece of answer) {
+      if (typeof piece === 'string') text += piece;
+      else {
+        pieces.push(text, piece);
+        text = '';
+      }
+    }
+  }
+
+  /** Everything that was answered in one go leaves in one go. */
+  function send(): void {
+    if (text === '' && pieces.length === 0) return;
+    const all = text === '' ? pieces : [...pieces, text];
+    pieces = [];
+    text = '';
+    channel().send(all);
+  }
+
+  function advance(): void {
+    while (!running && next < waiting.length && channel().queued() < mostQueuedBytes) {
+      const event = waiting[next++]!;
+      if (event.kind === 'error') say([errorReply({ class: 'GenericError', desc: event.message }, undefined)]);
+      else take(event.value);
+      if (pieces.length > 0 || text.length > enoughText) send();
+    }
+    if (next === waiting.length) forgetWaiting();
+  }
+
+  function forgetWaiting(): void {
+    waiting = [];
+    next = 0;
+    waitingBytes = 0;
+  }
+
+  function work(): void {
+    advance();
+    send();
+    const full = waitingBytes > mostWaitingBytes || channel().queued() >= mostQueuedBytes;
+    if (full !== paused) {
+      paused = full;
+      if (full) channel().pause();
+      else channel().resume();
+    }
+    if (running && !cancelPatience && waiting.slice(next).some(isSync)) awaitSync(running);
+  }
+
+  function take(message: Json): void {
+    const answer = dispatch(agent, message);
+    if (!(answer instanceof Promise)) return say(answer);
+    const mine = {};
+    running = mine;
+    void answer.then((late) => {
+      if (running !== mine) return;
+      forgetRunning();
+      say(late);
+      work();
+    });
+  }
+
+  function forgetRunning(): void {
+    running = undefined;
+    cancelPatience?.();
+    cancelPatience = undefined;
+  }
+
+  function awaitSync(late: object): void {
+    cancelPatience = clock.after(syncPatienceMs, () => {
+      cancelPatience = undefined;
+      if (running !== late) return;
+      agent.log.note('warning', 'a client has given up a command that is still running: its reply will be dropped');
+      forgetRunning();
+      work();
+    });
+  }
+
+  return {
+    data(chunk) {
+      waitingBytes += chunk.length;
+      for (const event of stream.push(chunk)) {
+        // The byte 0xFF says that a new conversation begins: what an earlier client is still owed is nobody's.
+        if (event.kind === 'error' && event.flushes) {
+          advance();
+          forgetRunning();
+          forgetWaiting();
+        }
+        waiting.push(event);
+      }
+      work();
+    },
+    clientChanged() {
+      stream.reset();
+      forgetRunning();
+      forgetWaiting();
+      pieces = [];
+      text = '';
+      if (paused) {
+        paused = false;
+        channel().resume();
+      }
+    },
+    drained: work,
+  };
+}
+
+function isSync(event: JsonEvent): boolean {
+  const execute = event.kind === 'value' && isJsonObject(event.value) && event.value.execute;
+  return execute === 'guest-sync' || execute === 'guest-sync-delimited';
+}
