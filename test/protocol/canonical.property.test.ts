@@ -1,0 +1,56 @@
+/** The short way reads a text as the long way does, or leaves it to the long way. */
+
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import fc from 'fast-check';
+import { encodeJson } from '../../protocol/json.ts';
+import { parseCanonical } from '../../protocol/json-canonical.ts';
+import { createJsonStream, qemuLimits, type JsonEvent } from '../../protocol/json-stream.ts';
+
+const scalar = fc.constantFrom(
+  ...['1', '-1', '0', '-0', '1.0', '1e3', '1E3', '0.5', '01', '9007199254740991', '9007199254740993', '18446744073709551615'],
+  ...['true', 'false', 'null', 'tru', '""', '"a b"', '"a: b, c"', '"id"', "'x'", '"x', '"\\u0041"', '"é"', '1,', '{}', '[]'],
+);
+const key = fc.constantFrom('"a"', '"b"', '"execute"', '"id"', '"1"', '"0"', '"__proto__"', '" a"', '"a "', 'a', '""');
+const space = fc.constantFrom('', '', '', ' ', '  ', '\t', '\r');
+
+const { text } = fc.letrec<{ text: string; object: string; array: string }>((tie) => ({
+  text: fc.oneof({ maxDepth: 4 }, scalar, tie('object'), tie('array')),
+  object: fc
+    .array(fc.tuple(space, key, space, space, tie('text'), space), { maxLength: 4 })
+    .map((members) => `{${members.map(([a, name, b, c, value, d]) => `${a}${name}${b}:${c}${value}${d}`).join(',')}}`),
+  array: fc
+    .array(fc.tuple(space, tie('text')), { maxLength: 4 })
+    .map((members) => `[${members.map((member) => member.join('')).join(',')}]`),
+}));
+
+it('objects with all that JSON.parse reads otherwise: equal keys, floats, large numbers, keys that are indices', () => {
+  fc.assert(
+    fc.property(text, (written) => {
+      const bytes = Buffer.from(`{"x":${written}}\n`);
+      // Byte by byte nothing is ever a whole line, so only the long way is left.
+      const slow = createJsonStream(qemuLimits);
+      const long = [...bytes].flatMap((byte) => slow.push(Uint8Array.of(byte)));
+      assert.deepEqual(shown(createJsonStream(qemuLimits).push(bytes)), shown(long));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+it('takes the requests of the hosts that there are', () => {
+  for (const request of [
+    '{"execute":"guest-sync","arguments":{"id":1699999999999}}',
+    '{"execute": "guest-ping", "arguments": {}}',
+    '{"arguments":{},"execute":"guest-fsfreeze-status"}',
+  ])
+    assert.deepEqual(parseCanonical(request, 32), JSON.parse(request));
+});
+
+it('leaves the rest alone', () => {
+  for (const text of ['{"a":1,"a":1}', '{"a":1.0}', '{"a":-0}', '{"a":9007199254740993}', '{"a":[[[1]]]}', '{"a"'])
+    assert.equal(parseCanonical(text, 2), undefined, text);
+});
+
+function shown(events: JsonEvent[]): string[] {
+  return events.map((event) => (event.kind === 'value' ? encodeJson(event.value) : 'error'));
+}
