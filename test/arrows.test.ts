@@ -16,6 +16,12 @@ const forbidden: [file: string, statement: string][] = [
   ['protocol/x.ts', `import { a } from 'node:fs';`],
   ['model/x.ts', `import { a } from '../protocol/a.ts';`],
   ['model/x.ts', `import { a } from 'zod';`],
+  ['agent/core/x.ts', `import { a } from '../../host/a.ts';`],
+  ['agent/core/x.ts', `import { a } from '../platform/node/a.ts';`],
+  ['agent/core/commands/x.ts', `import { a } from 'node:fs';`],
+  ['agent/platform/node/x.ts', `import { a } from '@temporalio/common';`],
+  ['agent/platform/native/x.ts', `import { a } from 'node:fs';`],
+  ['host/window/x.ts', `import { a } from '../../agent/core/a.ts';`],
   ['host/window/x.ts', `import { a } from '../../repository/a.ts';`],
   ['host/x.ts', `import { a } from '@temporalio/common';`],
   ['repository/x.ts', `import { a } from '../host/a.ts';`],
@@ -36,6 +42,9 @@ const forbidden: [file: string, statement: string][] = [
 ];
 
 const allowed: [file: string, statement: string][] = [
+  ['agent/core/commands/x.ts', `import { a } from '../../../protocol/json.ts';`],
+  ['agent/platform/node/x.ts', `import { a } from 'node:fs';`],
+  ['agent/platform/native/x.ts', `import { a } from '../../core/a.ts';`],
   ['host/window/x.ts', `import { a } from '../../protocol/agent/a.ts';`],
   ['activities/x.ts', `import { a } from '../host/a.ts';`],
   ['workflows/x.ts', `import type { A } from '../activities/a.ts';`],
