@@ -1,0 +1,17 @@
+/** guest-file-close: gives a handle back, also when closing fails: the descriptor is gone either way (close(2)). */
+
+import type { Command } from '../command.ts';
+import { handleOf, takesHandle } from '../system/file-handles.ts';
+import { told } from '../system/told.ts';
+
+export const fileClose: Command = {
+  takes: takesHandle,
+  run({ platform, log, fileHandles }, args) {
+    const handle = handleOf(args);
+    log.audit(`guest-file-close called, handle: ${handle}`);
+    const fd = fileHandles.get(handle);
+    fileHandles.remove(handle);
+    told('failed to close handle', () => platform.files.close(fd));
+    return {};
+  },
+};

@@ -1,0 +1,69 @@
+/** guest-file-open: a file by its path and an fopen(3) mode; answers a handle. */
+
+import { CommandError, type Command } from '../command.ts';
+import { openFlags, SystemError, type Files } from '../platform.ts';
+import { told, withoutNul } from '../system/told.ts';
+
+export const fileOpen: Command = {
+  takes: { path: { type: 'string' }, mode: { type: 'string', optional: true } },
+  run({ platform: { files }, log, fileHandles }, args) {
+    const path = args.path as string;
+    const mode = (args.mode as string | undefined) ?? 'r';
+    log.audit(`guest-file-open called, filepath: ${path}, mode: ${mode}`);
+    const flags = flagsOf(mode);
+    withoutNul('path', path);
+    const handle = fileHandles.add(open(files, path, flags, mode));
+    log.audit(`guest-file-open, handle: ${handle}`);
+    return handle;
+  },
+};
+
+const { readOnly, writeOnly, readWrite, create, exclusive, truncate, append } = openFlags;
+
+const modes = new Map([
+  ['r', readOnly],
+  ['w', writeOnly | create | truncate],
+  ['a', writeOnly | create | append],
+  ['r+', readWrite],
+  ['w+', readWrite | create | truncate],
+  ['a+', readWrite | create | append],
+]);
+
+/** A FIFO without a peer must not hold the agent up, and a terminal must not become its own. */
+const always = openFlags.nonBlocking | openFlags.noControllingTerminal;
+
+/** A `b` may stand second or third and changes nothing (fopen(3)). @throws CommandError */
+function flagsOf(mode: string): number {
+  const flags = /^[rwa](b?\+?|\+b)$/.test(mode) ? modes.get(mode.replace('b', '')) : undefined;
+  if (flags === undefined) throw new CommandError(`invalid file open mode '${mode}'`);
+  return flags | always;
+}
+
+/** qemu-ga opens new files for everybody, whatever the umask; a file that is there keeps its mode. */
+function open(files: Files, path: string, flags: number, mode: string): number {
+  const failed = `failed to open file '${path}' (mode: '${mode}')`;
+  const created = flags & create ? told(failed, () => createFile(files, path, flags)) : undefined;
+  if (created === undefined) return told(failed, () => files.open(path, flags & ~create, 0));
+  try {
+    files.changeMode(created, 0o666);
+  } catch (error) {
+    files.close(created);
+    files.unlink(path);
+    return told(`failed to set permission 0666 on new file '${path}' (mode: '${mode}')`, () => {
+      throw error;
+    });
+  }
+  return created;
+}
+
+const exists = 17;
+
+/** Undefined when there is such a file already; also a link that leads nowhere, through which nothing is made. */
+function createFile(files: Files, path: string, flags: number): number | undefined {
+  try {
+    return files.open(path, flags | exclusive, 0);
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === exists) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+/** guest-file-read: up to 48 MiB from where the file stands, as fread(3) reads them, but that nothing which was read is ever dropped. */
+
+import { Base64, CommandError, type Command } from '../command.ts';
+import { SystemError, type Files } from '../platform.ts';
+import { handleOf, takesHandle } from '../system/file-handles.ts';
+import { joinBytes } from '../system/join-bytes.ts';
+
+export const fileRead: Command = {
+  takes: { ...takesHandle, count: { type: 'integer', optional: true } },
+  run({ platform, log, fileHandles }, args) {
+    const handle = handleOf(args);
+    const fd = fileHandles.get(handle);
+    const count = args.count ?? defaultCount;
+    if (typeof count !== 'number' || count < 0 || count > mostCount)
+      throw new CommandError(`value '${String(count)}' is invalid for argument count`);
+    try {
+      const { chunks, eof } = readUpTo(platform.files, fd, count);
+      const bytes = joinBytes(chunks);
+      return { count: bytes.length, 'buf-b64': new Base64(bytes), eof };
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      log.audit(`guest-file-read failed, handle: ${handle}`);
+      throw new CommandError(`failed to read file: ${error.message}`);
+    }
+  },
+};
+
+const defaultCount = 4096;
+
+/** qemu-ga's: so much of base64 just passed its parser's 64 MiB. */
+const mostCount = 48 * 2 ** 20;
+
+/** A small file must not cost the memory that a client allows for a big one. */
+const chunkBytes = 2 ** 20;
+
+/** `eof`: the end was met, not only reached; as fread(3), which tries again after a read that brought less than it asked for. */
+function readUpTo(files: Files, fd: number, count: number): { chunks: Uint8Array[]; eof: boolean } {
+  const chunks: Uint8Array[] = [];
+  for (let missing = count; missing > 0;) {
+    let chunk: Uint8Array;
+    try {
+      chunk = files.read(fd, Math.min(missing, chunkBytes));
+    } catch (error) {
+      // What a FIFO has given so far is the client's; the same error meets its next read.
+      if (error instanceof SystemError && chunks.length > 0) break;
+      throw error;
+    }
+    if (chunk.length === 0) return { chunks, eof: true };
+    chunks.push(chunk);
+    missing -= chunk.length;
+  }
+  return { chunks, eof: false };
+}

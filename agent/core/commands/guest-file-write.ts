@@ -1,0 +1,44 @@
+/**
+ * guest-file-write: bytes to where the file stands. qemu-ga keeps the last 4 KiB to itself until a flush or close; here they are the
+ * kernel's when the answer comes, and a full disk is told by the write that met it.
+ */
+
+import { CommandError, type Command } from '../command.ts';
+import { SystemError, type Files } from '../platform.ts';
+import { decodeBase64 } from '../system/base64.ts';
+import { handleOf, takesHandle } from '../system/file-handles.ts';
+
+export const fileWrite: Command = {
+  takes: { ...takesHandle, 'buf-b64': { type: 'string' }, count: { type: 'integer', optional: true } },
+  run({ platform, log, fileHandles }, args) {
+    const handle = handleOf(args);
+    const fd = fileHandles.get(handle);
+    const bytes = decodeBase64(platform, args['buf-b64'] as string);
+    const count = args.count ?? bytes.length;
+    if (typeof count !== 'number' || count < 0 || count > bytes.length)
+      throw new CommandError(`value '${String(count)}' is invalid for argument count`);
+    try {
+      return { count: writeAll(platform.files, fd, bytes.subarray(0, count)), eof: false };
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      log.audit(`guest-file-write failed, handle: ${handle}`);
+      throw new CommandError(`failed to write to file: ${error.message}`);
+    }
+  },
+};
+
+const tryAgain = 11;
+
+/** How many were taken: fewer only by a FIFO that is full, which is no error as long as it took some. */
+function writeAll(files: Files, fd: number, bytes: Uint8Array): number {
+  let from = 0;
+  while (from < bytes.length) {
+    try {
+      from += files.write(fd, bytes, from);
+    } catch (error) {
+      if (from > 0 && error instanceof SystemError && error.errno === tryAgain) break;
+      throw error;
+    }
+  }
+  return from;
+}

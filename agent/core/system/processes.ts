@@ -1,0 +1,68 @@
+/** What guest-exec has started and nobody has asked about to the end: what each process wrote, and how it ended. */
+
+import type { Child, ChildEnd, Children, SpawnRequest } from '../platform.ts';
+import { createOutput, type Output } from './output.ts';
+
+export interface StartedProcess {
+  readonly out: Output;
+  readonly err: Output;
+  /** Undefined as long as it runs or somebody holds its captured output open. */
+  end: ChildEnd | undefined;
+}
+
+export interface Processes {
+  /** @throws SystemError */
+  start(request: SpawnRequest): number;
+  find(pid: number | bigint): StartedProcess | undefined;
+  forget(pid: number | bigint): void;
+}
+
+/** A client asks for what it started, and soon. Beyond so many that nobody asked for, the oldest are given up: qemu-ga keeps them for ever. */
+const mostEnded = 256;
+
+/** And beyond so much output, twice what one process can leave behind. */
+const mostEndedBytes = 64 * 2 ** 20;
+
+export function createProcesses(children: Children): Processes {
+  const started = new Map<number | bigint, StartedProcess>();
+  /** In the order in which they ended. */
+  const ended = new Set<StartedProcess>();
+  let endedBytes = 0;
+
+  function drop(pid: number | bigint): void {
+    const process = started.get(pid);
+    started.delete(pid);
+    if (process && ended.delete(process)) endedBytes -= sizeOf(process);
+  }
+
+  function finish(pid: number, process: StartedProcess): void {
+    if (started.get(pid) !== process) return;
+    ended.add(process);
+    endedBytes += sizeOf(process);
+    for (const [oldPid, old] of started) {
+      if (ended.size <= mostEnded && endedBytes <= mostEndedBytes) return;
+      if (ended.has(old) && old !== process) drop(oldPid);
+    }
+  }
+
+  return {
+    start(request) {
+      const process: StartedProcess = { out: createOutput(), err: createOutput(), end: undefined };
+      const child: Child = children.spawn(request, {
+        output: (stream, bytes) => process[stream].push(bytes),
+        closed(end) {
+          process.end = end;
+          finish(child.pid, process);
+        },
+      });
+      // The kernel has given this pid out again, so whoever had it is gone.
+      drop(child.pid);
+      started.set(child.pid, process);
+      return child.pid;
+    },
+    find: (pid) => started.get(pid),
+    forget: drop,
+  };
+}
+
+const sizeOf = ({ out, err }: StartedProcess) => out.length() + err.length();
