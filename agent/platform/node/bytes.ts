@@ -1,0 +1,39 @@
+/** Bytes and texts, by Node's Buffer. */
+
+import type { Bytes } from '../../core/platform.ts';
+
+export const bytes: Bytes = {
+  latin1: (source, from, to) => viewOf(source).toString('latin1', from, to),
+  plainStringEnd(source, from, quote) {
+    for (let at = from; at < source.length; at++) {
+      const byte = source[at]!;
+      if (byte === quote || byte === backslash || byte < 0x20 || byte > 0x7e) return at;
+    }
+    return source.length;
+  },
+  fromBase64(text) {
+    const plain = text.replaceAll('\n', '');
+    if (plain.length % 4 !== 0 || /[^A-Za-z0-9+/=]/.test(plain)) return undefined;
+    return /=[^=]|={3}/.test(plain) ? decodeGroups(plain) : Buffer.from(plain, 'base64');
+  },
+  utf8: (text) => Buffer.from(text, 'utf8'),
+};
+
+const backslash = 0x5c;
+
+function viewOf(source: Uint8Array): Buffer {
+  return Buffer.from(source.buffer, source.byteOffset, source.byteLength);
+}
+
+/** Padding where none belongs counts as zero bits, and costs the bytes that a group's last two places stand for (GLib's way). */
+function decodeGroups(plain: string): Uint8Array {
+  const decoded: number[] = [];
+  for (let at = 0; at < plain.length; at += 4) {
+    const group = plain.slice(at, at + 4);
+    const [first, second, third] = Buffer.from(group.replaceAll('=', 'A'), 'base64');
+    decoded.push(first!);
+    if (group[2] !== '=') decoded.push(second!);
+    if (group[3] !== '=') decoded.push(third!);
+  }
+  return Uint8Array.from(decoded);
+}

@@ -1,0 +1,26 @@
+/** Node's errors in the core's words. */
+
+import { errnoText } from '../../core/errno.ts';
+import { SystemError } from '../../core/platform.ts';
+
+export function systemError(errno: number): SystemError {
+  return new SystemError(errno, errnoText(errno));
+}
+
+/** @throws SystemError for what the kernel refused */
+export function sys<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw asSystemError(error);
+  }
+}
+
+/** Node has error numbers below zero. What has none is thrown on as it is. */
+export function asSystemError(error: unknown): unknown {
+  const errno = (error as NodeJS.ErrnoException).errno;
+  return typeof errno === 'number' && errno < 0 ? systemError(-errno) : error;
+}
+
+/** What Node cannot do at all. */
+export const notImplemented = 38;
