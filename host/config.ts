@@ -31,13 +31,16 @@ export interface ListedGuest {
   /** Overrides the UUID that QEMU reports; needed where that is all zero. */
   id: string | undefined;
   channel: string;
+  /** Socket of the second channel, `org.stillframe.agent.0`. */
+  agentChannel?: string | undefined;
   monitor: string;
   carries: Carried[];
 }
 
-/** Guests found by two patterns with one `*` each; what the star stands for is the name. */
+/** Guests found by patterns with one `*` each; what the star stands for is the name. */
 export interface FoundGuests {
   channelPattern: string;
+  agentChannelPattern?: string | undefined;
   monitorPattern: string;
 }
 

@@ -40,12 +40,37 @@ export interface WindowTimes {
 /** A code with its facts, as shown to people: `mount-not-frozen /data`, `not-inspected vdb btrfs`. */
 export type Reason = string;
 
-/** One filesystem as the guest claims it (guest-get-fsinfo). Text of the guest: escape it where it is shown. */
+/** One filesystem as the guest claims it. Text of the guest: escape it where it is shown. */
 export interface GuestFilesystem {
   mountpoint: string;
   type: string;
   /** Name of the block device inside the guest, `vda1`. */
   device: string;
+  /** What the freeze made of it: `frozen`, `not-freezable`, `foreign`, `unreachable`. Only our agent tells. */
+  outcome?: string;
+}
+
+/** A hook inside the guest, by its own name; `outcome` is `success`, `failed` or `timed-out`. Text of the guest. */
+export interface GuestHook {
+  name: string;
+  outcome: string;
+  detail: string | null;
+}
+
+/** What only our agent claims of a freeze, which it holds under a lease of its own. */
+export interface LeaseClaim {
+  /** Boot id of the guest at the freeze. */
+  bootId: string;
+  /** The epoch that the guest named when it was asked after the point in time; null when it named none. */
+  epochAtProof: number | null;
+  /** Hooks of the freeze. */
+  hooks: GuestHook[];
+  /** Hooks of the thaw; null while the thaw of this epoch is not answered. */
+  thawHooks: GuestHook[] | null;
+  /** Milliseconds by the guest's clock from before the first filesystem froze until the last was thawed. */
+  heldMs: number | null;
+  /** Whether the lease inside the guest ended the freeze, and nobody's thaw. */
+  leaseFired: boolean | null;
 }
 
 /** What the guest claimed. Kept apart from what was observed on its disks. */
@@ -57,8 +82,10 @@ export interface GuestClaim {
   frozenCount: number | null;
   /** Filesystems that the first answered thaw says it thawed. */
   thawedCount: number | null;
-  /** Status after the point in time said frozen. */
+  /** Status after the point in time said frozen; of our agent, by the same epoch, in the same boot, and every mount point still. */
   frozenAfterPointInTime: boolean;
+  /** Absent from a stock agent's claim. */
+  lease?: LeaseClaim;
 }
 
 /** One disk of the point in time, as QEMU knows it. */

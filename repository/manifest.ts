@@ -4,7 +4,7 @@ import { StillframeError } from '../model/errors.ts';
 import { grades } from '../model/grade.ts';
 import { idPattern } from '../model/ids.ts';
 import type { PointDisk, RestorePoint } from '../model/point.ts';
-import type { GuestFilesystem, WindowOutcome } from '../model/window.ts';
+import type { GuestClaim, GuestFilesystem, GuestHook, LeaseClaim, WindowOutcome } from '../model/window.ts';
 
 /** A manifest is a few kilobytes; one of this size is not ours. */
 export const longestManifest = 4 * 1024 * 1024;
@@ -56,7 +56,8 @@ const object =
     }
     const from = value as Record<string, unknown>;
     const checks = Object.entries(fields) as [string, Check<unknown>][];
-    return Object.fromEntries(checks.map(([key, check]) => [key, check(from[key], path === '' ? key : `${path}.${key}`)])) as T;
+    const read = checks.map(([key, check]) => [key, check(from[key], path === '' ? key : `${path}.${key}`)] as const);
+    return Object.fromEntries(read.filter(([, field]) => field !== undefined)) as T;
   };
 
 const list =
@@ -70,6 +71,12 @@ const orNull =
   <T>(check: Check<T>): Check<T | null> =>
   (value, path) =>
     value === null ? null : check(value, path);
+
+/** For what older manifests do not have, and what only some guests tell. */
+const orAbsent =
+  <T>(check: Check<T>): Check<T | undefined> =>
+  (value, path) =>
+    value === undefined ? undefined : check(value, path);
 
 const oneOf = <T extends string | number>(...values: readonly T[]) =>
   is(`one of ${values.join(', ')}`, (value): value is T => (values as readonly unknown[]).includes(value));
@@ -86,7 +93,14 @@ const time = is(
   (value): value is string => typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value)),
 );
 
-const filesystem: Check<GuestFilesystem> = object<GuestFilesystem>({ mountpoint: text, type: text, device: text });
+const filesystem: Check<GuestFilesystem> = object<GuestFilesystem>({
+  mountpoint: text,
+  type: text,
+  device: text,
+  outcome: orAbsent(text),
+});
+
+const hooks: Check<GuestHook[]> = list(object<GuestHook>({ name: text, outcome: text, detail: orNull(text) }));
 
 const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
   guest: identifier,
@@ -106,13 +120,23 @@ const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
   }),
   thawedBy: oneOf('window', 'lease', 'event', 'shutdown', 'warden', 'workflow', 'guardian', 'operator'),
   closing: oneOf('status-thawed', 'guest-shutdown', 'guest-reset'),
-  claim: object({
+  claim: object<GuestClaim>({
     agent: oneOf('qemu-ga', 'stillframe'),
     version: text,
     filesystems: list(filesystem),
     frozenCount: orNull(count),
     thawedCount: orNull(count),
     frozenAfterPointInTime: truth,
+    lease: orAbsent(
+      object<LeaseClaim>({
+        bootId: text,
+        epochAtProof: orNull(count),
+        hooks,
+        thawHooks: orNull(hooks),
+        heldMs: orNull(milliseconds),
+        leaseFired: orNull(truth),
+      }),
+    ),
   }),
   disks: list(object({ name: text, device: text, bytes: count })),
   skipped: list(text),

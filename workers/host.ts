@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { createCopyActivities } from '../activities/copy.ts';
 import { createGuestActivities } from '../activities/guest.ts';
 import { createWindowActivities } from '../activities/window.ts';
-import { openAgentChannel } from '../host/channel/agent-channel.ts';
+import { connectAgent } from '../host/channel/agent-channel.ts';
 import { createQemuDriver } from '../host/drivers/qemu/driver.ts';
 import { openJournal } from '../host/journal/journal.ts';
 import { createWindows, type Windows } from '../host/window/windows.ts';
@@ -65,7 +65,7 @@ async function serve(): Promise<void> {
   const config = await readHostConfigApart(values.config);
   const driver = createQemuDriver({ config, stateDir: values.state, log });
   const journal = openJournal(join(values.state, 'journal'));
-  const windows = createWindows({ driver, journal, config, connect: (path) => openAgentChannel({ path }), log });
+  const windows = createWindows({ driver, journal, config, connect: connectAgent, log });
   obeyWarden(windows, async () => (await journal.open()).intents.map((intent) => intent.guest));
   const drained = Promise.withResolvers<void>();
   ending.addEventListener('abort', () => void windows.drain().then(drained.resolve, drained.reject), { once: true });

@@ -1,6 +1,6 @@
 /** Thawing what no living process will thaw: each obligation is pursued until it is discharged, however long the guest takes. */
 
-import { openAgentChannel } from '../host/channel/agent-channel.ts';
+import { connectAgent } from '../host/channel/agent-channel.ts';
 import type { Intent, Journal } from '../host/journal/journal.ts';
 import type { Log } from '../host/log.ts';
 import { settle } from '../host/window/settle.ts';
@@ -27,7 +27,7 @@ export function createOrphans(journal: Journal, log: Log): Orphans {
   const pursued = new Map<GuestId, Promise<WindowOutcome>>();
 
   const start = (intent: Intent, by: ThawedBy): Promise<WindowOutcome> => {
-    const running = settle(intent, { journal, connect: (path) => openAgentChannel({ path }), by, log, signal: stopped.signal });
+    const running = settle(intent, { journal, connect: connectAgent, by, log, signal: stopped.signal });
     pursued.set(intent.guest, running);
     return running.finally(() => pursued.delete(intent.guest));
   };

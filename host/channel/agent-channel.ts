@@ -11,7 +11,7 @@ import { ReplyShapeError } from '../../protocol/agent/shape.ts';
 import { createJsonStream, qemuLimits } from '../../protocol/json-stream.ts';
 import { connectSocket } from './connect.ts';
 import { clientsOf, isHeldByAnother, type Clients } from './holder.ts';
-import type { AgentChannel } from './types.ts';
+import type { AgentChannel, Connect } from './types.ts';
 
 /**
  * `syncing`: bytes may belong to anybody; everything up to the delimiter and our own id is skipped.
@@ -40,6 +40,9 @@ export async function openAgentChannel({
   await link.sync(timeoutMs, before);
   return { execute: link.execute, close: link.close };
 }
+
+/** As every process of ours opens one. */
+export const connectAgent: Connect = (path, timeoutMs = quickMs) => openAgentChannel({ path, timeoutMs });
 
 function createLink(socket: Socket, path: string, maxReplyBytes: number) {
   const stream = createJsonStream({ ...qemuLimits, maxBytes: maxReplyBytes });

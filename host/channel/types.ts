@@ -22,6 +22,9 @@ export interface AgentChannel {
   close(): void;
 }
 
+/** Opens a channel and syncs it; `timeoutMs` bounds the sync, the channel's own limit when absent. */
+export type Connect = (path: string, timeoutMs?: number) => Promise<AgentChannel>;
+
 export interface MonitorEvent {
   name: string;
   data: JsonObject;

@@ -8,8 +8,10 @@ import type { CapturedDisk } from '../../model/window.ts';
 export interface Guest {
   id: GuestId;
   name: string;
-  /** Socket of the agent's channel. */
+  /** Socket of the agent's channel, the classic port `org.qemu.guest_agent.0`. */
   channel: string;
+  /** Socket of the second channel `org.stillframe.agent.0`, on which only our agent answers; preferred where it is there. */
+  agentChannel?: string | undefined;
   /** Socket of the monitor. */
   monitor: string;
   carries: readonly string[];

@@ -17,7 +17,10 @@ import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from '
 /** What stands in the journal before a freeze: enough to thaw and to say afterwards what was interrupted. */
 export interface Intent extends Obligation {
   guestName: string;
+  /** Socket that the freeze goes through, */
   channel: string;
+  /** and the one to try where nobody answers on that any more. */
+  otherChannel?: string | undefined;
   claim: GuestClaim;
   /** Process that holds the channel for this window. */
   pid: number;

@@ -2,11 +2,10 @@
 
 import { StillframeError } from '../../model/errors.ts';
 import type { GuestClaim, Obligation } from '../../model/window.ts';
-import { fsfreezeStatus } from '../../protocol/agent/commands/guest-fsfreeze-status.ts';
-import { getFsinfo } from '../../protocol/agent/commands/guest-get-fsinfo.ts';
 import { info } from '../../protocol/agent/commands/guest-info.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import type { Guest } from '../drivers/driver.ts';
+import { agentKind, peers } from './peer.ts';
 
 /** `owed` tells whether the freeze that is found is one of ours. @throws guest-frozen, obligation-open, and what the channel throws */
 export async function readClaim(
@@ -14,29 +13,32 @@ export async function readClaim(
   guest: Guest,
   owed: () => Promise<Obligation | null>,
 ): Promise<GuestClaim> {
-  if ((await channel.execute(fsfreezeStatus, undefined)) === 'frozen') {
-    const ours = await owed();
-    if (ours) {
-      throw new StillframeError(
-        'obligation-open',
-        `guest ${guest.name} is frozen still by epoch ${ours.epoch} (backup ${ours.backup}) of this host: no new freeze before "stillframe thaw --local" or the host worker has thawed it`,
-        { guest: guest.id, epoch: ours.epoch, backup: ours.backup },
-      );
-    }
-    throw new StillframeError(
-      'guest-frozen',
-      `guest ${guest.name} is frozen already, and not by this host: find out who froze it, or undo it with "stillframe guest thaw ${guest.name}"`,
-      { guest: guest.id },
-    );
-  }
-  const agent = await channel.execute(info, undefined);
-  const filesystems = await channel.execute(getFsinfo, undefined);
+  const about = await channel.execute(info, undefined);
+  const agent = agentKind(about);
+  const { frozen, claim } = await peers[agent].look(channel);
+  if (frozen) throw await alreadyFrozen(guest, owed);
   return {
-    agent: 'qemu-ga',
-    version: agent.version,
-    filesystems: filesystems.map(({ mountpoint, type, name }) => ({ mountpoint, type, device: name })),
+    agent,
+    version: about.version,
+    ...claim,
     frozenCount: null,
     thawedCount: null,
     frozenAfterPointInTime: false,
   };
+}
+
+async function alreadyFrozen(guest: Guest, owed: () => Promise<Obligation | null>): Promise<StillframeError> {
+  const ours = await owed();
+  if (ours) {
+    return new StillframeError(
+      'obligation-open',
+      `guest ${guest.name} is frozen still by epoch ${ours.epoch} (backup ${ours.backup}) of this host: no new freeze before "stillframe thaw --local" or the host worker has thawed it`,
+      { guest: guest.id, epoch: ours.epoch, backup: ours.backup },
+    );
+  }
+  return new StillframeError(
+    'guest-frozen',
+    `guest ${guest.name} is frozen already, and not by this host: find out who froze it, or undo it with "stillframe guest thaw ${guest.name}"`,
+    { guest: guest.id },
+  );
 }

@@ -3,16 +3,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isStillframeError, messageOf } from '../../model/errors.ts';
 import type { ClosingEvidence } from '../../model/window.ts';
-import { fsfreezeStatus } from '../../protocol/agent/commands/guest-fsfreeze-status.ts';
-import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import { monotonicMs } from '../clock.ts';
+import type { Intent } from '../journal/journal.ts';
 import type { Log } from '../log.ts';
+import { peers, type ThawAnswer } from './peer.ts';
+import type { ReachedAgent } from './reach.ts';
 
 export interface Discharged {
   closing: ClosingEvidence;
-  /** Filesystems that the first answered thaw says it thawed; null when none was answered. */
-  thawedCount: number | null;
+  /** What the first answered thaw says it thawed; null when none was answered. */
+  answer: ThawAnswer | null;
+  /** Boot id of the guest when it said that it is thawed; null where nobody told. */
+  bootId: string | null;
   /** Monotonic milliseconds of the first byte and of the reply of the answered thaw. */
   thawSentMs: number | null;
   thawRepliedMs: number | null;
@@ -24,7 +27,8 @@ export interface Discharged {
 }
 
 export interface DischargeOptions {
-  connect: () => Promise<AgentChannel>;
+  intent: Pick<Intent, 'epoch' | 'claim'>;
+  connect: () => Promise<ReachedAgent>;
   /** A channel that is synced already; the first try uses it, because a new one costs a round trip of frozen time. */
   channel?: AgentChannel | undefined;
   /** Resolves when the guest itself ended the freeze (shutdown, reset). */
@@ -39,7 +43,7 @@ export interface DischargeOptions {
  * a synced channel shows that a freeze which was sent before has run or was dropped; end of file shows nothing.
  */
 export async function discharge(options: DischargeOptions): Promise<Discharged> {
-  const sent: Sent = { thawedCount: null, thawSentMs: null, thawRepliedMs: null };
+  const sent: Sent = { answer: null, bootId: null, thawSentMs: null, thawRepliedMs: null };
   const finished = new AbortController();
   const stopped = options.signal ? AbortSignal.any([options.signal, finished.signal]) : finished.signal;
   const thawed = thawUntilConfirmed(options, sent, stopped);
@@ -54,16 +58,16 @@ type Sent = Omit<Discharged, 'closing' | 'release'>;
 
 /** Leaves no channel open when it gives up: whoever comes next must find it free. */
 async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal: AbortSignal): Promise<Discharged> {
-  let channel = options.channel;
-  const close = () => channel?.close();
+  let reached: ReachedAgent | undefined = options.channel && { channel: options.channel, fenced: true };
+  const close = () => reached?.channel.close();
   signal.addEventListener('abort', close, { once: true });
   try {
     for (let attempt = 0; ; attempt++) {
       signal.throwIfAborted();
       try {
-        channel ??= await options.connect();
+        reached ??= await options.connect();
         signal.throwIfAborted();
-        if (await thawOnce(channel, sent)) return { ...sent, closing: 'status-thawed', release: close };
+        if (await thawOnce(reached, options.intent, sent)) return { ...sent, closing: 'status-thawed', release: close };
       } catch (error) {
         if (signal.aborted) throw error;
         options.log(
@@ -71,8 +75,8 @@ async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal:
           `thaw not confirmed yet (attempt ${attempt + 1}): ${messageOf(error)}`,
         );
         if (!isStillframeError(error, 'agent-refused')) {
-          channel?.close();
-          channel = undefined;
+          close();
+          reached = undefined;
         }
       }
       await delay(retryDelaysMs[Math.min(attempt, retryDelaysMs.length - 1)], undefined, { signal });
@@ -85,13 +89,21 @@ async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal:
   }
 }
 
-async function thawOnce(channel: AgentChannel, sent: Sent): Promise<boolean> {
+async function thawOnce({ channel, fenced }: ReachedAgent, { epoch, claim }: DischargeOptions['intent'], sent: Sent) {
   let sentMs = monotonicMs();
-  const count = await channel.execute(fsfreezeThaw, undefined, { onSent: () => (sentMs = monotonicMs()) });
-  sent.thawRepliedMs = monotonicMs();
-  sent.thawSentMs = sentMs;
-  sent.thawedCount ??= count;
-  return (await channel.execute(fsfreezeStatus, undefined)) === 'thawed';
+  let endOfEpoch = false;
+  const { thawed, bootId } = await peers[claim.agent].thaw(channel, epoch, {
+    onSent: () => (sentMs = monotonicMs()),
+    onAnswer(answer) {
+      sent.thawRepliedMs = monotonicMs();
+      sent.thawSentMs = sentMs;
+      sent.answer ??= answer;
+      endOfEpoch = answer.epoch !== null;
+    },
+  });
+  sent.bootId = bootId;
+  // An agent that tells how this epoch ended has had its freeze, whichever way that came.
+  return thawed && (fenced || endOfEpoch);
 }
 
 /** A lost reply is mended at once; a guest that cannot answer (rebooting, hung) is asked every few seconds for as long as it takes. */

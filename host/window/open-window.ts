@@ -3,8 +3,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { StillframeError, messageOf } from '../../model/errors.ts';
 import type { ClosingEvidence, ThawedBy, WindowOutcome } from '../../model/window.ts';
-import { fsfreezeFreeze } from '../../protocol/agent/commands/guest-fsfreeze-freeze.ts';
-import { fsfreezeStatus } from '../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import { monotonicMs } from '../clock.ts';
 import type { GuestEvent, GuestWatch, PreparedPoint } from '../drivers/driver.ts';
@@ -12,6 +10,8 @@ import type { Intent, Journal } from '../journal/journal.ts';
 import type { Log } from '../log.ts';
 import { discharge } from './discharge.ts';
 import { recordOutcome, type WindowFacts } from './outcome.ts';
+import { peers } from './peer.ts';
+import type { ReachedAgent } from './reach.ts';
 
 export interface OpenWindow {
   readonly intent: Intent;
@@ -34,7 +34,8 @@ export interface OpenWindow {
 export interface WindowParts {
   intent: Intent;
   channel: AgentChannel;
-  connect: () => Promise<AgentChannel>;
+  /** Opens a channel for the thaw when the window's own is of no use any more. */
+  connect: () => Promise<ReachedAgent>;
   watch: GuestWatch;
   prepared: PreparedPoint | null;
   journal: Journal;
@@ -51,9 +52,11 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     freezeRepliedMs: null,
     captureMs: null,
     proofMs: null,
+    proofDoubts: [],
     capturedAt: null,
     reference: null,
   };
+  const peer = peers[intent.claim.agent];
   const over = new AbortController();
   const outcome = Promise.withResolvers<WindowOutcome>();
   const guestEnded = Promise.withResolvers<ClosingEvidence>();
@@ -112,7 +115,13 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
   async function finish(by: ThawedBy, failure: unknown): Promise<WindowOutcome> {
     // A command that is still out blocks the channel: drop the connection, the agent answers the next one in order.
     if (inUse) channel.close();
-    const discharged = await discharge({ connect, channel: inUse ? undefined : channel, ended: guestEnded.promise, log });
+    const discharged = await discharge({
+      intent,
+      connect,
+      channel: inUse ? undefined : channel,
+      ended: guestEnded.promise,
+      log,
+    });
     const record = recordOutcome(intent, facts, discharged, by, failure);
     await journalled(record);
     discharged.release();
@@ -162,9 +171,11 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     outcome: outcome.promise,
 
     async freeze() {
-      const count = await unlessOver(
+      const frozen = await unlessOver(
         withChannel((synced) =>
-          synced.execute(fsfreezeFreeze, undefined, {
+          peer.freeze(synced, {
+            epoch: intent.epoch,
+            remainingMs: remainingMs(),
             // The lease's own timer started earlier and so ends it first; what is left of the lease, rounded to whole
             // milliseconds, could end a moment before it, and the outcome would not name the lease.
             timeoutMs: intent.leaseMs,
@@ -173,15 +184,15 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
         ),
       );
       facts.freezeRepliedMs = monotonicMs();
-      facts.claim.frozenCount = count;
-      if (count === 0) {
+      Object.assign(facts.claim, frozen);
+      if (frozen.frozenCount === 0) {
         throw new StillframeError(
           'freeze-nothing',
           `guest ${intent.guestName} says that it froze no filesystem: look at "stillframe guest info ${intent.guestName}"`,
           { guest: intent.guest },
         );
       }
-      return count;
+      return frozen.frozenCount;
     },
 
     async capture(take) {
@@ -190,9 +201,10 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
       const takenMs = monotonicMs();
       facts.captureMs = takenMs - startedMs;
       facts.capturedAt = new Date().toISOString();
-      const status = await unlessOver(withChannel((synced) => synced.execute(fsfreezeStatus, undefined)));
+      const { doubts, claim } = await unlessOver(withChannel((synced) => peer.prove(synced, intent.epoch, facts.claim)));
       facts.proofMs = monotonicMs() - takenMs;
-      facts.claim.frozenAfterPointInTime = status === 'frozen';
+      facts.proofDoubts = doubts;
+      Object.assign(facts.claim, claim, { frozenAfterPointInTime: doubts.length === 0 });
       return taken;
     },
 

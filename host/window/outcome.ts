@@ -1,7 +1,7 @@
 /** From the facts of a window to its outcome: what can be said of the freeze, and nothing more. */
 
 import { StillframeError, messageOf } from '../../model/errors.ts';
-import { freezableCount } from '../../model/grade.ts';
+import { unfrozen } from '../../model/grade.ts';
 import type { CapturedDisk, GuestClaim, Reason, ThawedBy, WindowOutcome } from '../../model/window.ts';
 import { monotonicMs } from '../clock.ts';
 import type { Intent } from '../journal/journal.ts';
@@ -16,6 +16,8 @@ export interface WindowFacts {
   freezeRepliedMs: number | null;
   captureMs: number | null;
   proofMs: number | null;
+  /** What the guest said at the proof against the freeze having held. */
+  proofDoubts: Reason[];
   /** Wall clock of the point in time. */
   capturedAt: string | null;
   reference: string | null;
@@ -31,7 +33,7 @@ export function recordOutcome(
 ): WindowOutcome {
   const { freezeSentMs, freezeRepliedMs } = facts;
   const captured = facts.capturedAt !== null;
-  const claim = { ...facts.claim, thawedCount: discharged.thawedCount };
+  const claim = afterThaw(facts.claim, discharged);
   return {
     ...identity(intent),
     pointInTimeAt: facts.capturedAt,
@@ -48,7 +50,7 @@ export function recordOutcome(
     disks: captured ? facts.disks : [],
     skipped: facts.skipped,
     reference: facts.reference,
-    reasons: captured ? doubts(claim, discharged, by) : [],
+    reasons: captured ? doubts(claim, facts.proofDoubts, discharged, by) : [],
     failure: captured ? null : describeFailure(failure),
   };
 }
@@ -67,7 +69,7 @@ export function recordInterrupted(intent: Intent, discharged: Discharged, by: Th
     },
     thawedBy: by,
     closing: discharged.closing,
-    claim: { ...intent.claim, thawedCount: discharged.thawedCount },
+    claim: afterThaw(intent.claim, discharged),
     disks: [],
     skipped: [],
     reference: null,
@@ -83,17 +85,32 @@ function identity({ guest, backup, attempt, epoch, leaseMs, openedAt }: Intent) 
   return { guest, backup, attempt, epoch, leaseMs, openedAt, closedAt: new Date().toISOString() };
 }
 
+function afterThaw(claim: GuestClaim, { answer }: Discharged): GuestClaim {
+  const thawed = { ...claim, thawedCount: answer?.count ?? null };
+  if (!claim.lease || !answer?.epoch) return thawed;
+  const { heldMs, leaseFired, hooks } = answer.epoch;
+  return { ...thawed, lease: { ...claim.lease, heldMs, leaseFired, thawHooks: hooks } };
+}
+
 /** Every reason for which the freeze cannot be said to have held, on all filesystems, through the point in time. */
-function doubts(claim: GuestClaim, discharged: Discharged, by: ThawedBy): Reason[] {
+function doubts(claim: GuestClaim, proofDoubts: Reason[], { answer, bootId }: Discharged, by: ThawedBy): Reason[] {
   const reasons: Reason[] = [];
-  if (!claim.frozenAfterPointInTime)
-    reasons.push(by === 'lease' ? 'lease-expired' : by === 'event' ? 'guest-event' : 'freeze-not-held');
-  const frozen = claim.frozenCount ?? 0;
-  const freezable = freezableCount(claim.filesystems);
-  if (frozen < freezable) reasons.push(`mounts-not-frozen ${freezable - frozen} of ${freezable}`);
-  if (discharged.thawedCount === null) reasons.push('thaw-unanswered');
-  else if (discharged.thawedCount < frozen) reasons.push(`thaw-found ${discharged.thawedCount} of ${frozen}`);
-  return reasons;
+  const { lease, frozenCount } = claim;
+  if (!claim.frozenAfterPointInTime) reasons.push(...notHeld(proofDoubts, by, lease?.leaseFired === true));
+  reasons.push(...unfrozen(claim));
+  const frozen = frozenCount ?? 0;
+  if (answer === null) {
+    const restarted = lease !== undefined && bootId !== null && bootId !== lease.bootId;
+    reasons.push(restarted ? 'guest-restarted' : 'thaw-unanswered');
+  } else if (answer.count < frozen) reasons.push(`thaw-found ${answer.count} of ${frozen}`);
+  return [...new Set(reasons)];
+}
+
+/** What the guest said at the proof; where that was only "not frozen", or nothing, what ended the freeze says why. */
+function notHeld(proofDoubts: Reason[], by: ThawedBy, leaseFired: boolean): Reason[] {
+  if (proofDoubts.length > 0 && !proofDoubts.includes('freeze-not-held')) return proofDoubts;
+  if (by === 'lease' || leaseFired) return ['lease-expired'];
+  return [by === 'event' ? 'guest-event' : 'freeze-not-held'];
 }
 
 function describeFailure(failure: unknown): { code: string; message: string } {

@@ -1,15 +1,16 @@
 /** Ends what another process left open: thaw from the journal alone. The warden's act, `thaw --local`'s, and `ensureThawed`'s. */
 
 import type { ThawedBy, WindowOutcome } from '../../model/window.ts';
-import type { AgentChannel } from '../channel/types.ts';
+import type { Connect } from '../channel/types.ts';
 import type { Intent, Journal } from '../journal/journal.ts';
 import type { Log } from '../log.ts';
 import { discharge } from './discharge.ts';
 import { recordInterrupted } from './outcome.ts';
+import { reachForThaw } from './reach.ts';
 
 export interface SettleOptions {
   journal: Journal;
-  connect: (path: string) => Promise<AgentChannel>;
+  connect: Connect;
   by: ThawedBy;
   log: Log;
   signal?: AbortSignal;
@@ -24,15 +25,16 @@ export async function settle(intent: Intent, { journal, connect, by, log, signal
   };
   try {
     const discharged = await discharge({
+      intent,
       connect: async () => {
         await stopUnlessOwed();
-        const channel = await connect(intent.channel);
+        const reached = await reachForThaw(intent, connect);
         try {
           // We may have waited behind somebody who thawed; our thaw would then hit whatever was frozen since.
           await stopUnlessOwed();
-          return channel;
+          return reached;
         } catch (error) {
-          channel.close();
+          reached.channel.close();
           throw error;
         }
       },
@@ -45,7 +47,7 @@ export async function settle(intent: Intent, { journal, connect, by, log, signal
       guest: intent.guest,
       epoch: intent.epoch,
       by,
-      found: discharged.thawedCount,
+      found: discharged.answer?.count ?? null,
     });
     return outcome;
   } catch (error) {

@@ -5,7 +5,7 @@ import type { GuestId } from '../../model/ids.ts';
 import { grantLease } from '../../model/lease.ts';
 import type { Obligation, ThawedBy, ThawReport, WindowKey, WindowOutcome, WindowRequest } from '../../model/window.ts';
 import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
-import type { AgentChannel } from '../channel/types.ts';
+import type { AgentChannel, Connect } from '../channel/types.ts';
 import type { HostConfig } from '../config.ts';
 import type { Driver, Guest, PreparedPoint } from '../drivers/driver.ts';
 import type { Intent, Journal } from '../journal/journal.ts';
@@ -13,6 +13,7 @@ import type { Log } from '../log.ts';
 import { admitWindow } from './limits.ts';
 import { openWindow, type OpenWindow } from './open-window.ts';
 import { readClaim } from './claim.ts';
+import { openPreferred, reachForThaw } from './reach.ts';
 import { alreadyOpen, ending, gone, noSuchSnapshot, refuseUnlessRunning, unconfirmed } from './refusals.ts';
 import { settle } from './settle.ts';
 import { runSnapshotCommand } from './snapshot-command.ts';
@@ -54,7 +55,7 @@ export interface WindowsDependencies {
   driver: Driver;
   journal: Journal;
   config: Pick<HostConfig, 'limits' | 'snapshots'>;
-  connect: (path: string) => Promise<AgentChannel>;
+  connect: Connect;
   log: Log;
 }
 
@@ -100,7 +101,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
       const watch = await driver.watch(guest);
       undo.defer(() => watch.close());
       refuseUnlessRunning(guest, watch);
-      const channel = await connect(guest.channel);
+      const { channel, path } = await openPreferred(guest, connect);
       undo.defer(() => channel.close());
       const claim = await readClaim(channel, guest, () => journal.openFor(guest.id));
       refuseWhileOpen(request);
@@ -111,10 +112,19 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
         attempt,
         leaseMs,
         guestName: guest.name,
-        channel: guest.channel,
+        channel: path,
+        otherChannel: path === guest.channel ? undefined : guest.channel,
         claim,
       });
-      const window = openWindow({ intent, channel, connect: () => connect(guest.channel), watch, prepared, journal, log });
+      const window = openWindow({
+        intent,
+        channel,
+        connect: () => reachForThaw(intent, connect),
+        watch,
+        prepared,
+        journal,
+        log,
+      });
       undo.move();
       const entry = { key: { guest: guest.id, backup, attempt }, guest, window, held: null, prepared };
       entries.set(guest.id, entry);
@@ -224,7 +234,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     const guest = await driver.guest(id);
     const done = await turns.take(id);
     try {
-      const channel = await connect(guest.channel);
+      const { channel } = await openPreferred(guest, connect);
       try {
         return await use(channel);
       } finally {

@@ -4,6 +4,8 @@ import { encodeJson, type Json, type JsonObject } from '../../protocol/json.ts';
 import { createJsonStream, qemuLimits } from '../../protocol/json-stream.ts';
 import { parseRequest, type AgentErrorBody, type AgentRequest } from '../../protocol/agent/request.ts';
 import { listenForOneClient } from './one-client-socket.ts';
+import { filesystems, Refusal, type FakeCommand } from './fake-command.ts';
+import { endEpoch, newOwnState, ownCommands, type OwnState } from './own-commands.ts';
 import type { Socket } from 'node:net';
 
 /** True while the client that asked is there. Without it the bytes go to the next one, as they do in a virtio-serial port. */
@@ -14,6 +16,8 @@ export type Behaviour = (answer: Buffer, send: Send) => void | Promise<void>;
 export interface FakeAgent {
   path: string;
   frozen: boolean;
+  /** What our agent has besides; undefined turns it into a stock one, at any time. */
+  own: OwnState | undefined;
   /** Names of the commands that have run, in order. */
   readonly ran: string[];
   /** Resolves when the first client is served. */
@@ -47,11 +51,13 @@ export const answering =
 export interface FakeAgentOptions {
   /** A guest in which no agent runs: the port takes what is sent, and nothing answers. */
   absent?: boolean;
+  /** Our agent instead of the stock one. */
+  own?: boolean;
   /** Waits in the port for the first client. */
   leftover?: string | Buffer;
 }
 
-export async function startFakeAgent({ absent = false, leftover }: FakeAgentOptions = {}): Promise<FakeAgent> {
+export async function startFakeAgent({ absent = false, own = false, leftover }: FakeAgentOptions = {}): Promise<FakeAgent> {
   const stream = createJsonStream(qemuLimits);
   const behaviours = new Map<string, Behaviour>();
   const waiters = new Map<string, PromiseWithResolvers<void>>();
@@ -97,7 +103,7 @@ export async function startFakeAgent({ absent = false, leftover }: FakeAgentOpti
 
   /** The line that the real agent would send; empty where it says nothing. */
   function run({ execute, arguments: args, id }: AgentRequest): string {
-    const command = commands[execute];
+    const command = commandsOf(agent)[execute];
     if (!command) return errorLine({ class: 'CommandNotFound', desc: `The command ${execute} has not been found` }, id);
     if (agent.frozen && !command.whileFrozen) {
       return errorLine(
@@ -110,6 +116,7 @@ export async function startFakeAgent({ absent = false, leftover }: FakeAgentOpti
     agent.ran.push(execute);
     const value = command.run(agent, args);
     if (value === undefined) return '';
+    if (value instanceof Refusal) return errorLine(generic(value.desc), id);
     const line = encodeJson(id === undefined ? { return: value } : { return: value, id });
     return `${execute === 'guest-sync-delimited' ? '\xff' : ''}${line}\n`;
   }
@@ -117,6 +124,7 @@ export async function startFakeAgent({ absent = false, leftover }: FakeAgentOpti
   const agent: FakeAgent = {
     path: socket.path,
     frozen: false,
+    own: own ? newOwnState() : undefined,
     ran: [],
     served: served.promise,
     behave: (command, behaviour) => void (behaviour ? behaviours.set(command, behaviour) : behaviours.delete(command)),
@@ -130,27 +138,18 @@ export async function startFakeAgent({ absent = false, leftover }: FakeAgentOpti
   return agent;
 }
 
-interface FakeCommand {
-  takes: Record<string, 'integer' | 'string' | 'array'>;
-  whileFrozen: boolean;
-  run(agent: FakeAgent, args: JsonObject): Json | undefined;
-}
-
-const filesystems: Json[] = [
-  { name: 'vda', mountpoint: '/data', type: 'ext4', 'used-bytes': 1n << 60n, disk: [] },
-  { name: 'vdb', mountpoint: '/logs', type: 'xfs', disk: [] },
-];
+const commandsOf = ({ own }: FakeAgent) => (own ? { ...commands, ...ownCommands } : commands);
 
 const always = (run: FakeCommand['run'], takes: FakeCommand['takes'] = {}): FakeCommand => ({ takes, whileFrozen: true, run });
 const thawed = (run: FakeCommand['run'], takes: FakeCommand['takes'] = {}): FakeCommand => ({ takes, whileFrozen: false, run });
 
-const commands: Record<string, FakeCommand> = {
+const commands: Readonly<Record<string, FakeCommand>> = {
   'guest-sync-delimited': always((_, args) => args.id, { id: 'integer' }),
   'guest-sync': always((_, args) => args.id, { id: 'integer' }),
   'guest-ping': always(() => ({})),
   'guest-info': always((agent) => ({
     version: '11.1.3',
-    supported_commands: Object.entries(commands).map(([name, command]) => ({
+    supported_commands: Object.entries(commandsOf(agent)).map(([name, command]) => ({
       name,
       enabled: command.whileFrozen || !agent.frozen,
       'success-response': name !== 'guest-shutdown',
@@ -164,7 +163,7 @@ const commands: Record<string, FakeCommand> = {
   'guest-fsfreeze-freeze-list': thawed(
     (agent, args) => {
       const named = args.mountpoints as Json[] | undefined;
-      const count = filesystems.filter((each) => !named || named.includes((each as JsonObject).mountpoint!)).length;
+      const count = filesystems.filter((each) => !named || named.includes(each.mountpoint)).length;
       agent.frozen = count > 0;
       return count;
     },
@@ -172,6 +171,7 @@ const commands: Record<string, FakeCommand> = {
   ),
   'guest-fsfreeze-thaw': always((agent) => {
     const count = agent.frozen ? filesystems.length : 0;
+    if (agent.own?.epoch !== undefined) endEpoch(agent, false);
     agent.frozen = false;
     return count;
   }),

@@ -86,8 +86,8 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
   };
 }
 
-function describe(id: GuestId, { name, channel, monitor, carries }: ListedGuest): Guest {
-  return { id, name, channel, monitor, carries };
+function describe(id: GuestId, { name, channel, agentChannel, monitor, carries }: ListedGuest): Guest {
+  return { id, name, channel, agentChannel, monitor, carries };
 }
 
 function notUsable(id: GuestId, listings: GuestListing[]): StillframeError {

@@ -13,6 +13,7 @@ export async function guestSources(sources: readonly GuestSource[]): Promise<Lis
         name,
         id: undefined,
         channel: source.channelPattern.replace('*', () => name),
+        agentChannel: source.agentChannelPattern?.replace('*', () => name),
         monitor: source.monitorPattern.replace('*', () => name),
         carries: [],
       }));

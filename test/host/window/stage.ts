@@ -5,19 +5,27 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { openAgentChannel } from '../../../host/channel/agent-channel.ts';
+import { connectAgent } from '../../../host/channel/agent-channel.ts';
 import type { AgentChannel } from '../../../host/channel/types.ts';
 import { openJournal, type Journal } from '../../../host/journal/journal.ts';
 import { createWindows, type Windows } from '../../../host/window/windows.ts';
 import { isStillframeError, type ErrorCode, type StillframeError } from '../../../model/errors.ts';
 import type { WindowLimits } from '../../../model/lease.ts';
 import type { WindowOutcome } from '../../../model/window.ts';
-import { fsfreezeThaw } from '../../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
 import { startFakeAgent, type FakeAgent } from '../../fakes/fake-agent.ts';
 import { createFakeDriver, type FakeDriver } from '../../fakes/fake-driver.ts';
 
 export const guestId = 'db1';
 export const request = { guest: guestId, backup: 'b-1', attempt: 1 };
+
+/** The same window on either agent: what it is frozen, asked and thawed by. */
+export const wire = {
+  'qemu-ga': { freeze: 'guest-fsfreeze-freeze', status: 'guest-fsfreeze-status', thaw: 'guest-fsfreeze-thaw' },
+  stillframe: { freeze: '__org.stillframe_freeze', status: '__org.stillframe_status', thaw: '__org.stillframe_thaw' },
+} as const;
+
+export type Kind = keyof typeof wire;
+export const kinds = ['qemu-ga', 'stillframe'] as const satisfies Kind[];
 
 /** For answers that never come: what is waited for is the time-out itself. */
 const soonMs = 150;
@@ -39,14 +47,16 @@ export interface StageOptions {
   limits?: Partial<WindowLimits>;
   snapshots?: Record<string, string[]>;
   carries?: string[];
+  /** The agent of the guest; the stock one when absent. */
+  kind?: Kind;
   /** No agent runs in the guest. */
   absent?: boolean;
 }
 
 export async function setStage(t: TestContext, options: StageOptions = {}): Promise<Stage> {
-  const { limits, snapshots = {}, carries = [], absent = false } = options;
+  const { limits, snapshots = {}, carries = [], kind = 'qemu-ga', absent = false } = options;
   const directory = await mkdtemp(join(tmpdir(), 'sf-windows-'));
-  const agent = await startFakeAgent({ absent });
+  const agent = await startFakeAgent({ absent, own: kind === 'stillframe' });
   const driver = createFakeDriver({ id: guestId, name: 'db', channel: agent.path, monitor: '/run/none.sock', carries });
   const journal = openJournal(directory);
   const waiters: { words: string; resolve: () => void }[] = [];
@@ -54,7 +64,7 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
     driver,
     journal,
     config: { limits: { leaseMs: 20_000, leaseCapMs: 30_000, gapMs: 0, perHour: 0, ...limits }, snapshots },
-    connect: async (path) => hurried(await openAgentChannel(stage.hurry ? { path, timeoutMs: soonMs } : { path }), stage),
+    connect: async (path, timeoutMs) => hurried(await connectAgent(path, stage.hurry ? soonMs : timeoutMs), stage),
     log: (_, message) => waiters.filter(({ words }) => message.includes(words)).forEach(({ resolve }) => resolve()),
   });
   const stage: Stage = {
@@ -87,7 +97,7 @@ function hurried(channel: AgentChannel, stage: Pick<Stage, 'hurry'>): AgentChann
       channel.execute(
         command,
         args,
-        stage.hurry && command.name === fsfreezeThaw.name ? { ...options, timeoutMs: soonMs } : options,
+        stage.hurry && kinds.some((kind) => command.name === wire[kind].thaw) ? { ...options, timeoutMs: soonMs } : options,
       ),
   };
 }
@@ -104,7 +114,7 @@ export function holdTransaction(driver: FakeDriver) {
 }
 
 export function freezes(agent: FakeAgent): number {
-  return agent.ran.filter((name) => name === 'guest-fsfreeze-freeze').length;
+  return agent.ran.filter((name) => kinds.some((kind) => name === wire[kind].freeze)).length;
 }
 
 /** Nothing is owed, and the guest is not frozen. */

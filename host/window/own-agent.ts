@@ -1,0 +1,114 @@
+/** Windows on our agent: a freeze under a lease that the guest keeps itself, and a thaw that undoes one epoch and no other. */
+
+import { StillframeError, isStillframeError } from '../../model/errors.ts';
+import type { GuestClaim, GuestHook, Reason } from '../../model/window.ts';
+import { leaseFreeze, type HookReport } from '../../protocol/agent/commands/stillframe-freeze.ts';
+import { leaseStatus, type LeaseStatus } from '../../protocol/agent/commands/stillframe-status.ts';
+import { leaseThaw, type LeaseThawReply } from '../../protocol/agent/commands/stillframe-thaw.ts';
+import type { Peer } from './peer.ts';
+import { stockAgent } from './stock-agent.ts';
+
+/**
+ * By how much the lease in the guest outlasts ours. In the ordinary case our own timer must thaw first, and after it the warden,
+ * which takes a second to see that a worker is stopped: whoever thaws here also records why. Only when neither can does the
+ * guest's own lease end the freeze, well before the guardian comes (5 s).
+ */
+const guestGraceMs = 2_000;
+
+/** What a hook printed is for people and goes into histories; the guest bounds none of it. */
+const longestDetail = 200;
+
+export const ownAgent: Peer = {
+  async look(channel) {
+    const { state, bootId } = await channel.execute(leaseStatus, undefined);
+    // The freeze itself tells of every filesystem: asking before it would cost a round trip and could differ.
+    return { frozen: state !== 'thawed', claim: { filesystems: [], lease: newLease(bootId) } };
+  },
+
+  async freeze(channel, { epoch, remainingMs, timeoutMs, onSent }) {
+    const lease = Math.ceil(remainingMs) + guestGraceMs;
+    const reply = await channel.execute(leaseFreeze, { epoch, lease }, { timeoutMs, onSent });
+    if (reply.epoch !== epoch) {
+      throw new StillframeError(
+        'agent-garbled',
+        `the agent answered the freeze of epoch ${epoch} with epoch ${reply.epoch}: it is broken or hostile; look at its log`,
+        { epoch, answered: reply.epoch },
+      );
+    }
+    const { filesystems, hooks, bootId } = reply;
+    return {
+      filesystems,
+      frozenCount: filesystems.filter(({ outcome }) => outcome === 'frozen').length,
+      lease: { ...newLease(bootId), hooks: hooks.map(hookOf) },
+    };
+  },
+
+  async prove(channel, epoch, { lease, filesystems }) {
+    const status = await channel.execute(leaseStatus, undefined);
+    return {
+      doubts: doubtsOf(status, epoch, lease!.bootId, filesystems),
+      claim: { lease: { ...lease!, epochAtProof: status.epoch ?? null } },
+    };
+  },
+
+  async thaw(channel, epoch, told) {
+    const reply = await unlessRefused(channel.execute(leaseThaw, { epoch }, { onSent: told.onSent }));
+    if (reply) told.onAnswer({ count: thawedOf(reply), epoch: endOf(reply) });
+    const status = await unlessRefused(channel.execute(leaseStatus, undefined));
+    if (status && (reply || isSpared(status, epoch))) return { thawed: status.state === 'thawed', bootId: status.bootId };
+    // Another agent has taken its place, or it does not know this freeze as ours: the plain thaw undoes whatever there is.
+    return stockAgent.thaw(channel, epoch, told);
+  },
+};
+
+function doubtsOf(
+  { state, bootId, epoch, held }: LeaseStatus,
+  wanted: number,
+  bootIdAtFreeze: string,
+  filesystems: GuestClaim['filesystems'],
+): Reason[] {
+  if (bootId !== bootIdAtFreeze) return ['guest-restarted'];
+  if (state !== 'frozen') return ['freeze-not-held'];
+  if (epoch !== wanted) return ['epoch-changed'];
+  const still = new Set(held);
+  return filesystems
+    .filter(({ mountpoint, outcome }) => outcome === 'frozen' && !still.has(mountpoint))
+    .map(({ mountpoint }) => `mount-not-frozen ${mountpoint}`);
+}
+
+/**
+ * After a refused thaw: nothing is frozen, or what is belongs to somebody else and ends by itself. A later epoch is another
+ * window; a freeze without an epoch is a plain one, and under a lease nobody needs us to end it.
+ */
+function isSpared({ state, epoch, remaining }: LeaseStatus, wanted: number): boolean {
+  if (state === 'thawed') return true;
+  return epoch === undefined ? remaining !== undefined : epoch !== wanted;
+}
+
+async function unlessRefused<T>(reply: Promise<T>): Promise<T | null> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (isStillframeError(error, 'agent-refused')) return null;
+    throw error;
+  }
+}
+
+const newLease = (bootId: string) => ({
+  bootId,
+  epochAtProof: null,
+  hooks: [],
+  thawHooks: null,
+  heldMs: null,
+  leaseFired: null,
+});
+
+const thawedOf = ({ filesystems }: LeaseThawReply) => filesystems.filter(({ outcome }) => outcome === 'thawed').length;
+
+const endOf = ({ held, leaseFired, hooks }: LeaseThawReply) => ({ heldMs: held, leaseFired, hooks: hooks.map(hookOf) });
+
+const hookOf = ({ name, outcome, detail }: HookReport): GuestHook => ({
+  name,
+  outcome,
+  detail: detail?.slice(0, longestDetail) ?? null,
+});

@@ -1,0 +1,57 @@
+/** The two kinds of agent that a window can be held on: what each is told, and what it says. */
+
+import type { GuestClaim, GuestHook, Reason } from '../../model/window.ts';
+import type { AgentInfo } from '../../protocol/agent/commands/guest-info.ts';
+import { leaseFreeze } from '../../protocol/agent/commands/stillframe-freeze.ts';
+import { leaseStatus } from '../../protocol/agent/commands/stillframe-status.ts';
+import { leaseThaw } from '../../protocol/agent/commands/stillframe-thaw.ts';
+import type { AgentChannel } from '../channel/types.ts';
+import { ownAgent } from './own-agent.ts';
+import { stockAgent } from './stock-agent.ts';
+
+export type AgentKind = GuestClaim['agent'];
+
+export interface Peer {
+  /** What it claims before a freeze, and whether anything is frozen already. */
+  look(channel: AgentChannel): Promise<{ frozen: boolean; claim: Pick<GuestClaim, 'filesystems' | 'lease'> }>;
+  freeze(channel: AgentChannel, order: FreezeOrder): Promise<Partial<GuestClaim> & { frozenCount: number }>;
+  /** Why the freeze of `epoch` cannot be said to hold still; no reason when it does. */
+  prove(channel: AgentChannel, epoch: number, claim: GuestClaim): Promise<{ doubts: Reason[]; claim: Partial<GuestClaim> }>;
+  /** Demands the thaw once, and asks for its effect. Never undoes the freeze of another epoch. */
+  thaw(channel: AgentChannel, epoch: number, told: ThawListener): Promise<ThawState>;
+}
+
+export interface FreezeOrder {
+  epoch: number;
+  /** Milliseconds of the lease that are left. */
+  remainingMs: number;
+  /** Milliseconds after which nobody waits for the reply any more. */
+  timeoutMs: number;
+  onSent: () => void;
+}
+
+export interface ThawListener {
+  onSent: () => void;
+  onAnswer: (answer: ThawAnswer) => void;
+}
+
+export interface ThawAnswer {
+  /** Filesystems that it thawed. */
+  count: number;
+  /** Of our agent: how the epoch ended. */
+  epoch: { heldMs: number; leaseFired: boolean; hooks: GuestHook[] } | null;
+}
+
+export interface ThawState {
+  thawed: boolean;
+  /** Of the guest now; null where the agent does not tell. */
+  bootId: string | null;
+}
+
+export const peers: Record<AgentKind, Peer> = { 'qemu-ga': stockAgent, stillframe: ownAgent };
+
+/** Our agent is one that has all three commands of ours and allows them: a list of allowed commands can take them away. */
+export function agentKind({ commands }: AgentInfo): AgentKind {
+  const enabled = new Set(commands.filter((command) => command.enabled).map((command) => command.name));
+  return [leaseFreeze, leaseThaw, leaseStatus].every(({ name }) => enabled.has(name)) ? 'stillframe' : 'qemu-ga';
+}

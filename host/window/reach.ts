@@ -1,0 +1,49 @@
+/** Which of a guest's two channels is used: for a window, and for the thaw that ends it. */
+
+import { isStillframeError } from '../../model/errors.ts';
+import type { AgentChannel, Connect } from '../channel/types.ts';
+import type { Guest } from '../drivers/driver.ts';
+import type { Intent } from '../journal/journal.ts';
+
+/**
+ * How long our own channel has for its sync where the classic one is there as well: an agent that is slow to answer is behind
+ * both, and a guest that has the port without our agent should not cost five seconds at each question.
+ */
+const preferredMs = 2_000;
+
+/** Our own channel where somebody answers there, else the classic one: other programs leave ours alone. */
+export async function openPreferred(
+  { channel: classic, agentChannel }: Pick<Guest, 'channel' | 'agentChannel'>,
+  connect: Connect,
+): Promise<{ channel: AgentChannel; path: string }> {
+  if (agentChannel !== undefined) {
+    try {
+      return { channel: await connect(agentChannel, preferredMs), path: agentChannel };
+    } catch (error) {
+      if (!isStillframeError(error)) throw error;
+    }
+  }
+  return { channel: await connect(classic), path: classic };
+}
+
+export interface ReachedAgent {
+  channel: AgentChannel;
+  /** Whether an answer on it comes after the freeze: each channel keeps its own order, and none that of the other. */
+  fenced: boolean;
+}
+
+/**
+ * The channel that the freeze went through. Where nobody answers on it any more (another agent came, which serves the classic
+ * one only), the thaw is demanded on the other; that is evidence only if no freeze can wait unread in the first: its QEMU is gone.
+ */
+export async function reachForThaw(
+  { channel: path, otherChannel }: Pick<Intent, 'channel' | 'otherChannel'>,
+  connect: Connect,
+): Promise<ReachedAgent> {
+  try {
+    return { channel: await connect(path), fenced: true };
+  } catch (error) {
+    if (otherChannel === undefined || !isStillframeError(error)) throw error;
+    return { channel: await connect(otherChannel), fenced: isStillframeError(error, 'channel-unreachable') };
+  }
+}

@@ -1,0 +1,33 @@
+/** Windows on the stock qemu-ga: it counts, and has one flag for everything. */
+
+import { fsfreezeFreeze } from '../../protocol/agent/commands/guest-fsfreeze-freeze.ts';
+import { fsfreezeStatus } from '../../protocol/agent/commands/guest-fsfreeze-status.ts';
+import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
+import { getFsinfo } from '../../protocol/agent/commands/guest-get-fsinfo.ts';
+import type { Peer } from './peer.ts';
+
+export const stockAgent: Peer = {
+  async look(channel) {
+    // A frozen agent refuses to tell of its filesystems.
+    if ((await channel.execute(fsfreezeStatus, undefined)) === 'frozen') return { frozen: true, claim: { filesystems: [] } };
+    const filesystems = await channel.execute(getFsinfo, undefined);
+    return {
+      frozen: false,
+      claim: { filesystems: filesystems.map(({ mountpoint, type, name }) => ({ mountpoint, type, device: name })) },
+    };
+  },
+
+  freeze: async (channel, { timeoutMs, onSent }) => ({
+    frozenCount: await channel.execute(fsfreezeFreeze, undefined, { timeoutMs, onSent }),
+  }),
+
+  async prove(channel) {
+    const frozen = (await channel.execute(fsfreezeStatus, undefined)) === 'frozen';
+    return { doubts: frozen ? [] : ['freeze-not-held'], claim: {} };
+  },
+
+  async thaw(channel, _epoch, { onSent, onAnswer }) {
+    onAnswer({ count: await channel.execute(fsfreezeThaw, undefined, { onSent }), epoch: null });
+    return { thawed: (await channel.execute(fsfreezeStatus, undefined)) === 'thawed', bootId: null };
+  },
+};
