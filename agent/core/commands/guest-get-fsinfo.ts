@@ -1,0 +1,63 @@
+/** guest-get-fsinfo: the filesystems that have a block device: where they are mounted, how full they are, on which disks they lie. */
+
+import type { JsonObject } from '../../../protocol/json.ts';
+import type { Command } from '../command.ts';
+import { blockFilesystems, superblockOf, type Mount } from '../mounts.ts';
+import { SystemError, type Files, type FilesystemSize, type Platform } from '../platform.ts';
+import { isVirtual, slavesOf } from '../system/block-device.ts';
+import { diskAddress } from '../system/disk-address.ts';
+import { perhaps, told } from '../system/told.ts';
+
+/** A dead mount keeps its sizes to itself; Proxmox waits five seconds for the answer about all the others. */
+const sizeLimitMs = 3_000;
+
+export const getFsinfo: Command = {
+  takes: {},
+  async run({ platform }) {
+    // As qemu-ga lists them: the last mounted first.
+    const mounts = told('failed to open mount table', () => blockFilesystems(platform)).toReversed();
+    const sizes = await platform.kernel.sizes(
+      mounts.map(({ mountPoint }) => mountPoint),
+      sizeLimitMs,
+    );
+    return mounts.map((mount, index) => describe(platform, mount, sizes[index]));
+  },
+};
+
+function describe(platform: Platform, mount: Mount, size: FilesystemSize | SystemError | undefined): JsonObject {
+  const device = superblockOf(platform, mount)!;
+  const sysPath = perhaps(() => platform.files.resolve(`/sys/dev/block/${device}`));
+  return {
+    name: sysPath?.slice(sysPath.lastIndexOf('/') + 1) ?? device,
+    mountpoint: mount.mountPoint,
+    type: mount.type,
+    ...(size && !(size instanceof SystemError) && usage(size)),
+    disk: sysPath === undefined ? [] : disksBelow(platform.files, sysPath),
+  };
+}
+
+function usage({ blockSize, blocks, free, available }: FilesystemSize): JsonObject {
+  const bytes = (count: bigint) => count * BigInt(blockSize);
+  const used = blocks - free;
+  return {
+    'used-bytes': bytes(used),
+    // Without what is kept for root.
+    'total-bytes': bytes(used + available),
+    'total-bytes-privileged': bytes(blocks),
+  };
+}
+
+/** Stacks are not deeper; and whoever makes sysfs look like a circle must not make us go round. */
+const mostLevels = 16;
+
+function disksBelow(files: Files, sysPath: string, levels = mostLevels): JsonObject[] {
+  if (!isVirtual(sysPath)) {
+    const address = diskAddress(files, sysPath);
+    return address ? [address] : [];
+  }
+  if (levels === 0) return [];
+  return (slavesOf(files, sysPath) ?? []).toReversed().flatMap((slave) => {
+    const below = perhaps(() => files.resolve(`${sysPath}/slaves/${slave}`));
+    return below === undefined ? [] : disksBelow(files, below, levels - 1);
+  });
+}

@@ -1,0 +1,17 @@
+/** guest-get-load: the load averages of getloadavg(3). */
+
+import { JsonFloat } from '../../../protocol/json.ts';
+import { CommandError, type Command } from '../command.ts';
+import { told } from '../system/told.ts';
+
+export const getLoad: Command = {
+  takes: {},
+  run({ platform }) {
+    const text = told('failed to get load average', () => platform.files.readText('/proc/loadavg'));
+    const [one, five, fifteen] = text.split(' ').map(Number) as [number, number, number];
+    // Anything else would be no JSON.
+    if (![one, five, fifteen].every(Number.isFinite))
+      throw new CommandError('failed to get load average: /proc/loadavg is damaged');
+    return { load1m: new JsonFloat(one), load5m: new JsonFloat(five), load15m: new JsonFloat(fifteen) };
+  },
+};

@@ -1,0 +1,18 @@
+/** guest-get-users: who is logged in, each once, since when; nobody where the system keeps no record of it. */
+
+import { JsonFloat } from '../../../protocol/json.ts';
+import type { Command } from '../command.ts';
+import { perhaps } from '../system/told.ts';
+import { parseUtmp } from '../system/utmp.ts';
+
+export const getUsers: Command = {
+  takes: {},
+  run({ platform: { files, kernel, bytes } }) {
+    const records =
+      perhaps(() => files.readBytes('/run/utmp')) ?? perhaps(() => files.readBytes('/var/run/utmp')) ?? new Uint8Array();
+    const since = new Map<string, number>();
+    for (const { user, time } of parseUtmp(records, bytes, kernel.system().machine === 'aarch64'))
+      since.set(user, Math.min(time, since.get(user) ?? time));
+    return [...since].map(([user, time]) => ({ user, 'login-time': new JsonFloat(time) }));
+  },
+};

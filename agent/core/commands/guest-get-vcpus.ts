@@ -1,0 +1,37 @@
+/** guest-get-vcpus: the processors, and which of them are on and can be turned off. */
+
+import type { Command } from '../command.ts';
+import { SystemError } from '../platform.ts';
+import { told } from '../system/told.ts';
+
+const directory = '/sys/devices/system/cpu';
+const noSuchFile = 2;
+
+export const getVcpus: Command = {
+  takes: {},
+  run({ platform: { files } }) {
+    const names = told(`failed to list entries: ${directory}`, () => files.list(directory));
+    return names
+      .filter((name) => /^cpu\d+$/.test(name))
+      .map((name) => {
+        const state = readState(files, `${directory}/${name}/online`);
+        return {
+          'logical-id': Number(name.slice('cpu'.length)),
+          online: state === undefined || !state.startsWith('0'),
+          'can-offline': state !== undefined,
+        };
+      });
+  },
+};
+
+/** A processor that cannot be turned off has no such file. */
+function readState(files: { readText(path: string): string }, path: string): string | undefined {
+  try {
+    return files.readText(path);
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === noSuchFile) return undefined;
+    return told(`open("${path}")`, () => {
+      throw error;
+    });
+  }
+}

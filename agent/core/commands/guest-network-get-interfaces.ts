@@ -1,0 +1,40 @@
+/** guest-network-get-interfaces: interfaces with their addresses, and with counters where they have an address. */
+
+import type { JsonObject } from '../../../protocol/json.ts';
+import type { Command } from '../command.ts';
+import type { Platform } from '../platform.ts';
+import { parseNetDev } from '../system/net-dev.ts';
+import { perhaps, told } from '../system/told.ts';
+
+export const networkGetInterfaces: Command = {
+  takes: {},
+  run({ platform }) {
+    const statistics = parseNetDev(perhaps(() => platform.files.readText('/proc/net/dev')) ?? '');
+    return [...merge(platform)].map(([name, { hardware, addresses }]) => {
+      const counters = statistics.get(name);
+      return {
+        name,
+        ...(hardware !== undefined && { 'hardware-address': hardware }),
+        ...(addresses.length > 0 && { 'ip-addresses': addresses }),
+        ...(addresses.length > 0 && counters && { statistics: counters }),
+      };
+    });
+  },
+};
+
+/** In the order of getifaddrs(3), in which an interface comes up once for each of its addresses. */
+function merge({ kernel }: Platform): Map<string, { hardware: string | undefined; addresses: JsonObject[] }> {
+  const merged = new Map<string, { hardware: string | undefined; addresses: JsonObject[] }>();
+  for (const { interface: name, hardware, address, family, prefix } of told('getifaddrs failed', () => kernel.interfaces())) {
+    const known = merged.get(name) ?? { hardware: undefined, addresses: [] };
+    merged.set(name, known);
+    known.hardware ??= hardware;
+    if (address !== undefined && family !== undefined)
+      known.addresses.push({
+        'ip-address': address,
+        'ip-address-type': family,
+        ...(prefix !== undefined && { prefix }),
+      });
+  }
+  return merged;
+}

@@ -1,0 +1,21 @@
+/** guest-set-time: sets the system's clock and then the hardware's by it; without a time, the system's by the hardware's. */
+
+import { CommandError, type Command } from '../command.ts';
+import { runProgram } from '../system/run-program.ts';
+import { told } from '../system/told.ts';
+
+export const setTime: Command = {
+  takes: { time: { type: 'integer', optional: true } },
+  async run({ platform }, { time }) {
+    if (time !== undefined) {
+      const ns = BigInt(time as number | bigint);
+      if (ns < 0n || ns >= year2070) throw new CommandError('Invalid time');
+      told('Failed to set time to guest', () => platform.clock.setRealNs(ns));
+    }
+    await runProgram(platform, ['/sbin/hwclock', time === undefined ? '-s' : '-w'], 'set hardware clock to system time');
+    return {};
+  },
+};
+
+/** A real-time clock knows two digits of the year: 70 to 69 (hwclock(8)). */
+const year2070 = BigInt(Date.UTC(2070)) * 1_000_000n;

@@ -1,0 +1,28 @@
+/** guest-shutdown: asks init to end the system. Success is told by the machine's end, and by nothing else. */
+
+import { CommandError, type Command } from '../command.ts';
+import { runProgram } from '../system/run-program.ts';
+
+export const shutdown: Command = {
+  takes: { mode: { type: 'string', optional: true } },
+  silentSuccess: true,
+  async run({ platform, log }, args) {
+    const mode = (args.mode as string | undefined) ?? 'powerdown';
+    log.audit(`guest-shutdown called, mode: ${mode}`);
+    const way = ways.get(mode);
+    // qemu-ga's text has no closing bracket either.
+    if (!way) throw new CommandError('mode is invalid (valid values are: halt|powerdown|reboot');
+    const argv = platform.files.isExecutable(way.program)
+      ? [way.program]
+      : ['/sbin/shutdown', '-h', way.flag, '+0', 'hypervisor initiated shutdown'];
+    await runProgram(platform, argv, 'shutdown');
+    return {};
+  },
+};
+
+/** Every init has the programs; busybox has no shutdown(8), for which the flags are. */
+const ways = new Map([
+  ['powerdown', { program: '/sbin/poweroff', flag: '-P' }],
+  ['halt', { program: '/sbin/halt', flag: '-H' }],
+  ['reboot', { program: '/sbin/reboot', flag: '-r' }],
+]);
