@@ -1,6 +1,6 @@
 /** Reading replies: required keys are required, unknown keys are ignored, wrong types are told by name. */
 
-import { isJsonObject, type Json, type JsonObject } from '../json.ts';
+import { isJsonObject, JsonFloat, type Json, type JsonObject } from '../json.ts';
 
 /** The peer answered, but not in the shape that its schema promises. */
 export class ReplyShapeError extends Error {
@@ -32,6 +32,21 @@ export function asCount(value: Json | undefined, name: string): number {
   if (typeof value !== 'number' || value < 0) throw new ReplyShapeError(`${name} must be a whole number from 0`);
   return value;
 }
+
+/** A whole number of 64 bits: nanoseconds and byte counts go beyond what a number holds exactly. */
+export function asInteger(value: Json | undefined, name: string): bigint {
+  if (typeof value !== 'number' && typeof value !== 'bigint') throw new ReplyShapeError(`${name} must be a whole number`);
+  return BigInt(value);
+}
+
+/** A number with or without a fraction. */
+export function asNumber(value: Json | undefined, name: string): number {
+  if (value instanceof JsonFloat) return value.value;
+  return Number(asInteger(value, name));
+}
+
+/** For commands that answer `{}`. */
+export const nothing = (value: Json) => void asObject(value, 'return');
 
 export function optional<T>(value: Json | undefined, name: string, read: (value: Json, name: string) => T): T | undefined {
   return value === undefined ? undefined : read(value, name);

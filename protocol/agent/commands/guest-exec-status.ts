@@ -1,0 +1,38 @@
+/** guest-exec-status (QEMU 2.5): whether a process has ended, and how. The agent forgets it with the reply that tells the end. */
+
+import type { AgentCommand } from '../command.ts';
+import { slowReadMs } from '../limits.ts';
+import { asBoolean, asCount, asObject, asString, optional } from '../shape.ts';
+
+export interface ExecStatus {
+  /** It has ended, and so has everybody who held its output. */
+  exited: boolean;
+  exitCode: number | undefined;
+  signal: number | undefined;
+  /** Base64; undefined for a stream that stayed empty or was not captured. */
+  out: string | undefined;
+  err: string | undefined;
+  /** Agents from 2.5 to 10.1 say false here when output was lost: 16 MiB of it mean the same as true. */
+  outTruncated: boolean | undefined;
+  errTruncated: boolean | undefined;
+}
+
+export const execStatus = {
+  name: 'guest-exec-status',
+  arguments: ({ pid }) => ({ pid }),
+  reply(value) {
+    const status = asObject(value, 'return');
+    return {
+      exited: asBoolean(status.exited, 'exited'),
+      exitCode: optional(status.exitcode, 'exitcode', asCount),
+      signal: optional(status.signal, 'signal', asCount),
+      out: optional(status['out-data'], 'out-data', asString),
+      err: optional(status['err-data'], 'err-data', asString),
+      outTruncated: optional(status['out-truncated'], 'out-truncated', asBoolean),
+      errTruncated: optional(status['err-truncated'], 'err-truncated', asBoolean),
+    };
+  },
+  effect: 'once',
+  timeLimitMs: slowReadMs,
+  answersSuccess: true,
+} satisfies AgentCommand<{ pid: number }, ExecStatus>;

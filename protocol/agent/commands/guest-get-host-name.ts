@@ -1,0 +1,14 @@
+/** guest-get-host-name (QEMU 2.10): the name that the guest gives itself. */
+
+import type { AgentCommand } from '../command.ts';
+import { quickMs } from '../limits.ts';
+import { asObject, asString, noArguments } from '../shape.ts';
+
+export const getHostName = {
+  name: 'guest-get-host-name',
+  arguments: noArguments,
+  reply: (value) => asString(asObject(value, 'return')['host-name'], 'host-name'),
+  effect: 'read',
+  timeLimitMs: quickMs,
+  answersSuccess: true,
+} satisfies AgentCommand<undefined, string>;
