@@ -60,6 +60,10 @@ type Sent = Omit<Discharged, 'closing' | 'release'>;
 async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal: AbortSignal): Promise<Discharged> {
   let reached: ReachedAgent | undefined = options.channel && { channel: options.channel, fenced: true };
   const close = () => reached?.channel.close();
+  const forget = () => {
+    close();
+    reached = undefined;
+  };
   signal.addEventListener('abort', close, { once: true });
   try {
     for (let attempt = 0; ; attempt++) {
@@ -68,16 +72,15 @@ async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal:
         reached ??= await options.connect();
         signal.throwIfAborted();
         if (await thawOnce(reached, options.intent, sent)) return { ...sent, closing: 'status-thawed', release: close };
+        // The channel that the freeze went through may answer again.
+        if (!reached.fenced) forget();
       } catch (error) {
         if (signal.aborted) throw error;
         options.log(
           attempt < quietAttempts ? 'warn' : 'error',
           `thaw not confirmed yet (attempt ${attempt + 1}): ${messageOf(error)}`,
         );
-        if (!isStillframeError(error, 'agent-refused')) {
-          close();
-          reached = undefined;
-        }
+        if (!isStillframeError(error, 'agent-refused')) forget();
       }
       await delay(retryDelaysMs[Math.min(attempt, retryDelaysMs.length - 1)], undefined, { signal });
     }

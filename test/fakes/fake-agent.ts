@@ -151,7 +151,7 @@ const commands: Readonly<Record<string, FakeCommand>> = {
     version: '11.1.3',
     supported_commands: Object.entries(commandsOf(agent)).map(([name, command]) => ({
       name,
-      enabled: command.whileFrozen || !agent.frozen,
+      enabled: (command.whileFrozen || !agent.frozen) && !agent.own?.blocked.includes(name),
       'success-response': name !== 'guest-shutdown',
     })),
   })),

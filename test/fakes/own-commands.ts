@@ -18,6 +18,8 @@ export interface OwnState {
   outcomes: Record<string, string>;
   /** Mount points that somebody thaws behind our back: still told at the proof, `lost` at the thaw. */
   lost: string[];
+  /** Commands that its configuration does not allow. */
+  blocked: string[];
   hooks: JsonObject[];
   thawHooks: JsonObject[];
 }
@@ -31,6 +33,7 @@ export function newOwnState(): OwnState {
     leaseMs: undefined,
     outcomes: {},
     lost: [],
+    blocked: [],
     hooks: [],
     thawHooks: [],
   };

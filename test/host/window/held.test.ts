@@ -14,7 +14,19 @@ import type { GuestClaim } from '../../../model/window.ts';
 import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
 import { answering, late, never } from '../../fakes/fake-agent.ts';
-import { assertThawed, freezes, guestId, refused, request, setStage, verdict, type Stage } from './stage.ts';
+import {
+  assertThawed,
+  freezes,
+  guestId,
+  onEither,
+  refused,
+  request,
+  setStage,
+  verdict,
+  wire,
+  type Kind,
+  type Stage,
+} from './stage.ts';
 
 const unlimited = new AbortController().signal;
 const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failure: null, point: true };
@@ -34,8 +46,9 @@ async function slowCommand(t: TestContext) {
   return { argv: shell('exec 3>"$1"; echo up >&3; exec sleep 1000', pipe), life: () => createReadStream(pipe) };
 }
 
-it('freeze, snapshot and thaw: the outcome carries what the command called its snapshot', async (t) => {
+onEither('freeze, snapshot and thaw: the outcome carries what the command called its snapshot', async (t, kind) => {
   const stage = await setStage(t, {
+    kind,
     snapshots: { zfs: shell('echo "tank/vm@$STILLFRAME_BACKUP of $STILLFRAME_GUEST"; echo more') },
   });
   const held = await stage.windows.freeze(request);
@@ -130,9 +143,9 @@ it('a snapshot whose caller gives up is killed, and the window stays open for th
   assert.deepEqual(verdict(await stage.windows.thaw(request)), nothingTaken);
 });
 
-it('a held window that nobody thaws is thawed by its lease, and says so afterwards', async (t) => {
-  const stage = await setStage(t, { snapshots: { zfs: ['true'] } });
-  const thawed = stage.agent.takesUp('guest-fsfreeze-thaw');
+onEither('a held window that nobody thaws is thawed by its lease, and says so afterwards', async (t, kind) => {
+  const stage = await setStage(t, { kind, snapshots: { zfs: ['true'] } });
+  const thawed = stage.agent.takesUp(wire[kind].thaw);
   await stage.windows.freeze({ ...request, leaseMs: shortLeaseMs });
   await thawed;
   assert.deepEqual(verdict(await stage.windows.thaw(request)), { ...nothingTaken, thawedBy: 'lease', failure: 'lease-expired' });
@@ -140,8 +153,8 @@ it('a held window that nobody thaws is thawed by its lease, and says so afterwar
   await assertThawed(stage);
 });
 
-it('a held window whose guest stops is thawed at once', async (t) => {
-  const stage = await setStage(t);
+onEither('a held window whose guest stops is thawed at once', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   await stage.windows.freeze(request);
   stage.driver.guestHas('stop');
   assert.deepEqual(verdict(await stage.windows.thaw(request)), {
@@ -184,8 +197,8 @@ it('a held window lets its channel be used for reading, by one at a time', async
   await windows.thaw(request);
 });
 
-it('a reader that hangs on the channel does not hold the thaw back', async (t) => {
-  const stage = await setStage(t);
+onEither('a reader that hangs on the channel does not hold the thaw back', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   await stage.windows.freeze(request);
   stage.agent.behave('guest-ping', never);
   const reading = refused(
@@ -204,8 +217,8 @@ it('outside of any window the channel is opened for the reader, and free again a
   assert.deepEqual(verdict(await windows.freezeWindow(request)), clean);
 });
 
-it('a host that ends thaws what it holds, and freezes no more', async (t) => {
-  const stage = await setStage(t);
+onEither('a host that ends thaws what it holds, and freezes no more', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   await stage.windows.freeze(request);
   await stage.windows.drain();
   await assertThawed(stage);
@@ -214,8 +227,8 @@ it('a host that ends thaws what it holds, and freezes no more', async (t) => {
   assert.equal(freezes(stage.agent), 1);
 });
 
-it('a workflow that only wants the guest thawed ends the window, and may ask again', async (t) => {
-  const stage = await setStage(t);
+onEither('a workflow that only wants the guest thawed ends the window, and may ask again', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   await stage.windows.freeze(request);
   const report = await stage.windows.ensureThawed(guestId, 'workflow');
   assert.equal(report.was, 'open');
@@ -236,10 +249,11 @@ it('an operator thaws what others froze; a workflow leaves it alone', async (t) 
 });
 
 /** What a process that died inside a window leaves: an intent in the journal and a frozen guest. */
-async function dieInsideWindow({ agent, directory }: Stage) {
+async function dieInsideWindow({ agent, directory }: Stage, kind: Kind) {
   agent.frozen = true;
+  if (agent.own) agent.own.epoch = 1;
   const claim: GuestClaim = {
-    agent: 'qemu-ga',
+    agent: kind,
     version: '11.1.3',
     filesystems: [],
     frozenCount: null,
@@ -254,9 +268,9 @@ for (const [what, settle, by] of [
   ['an operator', ({ windows }: Stage) => windows.ensureThawed(guestId, 'operator'), 'operator'],
   ['the thaw of that window', ({ windows }: Stage) => windows.thaw(request), 'workflow'],
 ] as const)
-  it(`what a process left frozen when it died is thawed by ${what}`, async (t) => {
-    const stage = await setStage(t);
-    await dieInsideWindow(stage);
+  onEither(`what a process left frozen when it died is thawed by ${what}`, async (t, kind) => {
+    const stage = await setStage(t, { kind });
+    await dieInsideWindow(stage, kind);
     await settle(stage);
     await assertThawed(stage);
     const outcome = (await stage.windows.outcome(request))!;
@@ -264,20 +278,20 @@ for (const [what, settle, by] of [
     assert.equal(outcome.claim.thawedCount, 2);
   });
 
-it('several who ask at once for what a dead process left get one thaw', async (t) => {
-  const stage = await setStage(t);
-  await dieInsideWindow(stage);
+onEither('several who ask at once for what a dead process left get one thaw', async (t, kind) => {
+  const stage = await setStage(t, { kind });
+  await dieInsideWindow(stage, kind);
   const [one, other] = await Promise.all([
     stage.windows.ensureThawed(guestId, 'workflow'),
     stage.windows.ensureThawed(guestId, 'guardian'),
   ]);
   assert.deepEqual(other, one);
-  assert.equal(stage.agent.ran.filter((name) => name === 'guest-fsfreeze-thaw').length, 1);
+  assert.equal(stage.agent.ran.filter((name) => name === wire[kind].thaw).length, 1);
 });
 
-it('a guest that is still owed a thaw gets no new freeze before it has had it', async (t) => {
-  const stage = await setStage(t);
-  await dieInsideWindow(stage);
+onEither('a guest that is still owed a thaw gets no new freeze before it has had it', async (t, kind) => {
+  const stage = await setStage(t, { kind });
+  await dieInsideWindow(stage, kind);
   const next = { ...request, backup: 'b-2' };
   await refused(stage.windows.freezeWindow(next), 'obligation-open');
   await refused(stage.windows.freeze(next), 'obligation-open');

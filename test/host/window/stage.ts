@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { it, type TestContext } from 'node:test';
 import { connectAgent } from '../../../host/channel/agent-channel.ts';
 import type { AgentChannel } from '../../../host/channel/types.ts';
 import { openJournal, type Journal } from '../../../host/journal/journal.ts';
@@ -25,13 +25,20 @@ export const wire = {
 } as const;
 
 export type Kind = keyof typeof wire;
-export const kinds = ['qemu-ga', 'stillframe'] as const satisfies Kind[];
+const kinds = ['qemu-ga', 'stillframe'] as const satisfies Kind[];
+
+/** One test for each agent: what the host promises does not depend on which one answers. */
+export function onEither(title: string, test: (t: TestContext, kind: Kind) => Promise<void>): void {
+  for (const kind of kinds) it(`${kind}: ${title}`, (t) => test(t, kind));
+}
 
 /** For answers that never come: what is waited for is the time-out itself. */
 const soonMs = 150;
 
 export interface Stage {
   agent: FakeAgent;
+  /** On the second channel, where there is one. */
+  second: FakeAgent | undefined;
   driver: FakeDriver;
   journal: Journal;
   windows: Windows;
@@ -49,15 +56,25 @@ export interface StageOptions {
   carries?: string[];
   /** The agent of the guest; the stock one when absent. */
   kind?: Kind;
+  /** There is a second channel, with an agent of ours on it. */
+  second?: boolean;
   /** No agent runs in the guest. */
   absent?: boolean;
 }
 
 export async function setStage(t: TestContext, options: StageOptions = {}): Promise<Stage> {
-  const { limits, snapshots = {}, carries = [], kind = 'qemu-ga', absent = false } = options;
+  const { limits, snapshots = {}, carries = [], kind = 'qemu-ga', second: hasSecond = false, absent = false } = options;
   const directory = await mkdtemp(join(tmpdir(), 'sf-windows-'));
   const agent = await startFakeAgent({ absent, own: kind === 'stillframe' });
-  const driver = createFakeDriver({ id: guestId, name: 'db', channel: agent.path, monitor: '/run/none.sock', carries });
+  const second = hasSecond ? await startFakeAgent({ own: true }) : undefined;
+  const driver = createFakeDriver({
+    id: guestId,
+    name: 'db',
+    channel: agent.path,
+    agentChannel: second?.path,
+    monitor: '/run/none.sock',
+    carries,
+  });
   const journal = openJournal(directory);
   const waiters: { words: string; resolve: () => void }[] = [];
   const windows = createWindows({
@@ -69,6 +86,7 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
   });
   const stage: Stage = {
     agent,
+    second,
     driver,
     journal,
     windows,
@@ -85,6 +103,7 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
     driver.guestHas('reset');
     await windows.drain();
     await agent.stop();
+    await second?.stop();
     await rm(directory, { recursive: true });
   });
   return stage;

@@ -12,10 +12,12 @@ import {
   freezes,
   guestId,
   holdTransaction,
+  onEither,
   refused,
   request,
   setStage,
   verdict,
+  wire,
   type StageOptions,
 } from './stage.ts';
 
@@ -24,30 +26,33 @@ const shortLeaseMs = 1_000;
 
 const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failure: null, point: true };
 
-it('a clean window tells what it froze and ends thawed; asked again, it tells the same and leaves the guest alone', async (t) => {
-  const stage = await setStage(t);
-  const outcome = await stage.windows.freezeWindow(request);
-  assert.deepEqual(verdict(outcome), clean);
-  assert.equal(outcome.claim.frozenCount, 2);
-  assert.equal(outcome.claim.thawedCount, 2);
-  assert.equal(outcome.claim.frozenAfterPointInTime, true);
-  assert.deepEqual(
-    outcome.claim.filesystems.map(({ mountpoint }) => mountpoint),
-    ['/data', '/logs'],
-  );
-  assert.deepEqual(outcome.disks, [{ name: 'disk0', device: 'd0', bytes: 1024 }]);
-  assert.ok(Object.values(outcome.times).every((ms) => typeof ms === 'number'));
-  await assertThawed(stage);
-  assert.deepEqual(stage.driver.calls, ['prepare', 'begin']);
+onEither(
+  'a clean window tells what it froze and ends thawed; asked again, it tells the same and leaves the guest alone',
+  async (t, kind) => {
+    const stage = await setStage(t, { kind });
+    const outcome = await stage.windows.freezeWindow(request);
+    assert.deepEqual(verdict(outcome), clean);
+    assert.equal(outcome.claim.frozenCount, 2);
+    assert.equal(outcome.claim.thawedCount, 2);
+    assert.equal(outcome.claim.frozenAfterPointInTime, true);
+    assert.deepEqual(
+      outcome.claim.filesystems.map(({ mountpoint }) => mountpoint),
+      ['/data', '/logs'],
+    );
+    assert.deepEqual(outcome.disks, [{ name: 'disk0', device: 'd0', bytes: 1024 }]);
+    assert.ok(Object.values(outcome.times).every((ms) => typeof ms === 'number'));
+    await assertThawed(stage);
+    assert.deepEqual(stage.driver.calls, ['prepare', 'begin']);
 
-  const ran = stage.agent.ran.length;
-  assert.deepEqual(await stage.windows.freezeWindow(request), outcome);
-  assert.deepEqual(await stage.windows.outcome(request), outcome);
-  assert.equal(stage.agent.ran.length, ran);
-});
+    const ran = stage.agent.ran.length;
+    assert.deepEqual(await stage.windows.freezeWindow(request), outcome);
+    assert.deepEqual(await stage.windows.outcome(request), outcome);
+    assert.equal(stage.agent.ran.length, ran);
+  },
+);
 
-it('the point in time is taken while the guest is frozen', async (t) => {
-  const { agent, driver, windows } = await setStage(t);
+onEither('the point in time is taken while the guest is frozen', async (t, kind) => {
+  const { agent, driver, windows } = await setStage(t, { kind });
   let frozen = false;
   driver.begin = async () => void (frozen = agent.frozen);
   await windows.freezeWindow(request);
@@ -78,8 +83,8 @@ it('another backup of a guest inside a window is refused, and names the one that
   assert.equal(freezes(agent), 1);
 });
 
-it('a transaction that fails leaves a thawed guest, no point in time, and nothing prepared', async (t) => {
-  const stage = await setStage(t);
+onEither('a transaction that fails leaves a thawed guest, no point in time, and nothing prepared', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   stage.driver.begin = async () => {
     throw new StillframeError('point-in-time-failed', 'QEMU said no');
   };
@@ -91,8 +96,8 @@ it('a transaction that fails leaves a thawed guest, no point in time, and nothin
   await assertThawed(stage);
 });
 
-it('a transaction that hangs does not hold the thaw back, and its late success is no point in time', async (t) => {
-  const stage = await setStage(t);
+onEither('a transaction that hangs does not hold the thaw back, and its late success is no point in time', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   const transaction = holdTransaction(stage.driver);
   const outcome = await stage.windows.freezeWindow({ ...request, leaseMs: shortLeaseMs });
   assert.deepEqual(verdict(outcome), { ...clean, thawedBy: 'lease', failure: 'lease-expired', point: false });
@@ -102,27 +107,22 @@ it('a transaction that hangs does not hold the thaw back, and its late success i
   assert.deepEqual(await stage.windows.freezeWindow(request), outcome);
 });
 
-it('a freeze that is never answered is ended by the lease, and thawed on a new channel', async (t) => {
-  const stage = await setStage(t);
-  stage.agent.behave('guest-fsfreeze-freeze', never);
+onEither('a freeze that is never answered is ended by the lease, and thawed on a new channel', async (t, kind) => {
+  const stage = await setStage(t, { kind });
+  stage.agent.behave(wire[kind].freeze, never);
   const outcome = await stage.windows.freezeWindow({ ...request, leaseMs: shortLeaseMs });
   assert.deepEqual(verdict(outcome), { ...clean, thawedBy: 'lease', failure: 'lease-expired', point: false });
-  assert.deepEqual(stage.agent.ran.slice(-4), [
-    'guest-fsfreeze-freeze',
-    'guest-sync-delimited',
-    'guest-fsfreeze-thaw',
-    'guest-fsfreeze-status',
-  ]);
+  assert.deepEqual(stage.agent.ran.slice(-4), [wire[kind].freeze, 'guest-sync-delimited', wire[kind].thaw, wire[kind].status]);
   assert.deepEqual(stage.driver.calls, ['prepare', 'abandon']);
   await assertThawed(stage);
 });
 
-it('a freeze that is answered long after the lease is thawed all the same, and owed until then', async (t) => {
-  const stage = await setStage(t);
+onEither('a freeze that is answered long after the lease is thawed all the same, and owed until then', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   const answer = Promise.withResolvers<void>();
-  stage.agent.behave('guest-fsfreeze-freeze', late(answer.promise));
+  stage.agent.behave(wire[kind].freeze, late(answer.promise));
   const retried = stage.says('thaw not confirmed yet (attempt 2)');
-  const sent = stage.agent.takesUp('guest-fsfreeze-freeze');
+  const sent = stage.agent.takesUp(wire[kind].freeze);
   const running = stage.windows.freezeWindow({ ...request, leaseMs: shortLeaseMs });
   await sent;
   stage.hurry = true;
@@ -150,15 +150,15 @@ for (const [what, behaviour, code] of [
     await assertThawed(stage);
   });
 
-it('a freeze that is answered twice is thawed, and its point in time is not trusted', async (t) => {
-  const stage = await setStage(t);
-  stage.agent.behave('guest-fsfreeze-freeze', twice);
+onEither('a freeze that is answered twice is thawed, and its point in time is not trusted', async (t, kind) => {
+  const stage = await setStage(t, { kind });
+  stage.agent.behave(wire[kind].freeze, twice);
   assert.deepEqual(verdict(await stage.windows.freezeWindow(request)), { ...clean, reasons: ['freeze-not-held'] });
   await assertThawed(stage);
 });
 
-it('a guest that thawed itself before the proof keeps its point, with the reason', async (t) => {
-  const stage = await setStage(t);
+onEither('a guest that thawed itself before the proof keeps its point, with the reason', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   stage.driver.begin = async () => void (stage.agent.frozen = false);
   const outcome = await stage.windows.freezeWindow(request);
   assert.deepEqual(verdict(outcome), { ...clean, reasons: ['freeze-not-held', 'thaw-found 0 of 2'] });
@@ -216,8 +216,8 @@ it('a thaw whose answer was lost leaves a doubt: the next one finds nothing to t
 });
 
 for (const event of ['stop', 'migration'] as const)
-  it(`a ${event} inside the window thaws at once`, async (t) => {
-    const stage = await setStage(t);
+  onEither(`a ${event} inside the window thaws at once`, async (t, kind) => {
+    const stage = await setStage(t, { kind });
     const transaction = holdTransaction(stage.driver);
     const running = stage.windows.freezeWindow(request);
     await transaction.begun;
@@ -227,12 +227,12 @@ for (const event of ['stop', 'migration'] as const)
     await assertThawed(stage);
   });
 
-it('a stop between the point in time and its proof keeps the point, with the reason', async (t) => {
-  const stage = await setStage(t);
+onEither('a stop between the point in time and its proof keeps the point, with the reason', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   const asked = Promise.withResolvers<void>();
   stage.driver.begin = async () =>
-    stage.agent.behave('guest-fsfreeze-status', () => {
-      stage.agent.behave('guest-fsfreeze-status', undefined);
+    stage.agent.behave(wire[kind].status, () => {
+      stage.agent.behave(wire[kind].status, undefined);
       asked.resolve();
     });
   const running = stage.windows.freezeWindow(request);
@@ -242,8 +242,8 @@ it('a stop between the point in time and its proof keeps the point, with the rea
   await assertThawed(stage);
 });
 
-it('a guest that resumes, or a monitor that goes, ends no window', async (t) => {
-  const stage = await setStage(t);
+onEither('a guest that resumes, or a monitor that goes, ends no window', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   const transaction = holdTransaction(stage.driver);
   const running = stage.windows.freezeWindow(request);
   await transaction.begun;
@@ -257,8 +257,8 @@ for (const [event, closing] of [
   ['reset', 'guest-reset'],
   ['shutdown', 'guest-shutdown'],
 ] as const)
-  it(`with the agent gone, a ${event} closes the window, and nothing less does`, async (t) => {
-    const stage = await setStage(t);
+  onEither(`with the agent gone, a ${event} closes the window, and nothing less does`, async (t, kind) => {
+    const stage = await setStage(t, { kind });
     const transaction = holdTransaction(stage.driver);
     const running = stage.windows.freezeWindow(request);
     await transaction.begun;
@@ -294,8 +294,8 @@ it('a guest that is being migrated is refused before any freeze', async (t) => {
   await assertUntouched(stage);
 });
 
-it('a guest that somebody else froze is refused and left as it is', async (t) => {
-  const stage = await setStage(t);
+onEither('a guest that somebody else froze is refused and left as it is', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   stage.agent.frozen = true;
   await refused(stage.windows.freezeWindow(request), 'guest-frozen');
   await assertUntouched(stage);
@@ -346,8 +346,8 @@ it('the windows of one guest get epochs that rise', async (t) => {
   assert.deepEqual([first.epoch, second.epoch], [1, 2]);
 });
 
-it('a host that ends lets a whole window finish, and opens no other', async (t) => {
-  const stage = await setStage(t);
+onEither('a host that ends lets a whole window finish, and opens no other', async (t, kind) => {
+  const stage = await setStage(t, { kind });
   const transaction = holdTransaction(stage.driver);
   const running = stage.windows.freezeWindow(request);
   await transaction.begun;
