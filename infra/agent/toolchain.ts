@@ -1,0 +1,90 @@
+/** The C compilers that make the agent: musl-gcc for quick builds here, zig for releases and other processors, gcc with sanitizers. */
+
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../../host/run.ts';
+import { aptGet } from '../lab/packages.ts';
+import { fetchPackage, type PythonPackage } from './fetch.ts';
+
+export const architectures = ['x86_64', 'aarch64', 'riscv64'] as const;
+export type Architecture = (typeof architectures)[number];
+
+export interface Toolchain {
+  /** Tells compiler and version: part of the name of everything that it has made. */
+  name: string;
+  compiler: string;
+  /** Before all others. */
+  target: string[];
+  compile: string[];
+  link: string[];
+}
+
+export type Purpose = 'development' | 'release' | 'sanitizers';
+
+const ziglang: PythonPackage = {
+  name: 'ziglang',
+  version: '0.17.1',
+  sha256: 'ea6cc5d87b033cf0aedfbc8f9549a908cae6c50ac31f1698188fa48a74524b54',
+  form: 'wheel',
+  why: 'the compiler of releases and of other processors',
+};
+
+/** One that compiles for this machine, for the tool that makes bytecode. */
+export async function ownToolchain(): Promise<Toolchain> {
+  return (await hasProgram('gcc')) ? gcc('gcc', [], []) : zig(ownArchitecture());
+}
+
+export async function toolchainFor(architecture: Architecture, purpose: Purpose): Promise<Toolchain> {
+  const isOwn = architecture === ownArchitecture();
+  if (purpose === 'sanitizers') {
+    if (!isOwn) throw new Error(`sanitizers run on this machine's processor only, which is ${ownArchitecture()}`);
+    if (!(await hasProgram('gcc'))) await installGcc();
+    // Static like the real one: the agent closes and forks as if nobody else were in its process.
+    const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+    return gcc('gcc', ['-O1', '-g', '-fno-omit-frame-pointer', ...sanitizers], sanitizers);
+  }
+  if (purpose === 'development' && isOwn && (await hasProgram('musl-gcc')))
+    return gcc('musl-gcc', optimize, ['-static', '-s', '-Wl,--build-id=none']);
+  return zig(architecture);
+}
+
+export function ownArchitecture(): Architecture {
+  const names: Partial<Record<string, Architecture>> = { x64: 'x86_64', arm64: 'aarch64', riscv64: 'riscv64' };
+  const own = names[process.arch];
+  if (!own) throw new Error(`no agent is built on ${process.arch}: use a machine with one of ${architectures.join(', ')}`);
+  return own;
+}
+
+/** Measured with -Os: a quarter smaller, and half as fast again at pipelined requests. */
+const optimize = ['-O2'];
+
+async function gcc(compiler: string, compile: string[], link: string[]): Promise<Toolchain> {
+  const version = (await run('gcc', ['-dumpfullversion'])).trim();
+  return { name: `${compiler}-${version}`, compiler, target: [], compile, link };
+}
+
+async function zig(architecture: Architecture): Promise<Toolchain> {
+  const compiler = join(await fetchPackage(ziglang), 'ziglang', 'zig');
+  await chmod(compiler, 0o755);
+  return {
+    name: `zig-${ziglang.version}-${architecture}`,
+    compiler,
+    target: ['cc', `--target=${architecture}-linux-musl`],
+    compile: [...optimize, '-fno-sanitize=undefined'],
+    link: ['-static', '-s'],
+  };
+}
+
+function hasProgram(name: string): Promise<boolean> {
+  return run('sh', ['-c', 'command -v "$0"', name]).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function installGcc(): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new Error('the agent with sanitizers is built by gcc: run "sudo apt-get install gcc libc6-dev" once, then this again');
+  process.stderr.write('agent: installing gcc, which builds the agent with sanitizers\n');
+  await aptGet(['install', '-y', '--no-install-recommends', 'gcc', 'libc6-dev']);
+}
