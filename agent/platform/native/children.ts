@@ -1,0 +1,128 @@
+/** Programs that we start: their streams, and how they end. */
+
+import type { Child, ChildEnd, ChildEvents, Children, SpawnRequest } from '../../core/platform.ts';
+import { onSignal, pollIn, pollOut, unwatch, watch } from './loop.ts';
+import { given, native } from './natives.ts';
+
+const childSignal = 17;
+
+/** How streams lie, as children.c has it. */
+const withInput = 1;
+const withOut = 2;
+const withErr = 4;
+const merged = 8;
+const newSession = 16;
+
+const wiring: Record<SpawnRequest['capture'], number> = {
+  none: 0,
+  stdout: withOut,
+  stderr: withErr,
+  separated: withOut | withErr,
+  merged: withOut | merged,
+};
+
+/** The whole of a pipe as it is by default. */
+const chunkBytes = 64 * 1024;
+const tryAgain = -11;
+const none = -1;
+
+const endings = new Map<number, (end: ChildEnd) => void>();
+
+onSignal((signal) => {
+  if (signal !== childSignal) return;
+  // One signal may stand for several.
+  for (let ended = native.reap(); ended; ended = native.reap()) {
+    const [pid, status] = ended;
+    const listener = endings.get(pid);
+    endings.delete(pid);
+    listener?.(endOf(status));
+  }
+});
+
+/** Told once, when this child of ours has ended; its number is then free for another. */
+export function onEnd(pid: number, listener: (end: ChildEnd) => void): void {
+  endings.set(pid, listener);
+}
+
+/** wait(2): the low seven bits are the signal that ended it, if any. */
+function endOf(status: number): ChildEnd {
+  const signal = status & 0x7f;
+  return signal === 0 ? { code: (status >> 8) & 0xff } : { signal };
+}
+
+export const children: Children = {
+  spawn(request, events) {
+    const { programs, argv, environment, input, capture } = request;
+    const streams = wiring[capture] | (input ? withInput : 0) | (request.newSession ? newSession : 0);
+    const [pid, toInput, out, err] = given(native.spawn(programs, argv, environment, streams));
+    return follow(pid, request.newSession === true, events, { toInput, input, out, err });
+  },
+};
+
+interface Streams {
+  toInput: number;
+  input: Uint8Array | undefined;
+  out: number;
+  err: number;
+}
+
+function follow(pid: number, isGroup: boolean, events: ChildEvents, streams: Streams): Child {
+  let end: ChildEnd | undefined;
+  const open = new Set<number>();
+
+  function settle(): void {
+    if (end && open.size === 0) events.closed?.(end);
+  }
+
+  function close(fd: number): void {
+    if (!open.delete(fd)) return;
+    unwatch(fd);
+    native.close(fd);
+    settle();
+  }
+
+  function readFrom(fd: number, stream: 'out' | 'err'): void {
+    if (fd === none) return;
+    open.add(fd);
+    watch(fd, pollIn, () => {
+      const bytes = native.read(fd, chunkBytes);
+      if (bytes === tryAgain) return;
+      if (typeof bytes === 'number' || bytes.length === 0) return close(fd);
+      events.output?.(stream, bytes);
+    });
+  }
+
+  if (streams.input) feed(streams.toInput, streams.input);
+  readFrom(streams.out, 'out');
+  readFrom(streams.err, 'err');
+  onEnd(pid, (how) => {
+    end = how;
+    events.exited?.(how);
+    settle();
+  });
+  return {
+    pid,
+    kill(signal) {
+      // Its number is nobody else's until we have been told.
+      if (!end) native.kill(isGroup ? -pid : pid, signal);
+      // Who holds its streams is most likely of its group, which then keeps the number.
+      else if (isGroup && open.size > 0) native.kill(-pid, signal);
+    },
+    release() {
+      for (const fd of [...open]) close(fd);
+    },
+  };
+}
+
+/** A program that ends without reading is nothing to report. */
+function feed(fd: number, input: Uint8Array): void {
+  let from = 0;
+  watch(fd, pollOut, () => {
+    const taken = from < input.length ? native.write(fd, input, from) : 0;
+    if (taken === tryAgain) return;
+    from += taken;
+    if (taken >= 0 && from < input.length) return;
+    unwatch(fd);
+    native.close(fd);
+  });
+}

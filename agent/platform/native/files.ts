@@ -1,0 +1,93 @@
+/** Files, by the C layer's system calls. */
+
+import { openFlags, type FileStatus, type Files } from '../../core/platform.ts';
+import { checked, failure, given, native } from './natives.ts';
+
+/** Files of proc and sysfs that we read are a few pages; nobody may make us hold more. */
+const mostBytes = 4 * 2 ** 20;
+const tooLarge = 27;
+
+/** Of proc files, whose size nobody knows before. */
+const chunkBytes = 64 * 1024;
+
+/** st_mode's type (inode(7)). */
+const kinds: Record<number, FileStatus['kind']> = {
+  0o010000: 'fifo',
+  0o020000: 'character',
+  0o040000: 'directory',
+  0o060000: 'block',
+  0o100000: 'file',
+  0o120000: 'link',
+  0o140000: 'socket',
+};
+const kindMask = 0o170000;
+const permissionMask = 0o7777;
+
+export const files: Files = {
+  open: (path, flags, mode) => checked(native.open(path, flags, mode)),
+  close: (fd) => void checked(native.close(fd)),
+  read: (fd, count) => given(native.read(fd, count)),
+  write: (fd, bytes, from) => checked(native.write(fd, bytes, from)),
+  seek: (fd, offset, whence) => checked(native.seek(fd, offset, whence)),
+  changeMode: (fd, mode) => void checked(native.changeMode(fd, mode)),
+  readText: (path) => native.decode(readBytes(path)),
+  readBytes,
+  writeText: (path, text) => writeWhole(path, openFlags.writeOnly | openFlags.truncate, text, 0),
+  replaceText(path, text, mode) {
+    const temporary = `${path}.${native.pid()}.tmp`;
+    writeWhole(temporary, openFlags.writeOnly | openFlags.create | openFlags.truncate, text, mode);
+    checked(native.rename(temporary, path));
+  },
+  unlink: (path) => void checked(native.unlink(path)),
+  list: (path) => given(native.list(path)),
+  readLink: (path) => given(native.readLink(path)),
+  resolve: (path) => given(native.resolve(path)),
+  status(path) {
+    const [mode, major, minor, ofMajor, ofMinor, size] = given(native.status(path));
+    return {
+      kind: kinds[mode & kindMask]!,
+      device: { major, minor },
+      rdev: { major: ofMajor, minor: ofMinor },
+      size,
+      mode: mode & permissionMask,
+    };
+  },
+  isExecutable: (path) => native.isExecutable(path) === 0,
+};
+
+function readBytes(path: string): Uint8Array {
+  const fd = checked(native.open(path, openFlags.readOnly, 0));
+  try {
+    const first = given(native.read(fd, chunkBytes));
+    const chunks = [first];
+    let length = first.length;
+    for (let last = first; last.length > 0; length += last.length) {
+      if (length > mostBytes) throw failure(tooLarge);
+      last = given(native.read(fd, chunkBytes));
+      chunks.push(last);
+    }
+    return length === first.length ? first : joined(chunks, length);
+  } finally {
+    native.close(fd);
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+function writeWhole(path: string, flags: number, text: string, mode: number): void {
+  const fd = checked(native.open(path, flags, mode));
+  try {
+    const bytes = native.utf8(text);
+    for (let from = 0; from < bytes.length;) from += checked(native.write(fd, bytes, from));
+  } finally {
+    native.close(fd);
+  }
+}

@@ -1,0 +1,78 @@
+/** Who is called for what the event loop tells: descriptors, signals, and timers, of which only the earliest is known to the kernel. */
+
+import { native } from './natives.ts';
+
+/** epoll_ctl(2). */
+export const pollIn = 1;
+export const pollOut = 4;
+export const pollError = 8;
+export const pollHangUp = 0x10;
+export const pollEdge = 1 << 31;
+
+type Handler = (events: number) => void;
+
+const handlers: (Handler | undefined)[] = [];
+const signalListeners: ((signal: number) => void)[] = [];
+
+/** In the order in which they come due; agents have a handful. */
+const timers: Timer[] = [];
+
+interface Timer {
+  dueMs: number;
+  run: () => void;
+}
+
+/** First argument of the C layer's calls. */
+const fileEvent = 0;
+const signalEvent = 1;
+
+native.onEvent((kind, which, events) => {
+  if (kind === fileEvent) handlers[which]?.(events);
+  else if (kind === signalEvent) for (const listener of signalListeners) listener(which);
+  else runDue();
+});
+
+/** From now on, or with other events; @returns 0 or -errno */
+export function watch(fd: number, events: number, handler: Handler): number {
+  handlers[fd] = handler;
+  return native.watch(fd, events);
+}
+
+/** Before the descriptor is closed. */
+export function unwatch(fd: number): void {
+  if (!handlers[fd]) return;
+  handlers[fd] = undefined;
+  native.unwatch(fd);
+}
+
+export function onSignal(listener: (signal: number) => void): void {
+  signalListeners.push(listener);
+}
+
+/** Once, by the boot clock; @returns what cancels it */
+export function after(ms: number, run: () => void): () => void {
+  const timer: Timer = { dueMs: native.bootMs() + Math.max(0, ms), run };
+  let place = timers.length;
+  while (place > 0 && timers[place - 1]!.dueMs > timer.dueMs) place--;
+  timers.splice(place, 0, timer);
+  if (place === 0) arm();
+  return () => {
+    const index = timers.indexOf(timer);
+    if (index < 0) return;
+    timers.splice(index, 1);
+    if (index === 0) arm();
+  };
+}
+
+function arm(): void {
+  native.setDeadline(timers[0]?.dueMs ?? 0);
+}
+
+function runDue(): void {
+  const now = native.bootMs();
+  // One that is set meanwhile comes by itself, and cannot keep us here.
+  let due = 0;
+  while (due < timers.length && timers[due]!.dueMs <= now) due++;
+  for (const timer of timers.splice(0, due)) timer.run();
+  arm();
+}

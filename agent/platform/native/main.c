@@ -1,0 +1,94 @@
+/** Starts the engine, gives it the natives, runs the program that was compiled into us, and hands over to the loop. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "native.h"
+
+extern const uint8_t program[];
+extern const size_t program_length;
+extern int argument_count;
+extern char **arguments;
+
+/** A request of 8 MiB becomes some 100 MiB of values at worst; more than this is somebody's attempt. */
+static const size_t most_memory = 256 << 20;
+
+/** Deep enough for 1024 levels of JSON, the lexer's limit, eightfold (measured: 8153 levels). */
+static const size_t most_stack = 1 << 20;
+
+static const NativeList *const lists[] = {&bytes_natives, &channel_natives, &child_natives,   &file_natives,  &freeze_natives,
+                                          &loop_natives,  &probe_natives,   &process_natives, &system_natives};
+
+static JSContext *new_context(void);
+static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque);
+
+/** A rejection that nobody had taken when it happened; forgotten when somebody does before the jobs are done. */
+static bool is_rejected;
+static JSValue rejected_promise, rejected_reason;
+
+int main(int argc, char **argv) {
+  // Who was started without standard streams must not take a pipe for one of them.
+  while (open("/dev/null", O_RDWR | O_CLOEXEC) < 3) {
+  }
+  argument_count = argc;
+  arguments = argv;
+  JSContext *ctx = new_context();
+  loop_open(ctx);
+  JSValue global = JS_GetGlobalObject(ctx), native = JS_NewObject(ctx);
+  for (size_t i = 0; i < LENGTH(lists); i++) JS_SetPropertyFunctionList(ctx, native, lists[i]->entries, lists[i]->count);
+  JS_SetPropertyStr(ctx, global, "native", native);
+  JS_FreeValue(ctx, global);
+  JSValue function = JS_ReadObject(ctx, program, program_length, JS_READ_OBJ_BYTECODE);
+  JSValue value = JS_IsException(function) ? function : JS_EvalFunction(ctx, function);
+  if (JS_IsException(value)) fatal(ctx, "uncaught");
+  JS_FreeValue(ctx, value);
+  run_jobs(ctx);
+  loop_run(ctx);
+}
+
+void run_jobs(JSContext *ctx) {
+  JSContext *which;
+  int status;
+  while ((status = JS_ExecutePendingJob(JS_GetRuntime(ctx), &which)) > 0) {
+  }
+  if (status < 0) fatal(ctx, "uncaught");
+  if (!is_rejected) return;
+  JS_Throw(ctx, JS_DupValue(ctx, rejected_reason));
+  fatal(ctx, "unhandled rejection");
+}
+
+void fatal(JSContext *ctx, const char *what) {
+  freeze_abandon();
+  JSValue error = JS_GetException(ctx);
+  JSValue stack = JS_IsObject(error) ? JS_GetPropertyStr(ctx, error, "stack") : JS_UNDEFINED;
+  const char *text = JS_ToCString(ctx, error), *trace = JS_IsUndefined(stack) ? NULL : JS_ToCString(ctx, stack);
+  dprintf(2, "stillframe-agent: %s: %s\n%s", what, text ? text : "out of memory", trace ? trace : "");
+  // Not exit(3): nothing of ours waits to be written.
+  _exit(70);
+}
+
+static JSContext *new_context(void) {
+  JSRuntime *rt = JS_NewRuntime();
+  JSContext *ctx = rt ? JS_NewContextRaw(rt) : NULL;
+  // No eval, no Proxy, no WeakRef: what is not there cannot be reached, and the parser need not be linked.
+  if (!ctx || JS_AddIntrinsicBaseObjects(ctx) || JS_AddIntrinsicDate(ctx) || JS_AddIntrinsicRegExp(ctx) || JS_AddIntrinsicJSON(ctx) ||
+      JS_AddIntrinsicMapSet(ctx) || JS_AddIntrinsicTypedArrays(ctx) || JS_AddIntrinsicPromise(ctx) || JS_AddIntrinsicBigInt(ctx)) {
+    dprintf(2, "stillframe-agent: not enough memory to start\n");
+    _exit(70);
+  }
+  JS_SetMemoryLimit(rt, most_memory);
+  JS_SetMaxStackSize(rt, most_stack);
+  JS_SetHostPromiseRejectionTracker(rt, on_rejection, NULL);
+  return ctx;
+}
+
+static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque) {
+  (void)opaque;
+  if (is_handled ? !is_rejected || !JS_IsStrictEqual(ctx, promise, rejected_promise) : is_rejected) return;
+  is_rejected = !is_handled;
+  JS_FreeValue(ctx, rejected_promise);
+  JS_FreeValue(ctx, rejected_reason);
+  rejected_promise = is_handled ? JS_UNDEFINED : JS_DupValue(ctx, promise);
+  rejected_reason = is_handled ? JS_UNDEFINED : JS_DupValue(ctx, reason);
+}

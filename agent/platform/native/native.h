@@ -1,0 +1,80 @@
+/**
+ * What the files of this layer share. Each offers functions to JavaScript in a list of its own; main.c makes them the one global
+ * object `native`, and natives.ts says what they take and give. A system call that fails answers -errno in place of its result.
+ */
+
+#ifndef STILLFRAME_NATIVE_H
+#define STILLFRAME_NATIVE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "quickjs.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define NATIVE(name) static JSValue name(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+#define UNUSED_SELF ((void)self, (void)argc, (void)argv, (void)ctx)
+
+typedef struct {
+  const JSCFunctionListEntry *entries;
+  int count;
+} NativeList;
+
+extern const NativeList bytes_natives, channel_natives, child_natives, file_natives, freeze_natives, loop_natives, probe_natives,
+    process_natives, system_natives;
+
+/** A program asked for bytes of this many at most, so that no count from outside makes us reserve more. */
+enum { MOST_BYTES = 64 << 20 };
+
+static inline JSValue failed(JSContext *ctx) { return JS_NewInt32(ctx, -errno); }
+
+/** 0 or more is the result, anything else means errno. */
+static inline JSValue result(JSContext *ctx, int64_t value) { return value < 0 ? failed(ctx) : JS_NewInt64(ctx, value); }
+
+/** An argument that TypeScript has made a number: conversions cannot fail, anything else is 0. */
+static inline int int_of(JSContext *ctx, JSValueConst value) {
+  int32_t number = 0;
+  JS_ToInt32(ctx, &number, value);
+  return number;
+}
+
+/* values.c */
+/** UTF-8, a NUL in it as C0 80, which no file has for a name; freed by JS_FreeCString. NULL: an exception is pending. */
+const char *path_of(JSContext *ctx, JSValueConst value);
+/** The texts of an array, NULL behind the last; freed by free_texts. NULL: an exception is pending. */
+char **texts_of(JSContext *ctx, JSValueConst array);
+void free_texts(char **texts);
+size_t count_of(JSContext *ctx, JSValueConst array);
+/** Takes memory of malloc(3), which is freed with the array. */
+JSValue owned_bytes(JSContext *ctx, uint8_t *memory, size_t from, size_t length);
+
+/* bytes.c */
+size_t base64_length(size_t count);
+char *base64_write(char *to, const uint8_t *from, size_t count);
+
+/* loop.c */
+void loop_open(JSContext *ctx);
+_Noreturn void loop_run(JSContext *ctx);
+/** A signalfd tells the process that added it to the epoll, and no child of it (ep_insert polls it for the caller). */
+void loop_follow_fork(void);
+/** CLOCK_BOOTTIME in milliseconds. */
+double boot_ms(void);
+
+/* main.c */
+/** Ends everything: guards thaw because we are gone. */
+_Noreturn void fatal(JSContext *ctx, const char *what);
+/** Runs what promises have made ready; a rejection that nobody has taken by then ends us. */
+void run_jobs(JSContext *ctx);
+
+/* children.c */
+/** In a forked child: no descriptor but the standard ones and these, so that nobody's end of file waits for us. `keep` is sorted. */
+void close_all_but(const int *keep, size_t count);
+
+/* freeze.c */
+/** The guards learn that we are gone before anything that may block, as writing the reason to a frozen disk does. */
+void freeze_abandon(void);
+
+#endif

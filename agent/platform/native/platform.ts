@@ -1,0 +1,26 @@
+/** The platform of the binary. */
+
+import type { Platform } from '../../core/platform.ts';
+import { channels } from './channels.ts';
+import { children } from './children.ts';
+import { files } from './files.ts';
+import { kernel } from './kernel.ts';
+import { after } from './loop.ts';
+import { checked, native } from './natives.ts';
+import { processControl } from './process-control.ts';
+
+export const platform: Platform = {
+  process: processControl,
+  clock: {
+    bootMs: native.bootMs,
+    realNs: native.realNs,
+    setRealNs: (ns) => void checked(native.setRealNs(ns)),
+    after,
+  },
+  bytes: native,
+  files,
+  children,
+  kernel,
+  channels,
+  freezing: undefined,
+};

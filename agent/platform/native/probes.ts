@@ -1,0 +1,71 @@
+/** Questions to filesystems, asked by a child process: one that hangs is given up, and we go on. */
+
+import type { DeviceNumber, SystemError } from '../../core/platform.ts';
+import { onEnd } from './children.ts';
+import { after, pollIn, unwatch, watch } from './loop.ts';
+import { failure, given, native } from './natives.ts';
+
+/** What is asked of each path; probe.c has the same numbers. */
+export const probeKinds = { size: 0, trim: 1, thaw: 2, thawOnce: 3 } as const;
+
+/** One record of probe.c: errno and four values, 64 bits each. */
+const recordFields = 5;
+const recordBytes = recordFields * 8;
+const chunkBytes = 100 * recordBytes;
+
+const tryAgain = -11;
+const timedOut = 110;
+const killSignal = 9;
+
+interface Details {
+  minimum?: bigint;
+  /** One for each path: asked only where this is the filesystem. */
+  devices?: readonly DeviceNumber[];
+}
+
+/** The paths in order; `limitMs` for all of them. @throws SystemError when no child can be made */
+export function probe<T>(
+  kind: number,
+  paths: readonly string[],
+  limitMs: number,
+  read: (values: readonly bigint[]) => T,
+  { minimum = 0n, devices = [] }: Details = {},
+): Promise<(T | SystemError)[]> {
+  if (paths.length === 0) return Promise.resolve([]);
+  const [pid, fd] = given(
+    native.probe(
+      kind,
+      paths,
+      devices.flatMap(({ major, minor }) => [major, minor]),
+      minimum,
+    ),
+  );
+  return new Promise((resolve) => {
+    const results: (T | SystemError)[] = [];
+    let ended = false;
+    onEnd(pid, () => (ended = true));
+
+    const finish = () => {
+      cancel();
+      unwatch(fd);
+      native.close(fd);
+      // It may sit in a call that no signal ends; it is reaped when it does.
+      if (!ended) native.kill(pid, killSignal);
+      while (results.length < paths.length) results.push(failure(timedOut));
+      resolve(results);
+    };
+    const cancel = after(limitMs, finish);
+    watch(fd, pollIn, () => {
+      const bytes = native.read(fd, chunkBytes);
+      if (bytes === tryAgain) return;
+      if (typeof bytes === 'number' || bytes.length === 0) return finish();
+      // A record is written by one write(2), and a pipe keeps one that small in one piece (pipe(7)).
+      const fields = new BigInt64Array(bytes.buffer, 0, bytes.length / 8);
+      for (let at = 0; at < fields.length; at += recordFields) {
+        const errno = Number(fields[at]);
+        results.push(errno === 0 ? read([...fields.subarray(at + 1, at + recordFields)]) : failure(errno));
+      }
+      if (results.length >= paths.length) finish();
+    });
+  });
+}
