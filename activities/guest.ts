@@ -1,14 +1,16 @@
 /** What can be asked of a guest's agent without changing anything. */
 
+import type { AgentChannel } from '../host/channel/types.ts';
 import type { Windows } from '../host/window/windows.ts';
 import { isStillframeError } from '../model/errors.ts';
 import type { GuestId } from '../model/ids.ts';
-import type { GuestInfo } from '../model/messages.ts';
+import type { GuestInfo, GuestLease } from '../model/messages.ts';
 import { fsfreezeStatus } from '../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { getFsinfo } from '../protocol/agent/commands/guest-get-fsinfo.ts';
 import { getOsinfo } from '../protocol/agent/commands/guest-get-osinfo.ts';
-import { info } from '../protocol/agent/commands/guest-info.ts';
+import { info, type AgentInfo } from '../protocol/agent/commands/guest-info.ts';
 import { ping } from '../protocol/agent/commands/guest-ping.ts';
+import { leaseStatus } from '../protocol/agent/commands/stillframe-status.ts';
 import { failing } from './failures.ts';
 
 export function createGuestActivities({ windows }: { windows: Windows }) {
@@ -29,13 +31,15 @@ export function createGuestActivities({ windows }: { windows: Windows }) {
           const agent = await channel.execute(info, undefined);
           // A frozen agent refuses both, and an old one has no osinfo: what it does not tell is left out.
           const system = await unlessRefused(channel.execute(getOsinfo, undefined));
+          const lease = await askLease(channel, agent);
           const filesystems = await unlessRefused(channel.execute(getFsinfo, undefined));
           return {
-            agent: 'qemu-ga',
+            agent: lease ? 'stillframe' : 'qemu-ga',
             version: agent.version,
             commands: agent.commands.filter((command) => command.enabled).length,
             os: system?.prettyName ?? system?.name ?? null,
             filesystems: (filesystems ?? []).map(({ mountpoint, type, name }) => ({ mountpoint, type, device: name })),
+            ...(lease && { lease }),
           };
         }),
       ),
@@ -43,11 +47,21 @@ export function createGuestActivities({ windows }: { windows: Windows }) {
     guestStatus: ({ guest }: { guest: GuestId }) =>
       failing(async () => {
         const owed = await windows.status(guest);
-        const agent = await windows.withChannel(guest, (channel) => channel.execute(fsfreezeStatus, undefined));
+        const { agent, lease } = await windows.withChannel(guest, async (channel) => ({
+          lease: await askLease(channel, await channel.execute(info, undefined)),
+          agent: await channel.execute(fsfreezeStatus, undefined),
+        }));
         const window = owed && { backup: owed.backup, epoch: owed.epoch, openedAt: owed.openedAt, leaseMs: owed.leaseMs };
-        return { agent, window };
+        return { agent, window, ...(lease && { lease }) };
       }),
   };
+}
+
+/** Null of a stock agent: only ours has the command, and has it while it is frozen too. */
+async function askLease(channel: AgentChannel, { commands }: AgentInfo): Promise<GuestLease | null> {
+  if (!commands.some(({ name, enabled }) => name === leaseStatus.name && enabled)) return null;
+  const { state, epoch, remaining, held, foreign } = await channel.execute(leaseStatus, undefined);
+  return { state, epoch: epoch ?? null, remainingMs: remaining ?? null, held, foreign };
 }
 
 async function unlessRefused<T>(reply: Promise<T>): Promise<T | null> {

@@ -113,13 +113,29 @@ export interface GuestCommandInput {
   leaseMs?: number;
 }
 
+/** What our agent says of the freeze that it holds. Text of the guest: escape it where it is shown. */
+export interface GuestLease {
+  state: string;
+  /** Null for the plain freeze of another client, and when thawed. */
+  epoch: number | null;
+  /** Milliseconds until the guest thaws by itself; null without a lease. */
+  remainingMs: number | null;
+  /** Mount points that the agent has frozen. */
+  held: string[];
+  /** Mount points that it found frozen by somebody else at its last freeze. */
+  foreign: string[];
+}
+
 /** What a guest's agent said to `info`. Text of the guest: escape it where it is shown. */
 export interface GuestInfo {
+  /** `qemu-ga` or `stillframe`. */
   agent: string;
   version: string;
   commands: number;
   os: string | null;
   filesystems: { mountpoint: string; type: string; device: string }[];
+  /** Of our agent only. */
+  lease?: GuestLease;
 }
 
 export type GuestCommandResult =
@@ -128,6 +144,8 @@ export type GuestCommandResult =
   | {
       command: 'status';
       agent: 'frozen' | 'thawed';
+      /** Of our agent only. */
+      lease?: GuestLease;
       window: { backup: BackupId; epoch: number; openedAt: string; leaseMs: number } | null;
     }
   | { command: 'freeze'; frozenCount: number; leaseMs: number; epoch: number }

@@ -111,13 +111,17 @@ const listedGuest = mapping({
   name: id,
   id: id.optional(),
   channel: socket,
+  agentChannel: socket.optional(),
   monitor: socket,
   carries: z.array(carried, { error: 'a list' }).optional(),
 }).transform((guest): GuestSource => ({ kind: 'listed', ...guest, id: guest.id?.toLowerCase(), carries: guest.carries ?? [] }));
 
-const foundGuests = mapping({ find: mapping({ channel: pattern, monitor: pattern }) }).transform(({ find }): GuestSource => ({
+const foundGuests = mapping({
+  find: mapping({ channel: pattern, agentChannel: pattern.optional(), monitor: pattern }),
+}).transform(({ find }): GuestSource => ({
   kind: 'found',
   channelPattern: find.channel,
+  agentChannelPattern: find.agentChannel,
   monitorPattern: find.monitor,
 }));
 
@@ -183,17 +187,26 @@ function clashesOf(source: Source, guests: GuestSource[]): Problem[] {
   return clashes;
 }
 
-function claimsOf(guest: GuestSource): { key: string; what: 'name' | 'id' | 'socket'; value: string }[] {
-  if (guest.kind === 'found') {
-    return [
-      { key: 'find.channel', what: 'socket', value: guest.channelPattern },
-      { key: 'find.monitor', what: 'socket', value: guest.monitorPattern },
-    ];
-  }
-  return [
-    { key: 'name', what: 'name', value: guest.name },
-    ...(guest.id === undefined ? [] : [{ key: 'id', what: 'id', value: guest.id } as const]),
-    { key: 'channel', what: 'socket', value: guest.channel },
-    { key: 'monitor', what: 'socket', value: guest.monitor },
-  ];
+interface Claim {
+  key: string;
+  what: 'name' | 'id' | 'socket';
+  value: string;
+}
+
+function claimsOf(guest: GuestSource): Claim[] {
+  const claims: (Omit<Claim, 'value'> & { value: string | undefined })[] =
+    guest.kind === 'found'
+      ? [
+          { key: 'find.channel', what: 'socket', value: guest.channelPattern },
+          { key: 'find.agentChannel', what: 'socket', value: guest.agentChannelPattern },
+          { key: 'find.monitor', what: 'socket', value: guest.monitorPattern },
+        ]
+      : [
+          { key: 'name', what: 'name', value: guest.name },
+          { key: 'id', what: 'id', value: guest.id },
+          { key: 'channel', what: 'socket', value: guest.channel },
+          { key: 'agentChannel', what: 'socket', value: guest.agentChannel },
+          { key: 'monitor', what: 'socket', value: guest.monitor },
+        ];
+  return claims.filter((claim): claim is Claim => claim.value !== undefined);
 }

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { addressFlag, guestArgument, jsonFlag } from '../flags.ts';
 import { runGuestCommand } from '../guest-command.ts';
 import { printJson } from '../render/json.ts';
+import { leaseFields } from '../render/lease.ts';
 import { renderFields } from '../render/table.ts';
 
 export const guestInfo = command(
@@ -22,6 +23,7 @@ export const guestInfo = command(
           ['agent', `${info.agent} ${info.version}, ${info.commands} commands`],
           ['system', info.os ?? 'not told'],
           ['filesystems', mounts.length === 0 ? 'none' : mounts],
+          ...leaseFields(info.lease),
         ]),
       );
     },

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { addressFlag, guestArgument, jsonFlag } from '../flags.ts';
 import { runGuestCommand } from '../guest-command.ts';
 import { printJson } from '../render/json.ts';
+import { leaseFields } from '../render/lease.ts';
 import { renderFields } from '../render/table.ts';
 import { formatDuration, formatTime } from '../render/text.ts';
 
@@ -14,12 +15,13 @@ export const guestStatus = command(
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
       const { guest, result } = await runGuestCommand(this, flags, 'status', name);
-      const { agent, window } = result;
-      if (flags.json) return printJson(this, { guest: guest.id, name: guest.name, agent, window });
+      const { agent, window, lease } = result;
+      if (flags.json) return printJson(this, { guest: guest.id, name: guest.name, agent, window, lease: lease ?? null });
       this.process.stdout.write(
         renderFields([
           ['name', guest.name],
           ['agent says', agent],
+          ...leaseFields(lease),
           [
             'window',
             window === null

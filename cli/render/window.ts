@@ -1,6 +1,6 @@
 /** A closed window for people: how long, ended by whom, and what speaks against it. */
 
-import type { Reason, WindowOutcome } from '../../model/window.ts';
+import type { LeaseClaim, Reason, WindowOutcome } from '../../model/window.ts';
 import { formatDuration, formatTime } from './text.ts';
 
 type Field = readonly [label: string, value: string | readonly string[]];
@@ -20,12 +20,22 @@ export function windowFields(window: WindowOutcome): Field[] {
     ['steps', taken.length === 0 ? 'none' : taken.join(', ')],
     ['thawed by', `${window.thawedBy} (${window.closing})`],
     ['agent', `${claim.agent} ${claim.version}, ${frozen(claim.frozenCount)} frozen`],
+    ...(claim.lease ? leaseFields(window.epoch, claim.lease) : []),
     ...(window.reference === null ? [] : [['reference', window.reference] as const]),
   ];
 }
 
 export function reasonField(reasons: readonly Reason[]): Field {
   return ['reasons', reasons.length === 0 ? 'none' : reasons];
+}
+
+/** By the guest's own clock and word; `held` above is the host's. */
+function leaseFields(epoch: number, { bootId, heldMs, leaseFired, hooks }: LeaseClaim): Field[] {
+  const held = heldMs === null ? '' : `, held ${formatDuration(heldMs)} by the guest's clock`;
+  return [
+    ['epoch', `${epoch} in boot ${bootId}${held}${leaseFired === true ? ', ended by the lease inside the guest' : ''}`],
+    ...(hooks.length === 0 ? [] : [['hooks', hooks.map(({ name, outcome }) => `${name} ${outcome}`)] as const]),
+  ];
 }
 
 function frozen(count: number | null): string {

@@ -44,6 +44,9 @@ export async function reachForThaw(
     return { channel: await connect(path), fenced: true };
   } catch (error) {
     if (otherChannel === undefined || !isStillframeError(error)) throw error;
-    return { channel: await connect(otherChannel), fenced: isStillframeError(error, 'channel-unreachable') };
+    return { channel: await connect(otherChannel), fenced: goneErrnos.includes(error.facts.errno) };
   }
 }
+
+/** Of connect(2): there is no socket, or nobody listens on it. */
+const goneErrnos: unknown[] = ['ENOENT', 'ECONNREFUSED'];

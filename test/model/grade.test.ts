@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freezableCount, gradePoint, satisfies } from '../../model/grade.ts';
+import { freezableCount, gradePoint, satisfies, unfrozen, type Grade } from '../../model/grade.ts';
 import type { DiskInspection } from '../../model/point.ts';
-import type { GuestClaim } from '../../model/window.ts';
+import type { GuestClaim, GuestHook } from '../../model/window.ts';
 
 const claim: GuestClaim = {
   agent: 'qemu-ga',
@@ -49,4 +49,48 @@ test('grades are ordered, best first', () => {
 
 test('a filesystem that is mounted twice freezes once', () => {
   assert.equal(freezableCount([...claim.filesystems, { mountpoint: '/srv', type: 'ext4', device: 'vda1' }]), 1);
+});
+
+const hook = (name: string, outcome: string) => ({ name, outcome, detail: null });
+
+/** The window of our agent, with these hooks at the freeze and at the thaw. */
+function hooked(hooks: GuestHook[], thawHooks: GuestHook[] | null): GuestClaim {
+  const lease = { bootId: 'b', epochAtProof: 1, hooks, thawHooks, heldMs: 30, leaseFired: false };
+  return { ...claim, agent: 'stillframe', lease };
+}
+
+const cleanDisks = [{ name: 'disk0', inspection: inspected('ext4', 'clean') }];
+
+for (const [what, hooks, thawHooks, grade, reasons] of [
+  ['every hook succeeded', [hook('db', 'success')], [hook('db', 'success')], 'application', []],
+  ['there were no hooks', [], [], 'filesystem', []],
+  ['a hook failed', [hook('a', 'success'), hook('db', 'timed-out')], [], 'filesystem', ['hook-failed db']],
+  ['a hook failed at the thaw', [hook('db', 'success')], [hook('db', 'failed')], 'filesystem', ['thaw-hook-failed db']],
+  ['nobody told of the hooks of the thaw', [hook('db', 'success')], null, 'filesystem', ['thaw-hooks-unanswered']],
+] as const satisfies [string, GuestHook[], GuestHook[] | null, Grade, string[]][])
+  test(`where ${what} the point is worth ${grade}`, () => {
+    const graded = gradePoint({ claim: hooked([...hooks], thawHooks && [...thawHooks]), reasons: [] }, cleanDisks);
+    assert.deepEqual(graded, { grade, reasons: [...reasons, 'not-freezable /boot/efi vfat'] });
+  });
+
+test('hooks do not outweigh a doubt about the freeze, nor a dirty disk', () => {
+  const all = hooked([hook('db', 'success')], [hook('db', 'success')]);
+  assert.equal(gradePoint({ claim: all, reasons: ['epoch-changed'] }, cleanDisks).grade, 'crash-atomic');
+  const dirty = [{ name: 'disk0', inspection: inspected('ext4', 'dirty') }];
+  assert.equal(gradePoint({ claim: all, reasons: [] }, dirty).grade, 'crash-atomic');
+});
+
+test('where the guest tells of each filesystem, what is not frozen is named; a boot partition is no reason', () => {
+  const filesystems = [
+    { mountpoint: '/', type: 'ext4', device: 'vda1', outcome: 'frozen' },
+    { mountpoint: '/boot/efi', type: 'vfat', device: 'vda2', outcome: 'not-freezable' },
+    { mountpoint: '/usb', type: 'vfat', device: 'vdc1', outcome: 'unreachable' },
+    { mountpoint: '/db', type: 'xfs', device: 'vdb', outcome: 'foreign' },
+    { mountpoint: '/new', type: 'nextfs', device: 'vdd', outcome: 'something later' },
+  ];
+  assert.deepEqual(unfrozen({ ...hooked([], []), filesystems }), [
+    'mount-not-frozen /usb',
+    'mount-frozen-by-other /db',
+    'mount-not-frozen /new',
+  ]);
 });

@@ -82,6 +82,29 @@ test('a committed point is read back as it was, and leaves no session', async (c
   assert.equal((await stat(repository.image(id, 'disk0.raw'))).size, samplePoint(id).disks[0]!.bytes);
 });
 
+test('what our agent claims is kept with epoch and boot id, and checked as everything else', async (context) => {
+  const { repository, directory } = await made(context);
+  const point = samplePoint(id);
+  point.window.claim = {
+    ...point.window.claim,
+    agent: 'stillframe',
+    filesystems: [{ mountpoint: '/data', type: 'ext4', device: 'vdb', outcome: 'frozen' }],
+    lease: {
+      bootId: '2c5f1f0e-7c5b-4f5c-8f2e-1d4a7b0c9e11',
+      epochAtProof: 4,
+      hooks: [{ name: '10-db', outcome: 'success', detail: null }],
+      thawHooks: null,
+      heldMs: 150,
+      leaseFired: false,
+    },
+  };
+  await committed(repository, point);
+  assert.deepEqual(await repository.read(id), point);
+  const path = join(directory, 'points', id, 'manifest.json');
+  await writeFile(path, (await readFile(path, 'utf8')).replace('"2c5f1f0e-7c5b-4f5c-8f2e-1d4a7b0c9e11"', '7'));
+  await assert.rejects(repository.read(id), fails('point-damaged', /window\.claim\.lease\.bootId is 7, expected text/));
+});
+
 test('points are listed by their point in time', async (context) => {
   const { repository } = await made(context);
   const late = { ...samplePoint('20260101T000000-aaaaaaaa'), pointInTimeAt: '2026-03-01T00:00:00.000Z' };

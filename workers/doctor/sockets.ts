@@ -25,10 +25,12 @@ export async function checkSockets(config: HostConfig): Promise<Finding[]> {
 async function checkGuest(guest: ListedGuest, connected: ReadonlySet<string>): Promise<Finding[]> {
   const sockets = [
     ['channel', guest.channel],
+    ['second channel', guest.agentChannel],
     ['monitor', guest.monitor],
   ] as const;
+  const known = sockets.flatMap(([kind, path]) => (path === undefined ? [] : [[kind, path] as const]));
   return Promise.all(
-    sockets.map(async ([kind, path]) => {
+    known.map(async ([kind, path]) => {
       const name = `${guest.name}: ${kind} ${path}`;
       try {
         const entry = await stat(path);

@@ -1,30 +1,37 @@
 /** Which guests there may be: those that the host's file lists, and those whose sockets its patterns find. */
 
 import { access, readdir } from 'node:fs/promises';
-import type { GuestSource, ListedGuest } from '../../config.ts';
+import type { FoundGuests, GuestSource, ListedGuest } from '../../config.ts';
 
 /** Every guest with its sockets, whether or not its QEMU answers. */
 export async function guestSources(sources: readonly GuestSource[]): Promise<ListedGuest[]> {
-  const found = await Promise.all(
+  const guests = await Promise.all(
     sources.map(async (source): Promise<ListedGuest[]> => {
       if (source.kind === 'listed') return [source];
       const names = await starsOf(source.monitorPattern);
-      const guests = names.map((name) => ({
-        name,
-        id: undefined,
-        channel: source.channelPattern.replace('*', () => name),
-        agentChannel: source.agentChannelPattern?.replace('*', () => name),
-        monitor: source.monitorPattern.replace('*', () => name),
-        carries: [],
-      }));
-      const there = await Promise.all(guests.map(({ monitor }) => exists(monitor)));
-      return guests.filter((_, index) => there[index]);
+      const perhaps = await Promise.all(names.map((name) => found(source, name)));
+      const there = await Promise.all(perhaps.map(({ monitor }) => exists(monitor)));
+      return perhaps.filter((_, index) => there[index]);
     }),
   );
   const listed = new Set(sources.flatMap((source) => (source.kind === 'listed' ? [source.monitor] : [])));
-  return found
+  return guests
     .flat()
     .filter((guest, _, all) => !listed.has(guest.monitor) || all.find((each) => each.monitor === guest.monitor) === guest);
+}
+
+/** Not every guest has the second channel. */
+async function found({ channelPattern, agentChannelPattern, monitorPattern }: FoundGuests, name: string): Promise<ListedGuest> {
+  const of = (pattern: string) => pattern.replace('*', () => name);
+  const agentChannel = agentChannelPattern === undefined ? undefined : of(agentChannelPattern);
+  return {
+    name,
+    id: undefined,
+    channel: of(channelPattern),
+    agentChannel: agentChannel !== undefined && (await exists(agentChannel)) ? agentChannel : undefined,
+    monitor: of(monitorPattern),
+    carries: [],
+  };
 }
 
 /** What the one star of a pattern may stand for: a directory's name, or a part of a name. */

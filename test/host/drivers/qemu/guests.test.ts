@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { openMonitor } from '../../../../host/channel/monitor.ts';
@@ -38,6 +38,7 @@ function eventsUntil(last: GuestEvent, watch: GuestWatch): Promise<GuestEvent[]>
 it('finds guests by a pattern and gives each its directory as name', async (t) => {
   const root = await temporaryDirectory(t);
   for (const name of ['db1', 'web$&', 'empty']) await mkdir(join(root, name));
+  await writeFile(join(root, 'db1', 'sfa.sock'), '');
   const qemus = [
     await startBareQemu(t, { directory: join(root, 'db1'), disks: [8, 4] }),
     await startBareQemu(t, { directory: join(root, 'web$&') }),
@@ -45,6 +46,7 @@ it('finds guests by a pattern and gives each its directory as name', async (t) =
   const driver = await driverOf(t, {
     kind: 'found',
     channelPattern: `${root}/*/qga.sock`,
+    agentChannelPattern: `${root}/*/sfa.sock`,
     monitorPattern: `${root}/*/qmp.sock`,
   });
   const listings = await driver.inventory();
@@ -59,7 +61,14 @@ it('finds guests by a pattern and gives each its directory as name', async (t) =
     { device: 'd0', bytes: 8 * 2 ** 20 },
     { device: 'd1', bytes: 4 * 2 ** 20 },
   ]);
-  assert.equal((await driver.guest(qemus[1]!.uuid)).channel, join(root, 'web$&', 'qga.sock'));
+  const guests = await Promise.all(qemus.map(({ uuid }) => driver.guest(uuid)));
+  assert.deepEqual(
+    guests.map(({ channel, agentChannel }) => [channel, agentChannel]),
+    [
+      [join(root, 'db1', 'qga.sock'), join(root, 'db1', 'sfa.sock')],
+      [join(root, 'web$&', 'qga.sock'), undefined],
+    ],
+  );
 });
 
 it('refuses the all-zero UUID unless the file gives an id', async (t) => {

@@ -1,0 +1,22 @@
+/** What our agent says of the freeze that it holds, for people. */
+
+import type { GuestLease } from '../../model/messages.ts';
+import { formatDuration } from './text.ts';
+
+type Field = readonly [label: string, value: string | readonly string[]];
+
+/** Nothing of a stock agent, which tells no more than frozen or thawed. */
+export function leaseFields(lease: GuestLease | undefined): Field[] {
+  if (!lease) return [];
+  return [
+    ['guest holds', lease.state === 'thawed' ? 'nothing' : heldBy(lease)],
+    ...(lease.held.length === 0 ? [] : [['frozen', lease.held] as const]),
+    ...(lease.foreign.length === 0 ? [] : [['frozen by others', lease.foreign] as const]),
+  ];
+}
+
+function heldBy({ state, epoch, remainingMs }: GuestLease): string {
+  const whose = epoch === null ? 'the freeze of a client without an epoch' : `epoch ${epoch}`;
+  const until = remainingMs === null ? 'it has no lease' : `its lease ends in ${formatDuration(remainingMs)}`;
+  return `${whose} (${state}), ${until}`;
+}
