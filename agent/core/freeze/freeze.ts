@@ -127,7 +127,7 @@ export function createFreezeControl(platform: Platform & { freezing: Freezing },
   /** A freeze that still runs its hooks sees `ending` behind the next one. */
   function demandThaw(mine: Freeze): void {
     mine.ending = true;
-    if (!mine.held) return;
+    if (current !== mine || !mine.held) return;
     state = 'thawing';
     mine.held.thaw();
     clock.after(guardGraceMs, () => {

@@ -19,15 +19,22 @@ export async function recover(
   freezerGone: Promise<unknown>,
 ): Promise<void> {
   let gone = false;
-  void freezerGone.then(() => (gone = true));
-  let left = targets.toReversed();
-  while (left.length > 0) {
+  const noticed = freezerGone.then(() => (gone = true));
+  const all = targets.toReversed();
+  for (let left = all; ;) {
     const last = gone;
     const results = await platform.freezing.thawAgain(left, roundLimitMs);
     const again = left.filter((_, index) => !isDone(results[index]));
-    const blocked = again[0];
-    left = last ? (blocked ? [...again.slice(1), blocked] : []) : left;
-    if (left.length > 0) await new Promise<void>((resolve) => platform.clock.after(betweenRoundsMs, resolve));
+    const [blocked, ...others] = again;
+    if (blocked) {
+      left = [...others, blocked];
+      await new Promise<void>((resolve) => platform.clock.after(betweenRoundsMs, resolve));
+    } else if (last) {
+      return;
+    } else {
+      await noticed;
+      left = all;
+    }
   }
 }
 

@@ -59,7 +59,7 @@ export function thawedReport(freeze: Freeze, heldMs: number): ThawedReport {
 }
 
 const stateOf = (freeze: Freeze | undefined, index: number) => freeze?.held?.target(index).state ?? 'waiting';
-const isUnable = ({ held }: Freeze, index: number) => notFreezable.includes(held!.target(index).errno);
+const isUnable = ({ held }: Freeze, index: number) => notFreezable.includes(held?.target(index).errno ?? 0);
 
 /** Mount points of what is or may become frozen. */
 export function heldMountPoints(freeze: Freeze | undefined): string[] {
