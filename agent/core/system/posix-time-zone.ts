@@ -12,10 +12,10 @@ export function localTimeByRule(text: string, seconds: number): LocalTime | unde
   const parsed = ruleSyntax.exec(text);
   if (!parsed) return undefined;
   const [, name, west, summerName, summerWest, rules] = parsed;
-  const offset = -readTime(west!);
+  const offset = eastOf(west!);
   const standard = { abbreviation: bare(name!), offset };
   if (summerName === undefined) return rules === undefined ? standard : undefined;
-  const summer = { abbreviation: bare(summerName), offset: summerWest === undefined ? offset + 3600 : -readTime(summerWest) };
+  const summer = { abbreviation: bare(summerName), offset: summerWest === undefined ? offset + 3600 : eastOf(summerWest) };
   const [, from, to] = (rules ?? ',M3.2.0,M11.1.0').split(',');
   const begin = parseChange(from!);
   const end = parseChange(to!);
@@ -34,6 +34,9 @@ const time = String.raw`([+-]?\d{1,3}(?::\d{1,2}){0,2})`;
 const ruleSyntax = new RegExp(`^${name}${time}(?:${name}${time}?)?(,[^,]+,[^,]+)?$`);
 
 const bare = (text: string) => text.replaceAll(/[<>]/g, '');
+
+/** POSIX counts west of Greenwich. */
+const eastOf = (west: string) => 0 - readTime(west);
 
 /** `[+-]hh[:mm[:ss]]` in seconds. */
 function readTime(text: string): number {
