@@ -82,21 +82,25 @@ const zones = [
 const directory = '/usr/share/zoneinfo';
 
 suite('time zone files', () => {
-  it('agree with Node about every month of 1975 to 2020, which no parliament changes any more', { skip: !existsSync(`${directory}/Europe/Berlin`) }, () => {
-    for (const zone of zones) {
-      const bytes = readFileSync(`${directory}/${zone}`);
-      for (let year = 1975; year <= 2020; year++) {
-        for (let month = 0; month < 12; month++) {
-          const when = new Date(Date.UTC(year, month, 15, 12));
-          assert.equal(
-            localTimeByFile(bytes, when.getTime() / 1000)?.offset,
-            offsetByNode(zone, when),
-            `${zone} ${when.toISOString()}`,
-          );
+  it(
+    'agree with Node about every month of 1975 to 2020, which no parliament changes any more',
+    { skip: !existsSync(`${directory}/Europe/Berlin`) },
+    () => {
+      for (const zone of zones) {
+        const bytes = readFileSync(`${directory}/${zone}`);
+        for (let year = 1975; year <= 2020; year++) {
+          for (let month = 0; month < 12; month++) {
+            const when = new Date(Date.UTC(year, month, 15, 12));
+            assert.equal(
+              localTimeByFile(bytes, when.getTime() / 1000)?.offset,
+              offsetByNode(zone, when),
+              `${zone} ${when.toISOString()}`,
+            );
+          }
         }
       }
-    }
-  });
+    },
+  );
 
   it('are read by their table, by their rule behind it, and before it by their first type', () => {
     const bytes = zoneFile({

@@ -1,0 +1,292 @@
+/** What the agent tells of its guest: from trees that stand for other machines, and from this one. */
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { it, suite } from 'node:test';
+import type { Clock, InterfaceAddress } from '../../../../agent/core/platform.ts';
+import { clock } from '../../../../agent/platform/node/clock.ts';
+import { kernel } from '../../../../agent/platform/node/kernel.ts';
+import { systemError } from '../../../../agent/platform/node/system-error.ts';
+import { getHostName } from '../../../../protocol/agent/commands/guest-get-host-name.ts';
+import { getLoad } from '../../../../protocol/agent/commands/guest-get-load.ts';
+import { getMemoryBlockInfo } from '../../../../protocol/agent/commands/guest-get-memory-block-info.ts';
+import { getMemoryBlocks } from '../../../../protocol/agent/commands/guest-get-memory-blocks.ts';
+import { getOsinfo } from '../../../../protocol/agent/commands/guest-get-osinfo.ts';
+import { getTime } from '../../../../protocol/agent/commands/guest-get-time.ts';
+import { getTimezone } from '../../../../protocol/agent/commands/guest-get-timezone.ts';
+import { getUsers } from '../../../../protocol/agent/commands/guest-get-users.ts';
+import { getVcpus } from '../../../../protocol/agent/commands/guest-get-vcpus.ts';
+import { info } from '../../../../protocol/agent/commands/guest-info.ts';
+import { networkGetInterfaces } from '../../../../protocol/agent/commands/guest-network-get-interfaces.ts';
+import { onMachine } from './machine.ts';
+import { createStage } from './stage.ts';
+
+const at = (text: string): Clock => ({ ...clock, realNs: () => BigInt(Date.parse(text)) * 1_000_000n + 999n });
+
+suite('guest-info', () => {
+  it('lists what there is, the last of the schema first, and which answers nothing', async (t) => {
+    const stage = createStage(t);
+    const { version, commands } = await stage.ask(info, undefined);
+    assert.equal(version, '11.1.3');
+    assert.deepEqual(commands.map(({ name }) => name).toReversed(), [...stage.agent.commands.keys()]);
+    const line = await stage.wire('guest-info');
+    assert.match(line, /\{"name": "guest-shutdown", "enabled": true, "success-response": false\}/);
+    assert.equal(line.split('"success-response": false').length, 2);
+    // Nothing here can freeze.
+    assert.ok(!line.includes('freeze'));
+  });
+});
+
+suite('guest-sync', () => {
+  it('gives back every whole number of 64 bits, and the delimiter where it belongs', async (t) => {
+    const stage = createStage(t);
+    for (const id of [0, -1, 2 ** 31, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)]) {
+      assert.equal(await stage.wire('guest-sync', { id }), `{"return": ${id}}\n`);
+      assert.equal(await stage.wire('guest-sync-delimited', { id }), `\xff{"return": ${id}}\n`);
+    }
+    for (const id of [2n ** 63n, '5', null, true, [], {}])
+      assert.equal(await stage.refusal('guest-sync', { id }), "Invalid parameter type for 'id', expected: integer");
+  });
+});
+
+suite('guest-get-osinfo', () => {
+  const osRelease = 'ID=one\nNAME=One\nPRETTY_NAME="One 1"\n';
+
+  it('says what the kernel and os-release say', async (t) => {
+    const stage = onMachine(t, { '/etc/os-release': osRelease });
+    assert.deepEqual(await stage.ask(getOsinfo, undefined), {
+      name: 'One',
+      prettyName: 'One 1',
+      kernelRelease: kernel.system().release,
+    });
+    assert.match(
+      await stage.wire('guest-get-osinfo'),
+      /"machine": "[^"]+", "id": "one", "name": "One", "pretty-name": "One 1"\}\}$/m,
+    );
+  });
+
+  it('looks where the environment says, and nowhere else then', async (t) => {
+    const files = { '/etc/os-release': osRelease, '/own': 'NAME=Own\n', '/usr/lib/os-release': 'NAME=Lib\n' };
+    const name = async (env: Record<string, string>, texts: Record<string, string> = files) =>
+      (await onMachine(t, texts, { env }).ask(getOsinfo, undefined)).name;
+    assert.equal(await name({ QGA_OS_RELEASE: '/own' }), 'Own');
+    assert.equal(await name({ QGA_OS_RELEASE: '/missing' }), undefined);
+    assert.equal(await name({}, { '/usr/lib/os-release': 'NAME=Lib\n' }), 'Lib');
+    assert.equal(await name({}, {}), undefined);
+  });
+});
+
+suite('guest-get-time and guest-get-timezone', () => {
+  it('tells nanoseconds to the microsecond', async (t) => {
+    const stage = createStage(t, { clock: { ...clock, realNs: () => 1_795_511_187_876_997_654n } });
+    assert.equal(await stage.ask(getTime, undefined), 1_795_511_187_876_997_000n);
+  });
+
+  it('goes by TZ as a rule or a file, then by /etc/localtime, else by UTC', async (t) => {
+    // A fixed zone of version 1: one type, no changes (RFC 9636).
+    const file = Buffer.concat([
+      Buffer.from('TZif'),
+      Buffer.alloc(28),
+      Buffer.from([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 4]),
+      Buffer.from([0, 0, 14, 16, 0, 0]),
+      Buffer.from('FIX\0'),
+    ]);
+    const files = { '/etc/localtime': file, '/usr/share/zoneinfo/Some/Where': file, '/damaged': 'TZif' };
+    const zone = (env: Record<string, string>, texts: Record<string, string | Buffer> = files) =>
+      onMachine(t, texts, { env, clock: at('2026-07-01T00:00:00Z') }).ask(getTimezone, undefined);
+    const utc = { zone: 'UTC', offset: 0 };
+    assert.deepEqual(await zone({}), { zone: 'FIX', offset: 3600 });
+    assert.deepEqual(await zone({ TZ: 'Some/Where' }), { zone: 'FIX', offset: 3600 });
+    assert.deepEqual(await zone({ TZ: ':Some/Where' }), { zone: 'FIX', offset: 3600 });
+    assert.deepEqual(await zone({ TZ: 'CET-1CEST,M3.5.0,M10.5.0/3' }), { zone: 'CEST', offset: 7200 });
+    assert.deepEqual(await zone({ TZ: '' }), utc);
+    assert.deepEqual(await zone({ TZ: 'No/Where' }), utc);
+    assert.deepEqual(await zone({ TZ: '/damaged' }), utc);
+    assert.deepEqual(await zone({}, {}), utc);
+  });
+});
+
+suite('guest-get-users', () => {
+  const login = (user: string, seconds: number) => {
+    const record = Buffer.alloc(384);
+    record.writeInt16LE(7);
+    record.write(user, 44);
+    record.writeInt32LE(seconds, 340);
+    record.writeInt32LE(500_000, 344);
+    return record;
+  };
+
+  it('names each user once, since the earliest login', async (t) => {
+    const system = { ...kernel, system: () => ({ release: '', version: '', machine: 'x86_64' }) };
+    const records = Buffer.concat([login('one', 20), login('two', 30), login('one', 10)]);
+    const expected = [
+      { user: 'one', loginTime: 10.5 },
+      { user: 'two', loginTime: 30.5 },
+    ];
+    for (const path of ['/run/utmp', '/var/run/utmp'])
+      assert.deepEqual(await onMachine(t, { [path]: records }, { kernel: system }).ask(getUsers, undefined), expected);
+  });
+
+  it('knows nobody where nothing is kept', async (t) => {
+    assert.equal(await onMachine(t, {}).wire('guest-get-users'), '{"return": []}\n');
+  });
+});
+
+suite('guest-get-host-name and guest-get-load', () => {
+  it('say what the kernel says', async (t) => {
+    const stage = onMachine(t, { '/proc/sys/kernel/hostname': 'box\n', '/proc/loadavg': '0.5 1.25 12.00 1/80 11206\n' });
+    assert.equal(await stage.ask(getHostName, undefined), 'box');
+    assert.deepEqual(await stage.ask(getLoad, undefined), [0.5, 1.25, 12]);
+    assert.equal(await stage.wire('guest-get-load'), '{"return": {"load1m": 0.5, "load5m": 1.25, "load15m": 12}}\n');
+  });
+
+  it('say so when it does not', async (t) => {
+    const stage = onMachine(t, { '/proc/loadavg': 'NaN Infinity' });
+    assert.equal(await stage.refusal('guest-get-host-name'), 'failed to get hostname: No such file or directory');
+    assert.equal(await stage.refusal('guest-get-load'), 'failed to get load average: /proc/loadavg is damaged');
+  });
+});
+
+suite('guest-get-vcpus', () => {
+  it('tells which processors are on and which can be turned off', async (t) => {
+    const directory = '/sys/devices/system/cpu';
+    const files = {
+      [`${directory}/cpu0/topology`]: '',
+      [`${directory}/cpu1/online`]: '1\n',
+      [`${directory}/cpu10/online`]: '0\n',
+      [`${directory}/cpufreq/x`]: '',
+      [`${directory}/online`]: '0-1\n',
+    };
+    const vcpus = await onMachine(t, files).ask(getVcpus, undefined);
+    assert.deepEqual(
+      vcpus.toSorted((one, other) => one.id - other.id),
+      [
+        { id: 0, online: true, canOffline: false },
+        { id: 1, online: true, canOffline: true },
+        { id: 10, online: false, canOffline: true },
+      ],
+    );
+  });
+
+  it('says so where there is no such directory', async (t) => {
+    assert.equal(
+      await onMachine(t, {}).refusal('guest-get-vcpus'),
+      'failed to list entries: /sys/devices/system/cpu: No such file or directory',
+    );
+  });
+});
+
+suite('guest-get-memory-blocks', () => {
+  const directory = '/sys/devices/system/memory';
+
+  it('tells which blocks are on, and how big one is', async (t) => {
+    const stage = onMachine(t, {
+      [`${directory}/memory0/state`]: 'online\n',
+      [`${directory}/memory0/removable`]: '0\n',
+      [`${directory}/memory32/state`]: 'offline\n',
+      [`${directory}/memory32/removable`]: '1\n',
+      [`${directory}/block_size_bytes`]: '8000000\n',
+      [`${directory}/auto_online_blocks`]: 'online\n',
+    });
+    const blocks = await stage.ask(getMemoryBlocks, undefined);
+    assert.deepEqual(
+      blocks.toSorted((one, other) => Number(one.index - other.index)),
+      [
+        { index: 0n, online: true, canOffline: false },
+        { index: 32n, online: false, canOffline: true },
+      ],
+    );
+    assert.equal(await stage.ask(getMemoryBlockInfo, undefined), 134_217_728n);
+  });
+
+  it('knows none without hot-plug, and finds it wrong when there should be some', async (t) => {
+    const none = onMachine(t, {});
+    assert.equal(await none.wire('guest-get-memory-blocks'), '{"return": []}\n');
+    assert.equal(
+      await none.refusal('guest-get-memory-block-info'),
+      `open("${directory}/block_size_bytes"): No such file or directory`,
+    );
+    const empty = onMachine(t, { [`${directory}/block_size_bytes`]: 'zz' });
+    assert.equal(await empty.refusal('guest-get-memory-blocks'), 'guest reported zero memory blocks!');
+    assert.match(await empty.refusal('guest-get-memory-block-info'), /is damaged$/);
+  });
+});
+
+suite('guest-network-get-interfaces', () => {
+  const eth0 = { interface: 'eth0', hardware: '52:54:00:12:34:56' };
+  const addresses: InterfaceAddress[] = [
+    { interface: 'lo', hardware: '00:00:00:00:00:00' },
+    eth0,
+    { interface: 'tun0' },
+    { interface: 'lo', address: '127.0.0.1', family: 'ipv4', prefix: 8 },
+    { ...eth0, address: '192.0.2.1', family: 'ipv4', prefix: 24 },
+    { ...eth0, address: 'fe80::1', family: 'ipv6', prefix: 64 },
+    { interface: 'dummy0', hardware: '02:00:00:00:00:01' },
+  ];
+  const netDev = `Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo: 11 2 3 4 5 6 7 8 11 10 11 12 13 14 15 16
+  eth0:18446744073709551615 1 0 0 0 0 0 0 2 3 4 5 0 0 0 0
+dummy0: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1
+`;
+
+  it('merges addresses by interface, and counts where there is an address', async (t) => {
+    const stage = onMachine(t, { '/proc/net/dev': netDev }, { kernel: { ...kernel, interfaces: () => addresses } });
+    const found = await stage.ask(networkGetInterfaces, undefined);
+    assert.deepEqual(
+      found.map(({ name, hardwareAddress, addresses: ips }) => [
+        name,
+        hardwareAddress,
+        ips.map(({ address, prefix }) => `${address}/${prefix}`),
+      ]),
+      [
+        ['lo', '00:00:00:00:00:00', ['127.0.0.1/8']],
+        ['eth0', '52:54:00:12:34:56', ['192.0.2.1/24', 'fe80::1/64']],
+        ['tun0', undefined, []],
+        ['dummy0', '02:00:00:00:00:01', []],
+      ],
+    );
+    assert.deepEqual(
+      found.map(({ statistics }) => statistics),
+      [{ rxBytes: 11n, txBytes: 11n }, { rxBytes: 2n ** 64n - 1n, txBytes: 2n }, undefined, undefined],
+    );
+    const line = await stage.wire('guest-network-get-interfaces');
+    assert.ok(line.includes('{"name": "tun0"}, {"name": "dummy0", "hardware-address": "02:00:00:00:00:01"}]'));
+    assert.ok(
+      line.includes(
+        '"statistics": {"rx-bytes": 11, "rx-packets": 2, "rx-errs": 3, "rx-dropped": 4, "tx-bytes": 11, "tx-packets": 10, "tx-errs": 11, "tx-dropped": 12}',
+      ),
+    );
+  });
+
+  it('goes without counters where there are none, and says why when there are no interfaces', async (t) => {
+    const bare = onMachine(t, {}, { kernel: { ...kernel, interfaces: () => addresses } });
+    assert.ok(!(await bare.wire('guest-network-get-interfaces')).includes('statistics'));
+    const failing = onMachine(
+      t,
+      {},
+      {
+        kernel: {
+          ...kernel,
+          interfaces() {
+            throw systemError(12);
+          },
+        },
+      },
+    );
+    assert.equal(await failing.refusal('guest-network-get-interfaces'), 'getifaddrs failed: Cannot allocate memory');
+  });
+});
+
+suite('this machine', () => {
+  it('is told as its own files tell it', async (t) => {
+    const stage = createStage(t);
+    assert.equal(await stage.ask(getHostName, undefined), readFileSync('/proc/sys/kernel/hostname', 'utf8').trim());
+    assert.equal(
+      (await stage.ask(getVcpus, undefined)).length,
+      readdirSync('/sys/devices/system/cpu').filter((name) => /^cpu\d+$/.test(name)).length,
+    );
+    const names = (await stage.ask(networkGetInterfaces, undefined)).map(({ name }) => name);
+    assert.deepEqual(names.toSorted(), readdirSync('/sys/class/net').toSorted());
+  });
+});
