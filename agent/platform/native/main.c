@@ -59,7 +59,8 @@ void run_jobs(JSContext *ctx) {
 }
 
 void fatal(JSContext *ctx, const char *what) {
-  freeze_abandon();
+  // Guards must learn at once that we are gone: what follows may wait for a disk that is frozen.
+  close_all_but(NULL, 0);
   JSValue error = JS_GetException(ctx);
   JSValue stack = JS_IsObject(error) ? JS_GetPropertyStr(ctx, error, "stack") : JS_UNDEFINED;
   const char *text = JS_ToCString(ctx, error), *trace = JS_IsUndefined(stack) ? NULL : JS_ToCString(ctx, stack);

@@ -48,6 +48,8 @@ const char *path_of(JSContext *ctx, JSValueConst value);
 char **texts_of(JSContext *ctx, JSValueConst array);
 void free_texts(char **texts);
 size_t count_of(JSContext *ctx, JSValueConst array);
+/** As many as `count`, which stand as major and minor by turns; memory of malloc(3), or NULL. */
+dev_t *devices_of(JSContext *ctx, JSValueConst array, size_t count);
 /** Takes memory of malloc(3), which is freed with the array. */
 JSValue owned_bytes(JSContext *ctx, uint8_t *memory, size_t from, size_t length);
 
@@ -72,9 +74,5 @@ void run_jobs(JSContext *ctx);
 /* children.c */
 /** In a forked child: no descriptor but the standard ones and these, so that nobody's end of file waits for us. `keep` is sorted. */
 void close_all_but(const int *keep, size_t count);
-
-/* freeze.c */
-/** The guards learn that we are gone before anything that may block, as writing the reason to a frozen disk does. */
-void freeze_abandon(void);
 
 #endif

@@ -83,8 +83,6 @@ interface Natives {
   freeze(paths: readonly string[], devices: readonly number[], deadlineMs: number): [number, number, ArrayBuffer] | Failed;
   /** Demands the thaw. */
   cancelFreeze(memory: ArrayBuffer, control: number): void;
-  /** Closes our end of the guard's socket. */
-  endFreeze(control: number): void;
 }
 
 export const native = (globalThis as unknown as { native: Natives }).native;

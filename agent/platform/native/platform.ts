@@ -4,6 +4,7 @@ import type { Platform } from '../../core/platform.ts';
 import { channels } from './channels.ts';
 import { children } from './children.ts';
 import { files } from './files.ts';
+import { freezing } from './freezing.ts';
 import { kernel } from './kernel.ts';
 import { after } from './loop.ts';
 import { checked, native } from './natives.ts';
@@ -22,5 +23,5 @@ export const platform: Platform = {
   children,
   kernel,
   channels,
-  freezing: undefined,
+  freezing,
 };

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "native.h"
 
@@ -60,6 +61,15 @@ size_t count_of(JSContext *ctx, JSValueConst array) {
   int64_t count = 0;
   JS_GetLength(ctx, array, &count);
   return count;
+}
+
+dev_t *devices_of(JSContext *ctx, JSValueConst array, size_t count) {
+  dev_t *devices = calloc(count + 1, sizeof(*devices));
+  for (uint32_t i = 0; devices && i < count; i++) {
+    JSValue upper = JS_GetPropertyUint32(ctx, array, 2 * i), lower = JS_GetPropertyUint32(ctx, array, 2 * i + 1);
+    devices[i] = makedev((unsigned)int_of(ctx, upper), (unsigned)int_of(ctx, lower));
+  }
+  return devices;
 }
 
 JSValue owned_bytes(JSContext *ctx, uint8_t *memory, size_t from, size_t length) {
