@@ -93,27 +93,23 @@ export function createJsonStream(limits: JsonLimits, tools: ByteTools = plainByt
   /** A text of so many bytes keeps both limits. */
   const shortBytes = Math.min(limits.maxBytes, limits.maxTokens);
 
-  /** The lines in front that the short way can read; where the rest begins. */
-  function takeLines(chunk: Uint8Array): number {
-    let at = 0;
-    while (at < chunk.length) {
-      const newline = chunk.indexOf(0x0a, at);
-      const end = newline < 0 ? chunk.length : newline;
-      if (end > at) {
-        const isPlain = chunk[at] === 0x7b && end - at <= shortBytes && tools.plainStringEnd(chunk, at, 0x5c) >= end;
-        const value = isPlain ? parseCanonical(tools.latin1(chunk, at, end), Math.min(limits.maxDepth, deepest)) : undefined;
-        if (value === undefined) return at;
-        events.push({ kind: 'value', value });
-      }
-      at = end + 1;
-    }
-    return at;
+  /** Whether these bytes, a line or the end of a chunk, could be read the short way. */
+  function takeLine(chunk: Uint8Array, from: number, to: number): boolean {
+    if (chunk[from] !== brace || to - from > shortBytes || tokens.length > 0 || !lexer.isIdle()) return false;
+    if (tools.plainStringEnd(chunk, from, backslash) < to) return false;
+    const value = parseCanonical(tools.latin1(chunk, from, to), Math.min(limits.maxDepth, deepest));
+    if (value !== undefined) events.push({ kind: 'value', value });
+    return value !== undefined;
   }
 
   return {
     push(chunk) {
-      const at = lexer.isIdle() && tokens.length === 0 ? takeLines(chunk) : 0;
-      if (at < chunk.length) lexer.push(at === 0 ? chunk : chunk.subarray(at));
+      for (let from = 0; from < chunk.length;) {
+        const found = chunk.indexOf(newline, from);
+        const to = found < 0 ? chunk.length : found;
+        if (!takeLine(chunk, from, to)) lexer.push(chunk.subarray(from, to + 1));
+        from = to + 1;
+      }
       const done = events;
       events = [];
       return done;
@@ -124,6 +120,8 @@ export function createJsonStream(limits: JsonLimits, tools: ByteTools = plainByt
     },
   };
 }
+
+const [newline, backslash, brace] = [0x0a, 0x5c, 0x7b];
 
 /** Deeper texts are rare: they go the long way, which counts. */
 const deepest = 32;
