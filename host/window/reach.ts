@@ -7,9 +7,9 @@ import type { Intent } from '../journal/journal.ts';
 
 /**
  * How long our own channel has for its sync where the classic one is there as well: an agent that is slow to answer is behind
- * both, and a guest that has the port without our agent should not cost five seconds at each question.
+ * both, and a guest that has the port without our agent should not cost the whole time-out of a sync at each question.
  */
-const preferredMs = 2_000;
+const preferredMs = 3_000;
 
 /** Our own channel where somebody answers there, else the classic one: other programs leave ours alone. */
 export async function openPreferred(

@@ -11,9 +11,12 @@ import { text } from 'node:stream/consumers';
 import { it, type TestContext } from 'node:test';
 import { openJournal, type Intent } from '../../host/journal/journal.ts';
 import type { Log } from '../../host/log.ts';
+import type { AgentKind } from '../../host/window/peer.ts';
 import { createOrphans, type Pursuit } from '../../workers/orphans.ts';
 import { askWarden, serveThaw } from '../../workers/thaw-socket.ts';
+
 import { late, startFakeAgent, type FakeAgent } from '../fakes/fake-agent.ts';
+import { onEither } from '../host/window/stage.ts';
 
 const quiet: Log = () => {};
 const all = () => true;
@@ -26,15 +29,16 @@ async function stateDirectory(t: TestContext): Promise<string> {
   return directory;
 }
 
-async function frozenAgent(t: TestContext): Promise<FakeAgent> {
-  const agent = await startFakeAgent();
+async function frozenAgent(t: TestContext, kind: AgentKind = 'qemu-ga'): Promise<FakeAgent> {
+  const agent = await startFakeAgent({ own: kind === 'stillframe' });
   t.after(() => agent.stop());
   agent.frozen = true;
+  if (agent.own) agent.own.epoch = 1;
   return agent;
 }
 
 /** As the worker writes it before it freezes. */
-function owe(stateDir: string, guest: string, channel: string): Promise<Intent> {
+function owe(stateDir: string, guest: string, channel: string, kind: AgentKind = 'qemu-ga'): Promise<Intent> {
   return openJournal(join(stateDir, 'journal')).begin({
     guest,
     guestName: `name of ${guest}`,
@@ -43,7 +47,7 @@ function owe(stateDir: string, guest: string, channel: string): Promise<Intent> 
     leaseMs: 5000,
     channel,
     claim: {
-      agent: 'qemu-ga',
+      agent: kind,
       version: '11.1.3',
       filesystems: [],
       frozenCount: null,
@@ -60,13 +64,14 @@ function pursuer(t: TestContext, stateDir: string) {
   return { journal, orphans };
 }
 
-it('what a dead worker left is thawed, and its outcome names it and who thawed', async (t) => {
+onEither('what a dead worker left is thawed, and its outcome names it and who thawed', async (t, kind) => {
   const stateDir = await stateDirectory(t);
-  const agent = await frozenAgent(t);
-  const intent = await owe(stateDir, 'db1', agent.path);
+  const agent = await frozenAgent(t, kind);
+  const intent = await owe(stateDir, 'db1', agent.path, kind);
   const { journal, orphans } = pursuer(t, stateDir);
   const [pursuit] = await orphans.pursue(all, 'warden', longMs);
   assert.equal(agent.frozen, false);
+  assert.equal(agent.ran.includes('guest-fsfreeze-thaw'), kind === 'qemu-ga');
   assert.deepEqual([pursuit?.guest, pursuit?.guestName, pursuit?.epoch], ['db1', 'name of db1', 1]);
   const outcome = pursuit!.outcome!;
   assert.deepEqual([outcome.thawedBy, outcome.closing, outcome.claim.thawedCount], ['warden', 'status-thawed', 2]);
