@@ -35,7 +35,9 @@ export function createFiles(root = ''): Files {
     open(path, flags, mode) {
       return sys(() => {
         const fd = fs.openSync(real(path), flags, mode);
-        places.set(fd, fs.fstatSync(fd).isFile() ? { at: 0, append: (flags & openFlags.append) !== 0 } : undefined);
+        const stat = fs.fstatSync(fd);
+        const hasPlaces = stat.isFile() || stat.isDirectory();
+        places.set(fd, hasPlaces ? { at: 0, append: (flags & openFlags.append) !== 0 } : undefined);
         return fd;
       });
     },

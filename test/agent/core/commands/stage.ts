@@ -19,6 +19,8 @@ export interface Stage {
   agent: Agent;
   /** Lines that were written to syslog. */
   audits: string[];
+  /** Lines that were written to standard error: what nobody foresaw is told there. */
+  errors: string[];
   /** What the agent answers, as the host's side of the command reads it. @throws when it is an error */
   ask<Arguments, Reply>(command: AgentCommand<Arguments, Reply>, args: Arguments): Promise<Reply>;
   /** The value that it returns, as it stands on the wire. @throws when it is an error */
@@ -35,10 +37,11 @@ export function createStage(t: TestContext, parts: Partial<Platform> = {}): Stag
   const directory = mkdtempSync(join(tmpdir(), 'sf-agent-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const audits: string[] = [];
+  const errors: string[] = [];
   const base = createNodePlatform([], { children: noChildren, ...parts });
   const platform: Platform = {
     ...base,
-    process: { ...base.process, syslog: (_, text) => void audits.push(text), standardError: () => {} },
+    process: { ...base.process, syslog: (_, text) => void audits.push(text), standardError: (text) => void errors.push(text) },
   };
   const start = () => createAgent(platform, { ...defaultSettings(), stateDirectory: directory });
 
@@ -64,6 +67,7 @@ export function createStage(t: TestContext, parts: Partial<Platform> = {}): Stag
     directory,
     agent: start(),
     audits,
+    errors,
     ask: async (command, args) => command.reply(await value(command.name, command.arguments(args))),
     value,
     async refusal(execute, args) {

@@ -1,0 +1,102 @@
+/** Every command with arguments of every kind: one answer each, foreseen, and the agent goes on. */
+
+import assert from 'node:assert/strict';
+import { it, suite } from 'node:test';
+import fc from 'fast-check';
+import { JsonFloat, type Json } from '../../../../protocol/json.ts';
+import { createStage } from './stage.ts';
+
+/** Nothing here may be made, overwritten or run: relative paths and places that exist are left out. */
+const texts = [
+  '',
+  '\0',
+  '/missing/file',
+  '/missing/\0',
+  'r',
+  'w+',
+  'set',
+  'halt',
+  'aGk=',
+  'aGk',
+  '=',
+  'merged',
+  '\ud83d\ude00',
+  'x'.repeat(100_000),
+];
+
+const numbers = [
+  0,
+  1,
+  -1,
+  2,
+  1000,
+  2 ** 31 - 1,
+  2 ** 31,
+  -(2 ** 31) - 1,
+  2 ** 53 - 1,
+  2n ** 53n,
+  2n ** 63n - 1n,
+  -(2n ** 63n),
+  2n ** 63n,
+  2n ** 64n,
+  10n ** 30n,
+];
+
+const values: Json[] = [
+  ...texts,
+  ...numbers,
+  null,
+  true,
+  false,
+  new JsonFloat(1),
+  new JsonFloat(1e300),
+  [],
+  {},
+  ['a', 5],
+  ['', '\0'],
+  [[]],
+  { a: { b: [] } },
+];
+
+suite('every command', () => {
+  it('answers whatever it is asked with once, and never in a way that nobody foresaw', async (t) => {
+    const stage = createStage(t);
+    const names = [...stage.agent.commands.keys()];
+    for (const name of names) {
+      const parameters = Object.keys(stage.agent.commands.get(name)!.takes);
+      for (const parameter of [...parameters, 'unknown']) {
+        for (const value of values) await assertAnswered(name, { [parameter]: value });
+      }
+    }
+    const request = fc.constantFrom(...names).chain((name) => {
+      const parameters = Object.keys(stage.agent.commands.get(name)!.takes);
+      const args = fc.record(Object.fromEntries([...parameters, 'x'].map((key) => [key, fc.constantFrom(...values)])), {
+        requiredKeys: [],
+      });
+      return fc.tuple(fc.constant(name), args);
+    });
+    await fc.assert(
+      fc.asyncProperty(request, ([name, args]) => assertAnswered(name, args as Record<string, Json>)),
+      { numRuns: 2000 },
+    );
+
+    async function assertAnswered(name: string, args: Record<string, Json>): Promise<void> {
+      const line = await stage.wire(name, args);
+      assert.match(
+        line,
+        /^\xff?\{"(return": .*|error": \{"class": "GenericError", "desc": "[^"].*"\})\}\n$/,
+        `${name} ${line.slice(0, 200)}`,
+      );
+      assert.deepEqual(stage.errors, []);
+    }
+  });
+
+  it('refuses what it does not take, after what is wrong with what it takes', async (t) => {
+    const stage = createStage(t);
+    for (const [name, { takes }] of stage.agent.commands) {
+      const required = Object.entries(takes).find(([, { optional }]) => !optional)?.[0];
+      const expected = required === undefined ? "Parameter 'unknown' is unexpected" : `Parameter '${required}' is missing`;
+      assert.equal(await stage.refusal(name, { unknown: 1 }), expected, name);
+    }
+  });
+});

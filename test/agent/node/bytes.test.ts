@@ -1,0 +1,46 @@
+/** Bytes by Buffer: as the lexer's plain way and GLib's base64 have them. */
+
+import assert from 'node:assert/strict';
+import { it, suite } from 'node:test';
+import fc from 'fast-check';
+import { bytes } from '../../../agent/platform/node/bytes.ts';
+import { plainBytes } from '../../../protocol/json-lexer.ts';
+
+const decode = (text: string) => {
+  const decoded = bytes.fromBase64(text);
+  return decoded && Buffer.from(decoded).toString('latin1');
+};
+
+suite('bytes', () => {
+  it('decode base64 with newlines anywhere, and padding where GLib takes it', () => {
+    assert.equal(decode(''), '');
+    assert.equal(decode('aGVs\nbG8=\n'), 'hello');
+    assert.equal(decode('YQ==YmM=ZGVm'), 'abcdef');
+    assert.equal(decode('===='), '\0');
+    assert.equal(decode('a==='), 'h');
+    assert.equal(decode('ab=c'), 'i\x1c');
+  });
+
+  it('refuse other characters and an incomplete end', () => {
+    for (const text of ['a', 'ab', 'abc', 'aGVsbG8', 'aGVs bG8=', 'aGV\r', '-_==', 'é===', 'aGVs\0bG8'])
+      assert.equal(decode(text), undefined, text);
+  });
+
+  it('decode what Node encodes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (any) =>
+        assert.deepEqual(Uint8Array.from(bytes.fromBase64(Buffer.from(any).toString('base64'))!), any),
+      ),
+    );
+  });
+
+  it('find the end of plain text and read Latin-1 as the plain way does', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(100), fc.constantFrom(0x22, 0x27), (any, from, quote) => {
+        const at = Math.min(from, any.length);
+        assert.equal(bytes.plainStringEnd(any, at, quote), plainBytes.plainStringEnd(any, at, quote));
+        assert.equal(bytes.latin1(any, at, any.length), plainBytes.latin1(any, at, any.length));
+      }),
+    );
+  });
+});
