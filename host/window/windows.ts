@@ -13,6 +13,7 @@ import type { Log } from '../log.ts';
 import { admitWindow } from './limits.ts';
 import { openWindow, type OpenWindow } from './open-window.ts';
 import { readClaim } from './claim.ts';
+import { confirmed, confirmMs } from './confirmed.ts';
 import { openPreferred, reachForThaw } from './reach.ts';
 import { alreadyOpen, ending, gone, noSuchSnapshot, refuseUnlessRunning, unconfirmed } from './refusals.ts';
 import { settle } from './settle.ts';
@@ -208,10 +209,10 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
   async function ensureThawed(guest: GuestId, by: ThawedBy): Promise<ThawReport> {
     const entry = entries.get(guest);
     const intent = entry ? null : await journal.openFor(guest);
-    if (entry) return { guest, was: 'open', status: 'thawed', outcome: await confirmed(entry.window, entry.window.end(by)) };
-    if (intent) return { guest, was: 'open', status: 'thawed', outcome: await settleOnce(intent, by) };
-    if (by === 'operator') await withChannel(guest, (channel) => channel.execute(fsfreezeThaw, undefined));
-    return { guest, was: 'closed', status: 'thawed', outcome: await journal.latest(guest) };
+    const outcome = entry ? await confirmed(entry.window, entry.window.end(by)) : intent && (await settleOnce(intent, by));
+    if (by === 'operator' && (!outcome || leavesOthers(outcome)))
+      await withChannel(guest, (channel) => channel.execute(fsfreezeThaw, undefined));
+    return { guest, was: outcome ? 'open' : 'closed', status: 'thawed', outcome: outcome ?? (await journal.latest(guest)) };
   }
 
   /** Workflow and guardian may ask at once; the channel has room for one. */
@@ -261,18 +262,9 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
   };
 }
 
-/** How long a caller waits for a confirmation beyond the lease; the thaw itself goes on until it is confirmed. */
-const confirmMs = 8_000;
-
-/** The outcome, or thaw-unconfirmed: a guest that is stopped cannot answer, and an activity must not hang on it. */
-async function confirmed(window: OpenWindow, outcome: Promise<WindowOutcome>): Promise<WindowOutcome> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(unconfirmed(window.intent)), window.remainingMs() + confirmMs);
-  try {
-    return await Promise.race([outcome, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** The thaw of an epoch leaves alone what others froze; after a shutdown or reset there is nothing of theirs either. */
+function leavesOthers({ claim, closing }: WindowOutcome): boolean {
+  return claim.agent === 'stillframe' && closing === 'status-thawed';
 }
 
 function sameKey(one: WindowKey, other: WindowKey): boolean {

@@ -248,6 +248,19 @@ it('an operator thaws what others froze; a workflow leaves it alone', async (t) 
   assert.equal(agent.frozen, false);
 });
 
+it('an operator’s thaw undoes what others froze beside the window as well, which the thaw of its epoch leaves alone', async (t) => {
+  const { agent, windows } = await setStage(t, { kind: 'stillframe' });
+  await windows.freeze(request);
+  // As soon as the window is over, somebody else freezes.
+  agent.behave(wire.stillframe.status, (answer, send) => {
+    agent.behave(wire.stillframe.status, undefined);
+    send(answer);
+    agent.frozen = true;
+  });
+  const report = await windows.ensureThawed(guestId, 'operator');
+  assert.deepEqual([report.was, agent.frozen], ['open', false]);
+});
+
 /** What a process that died inside a window leaves: an intent in the journal and a frozen guest. */
 async function dieInsideWindow({ agent, directory }: Stage, kind: Kind) {
   agent.frozen = true;

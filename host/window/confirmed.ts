@@ -1,0 +1,19 @@
+/** Waiting for the end of a window no longer than a caller can. */
+
+import type { WindowOutcome } from '../../model/window.ts';
+import type { OpenWindow } from './open-window.ts';
+import { unconfirmed } from './refusals.ts';
+
+/** How long a caller waits for a confirmation beyond the lease; the thaw itself goes on until it is confirmed. */
+export const confirmMs = 8_000;
+
+/** The outcome, or thaw-unconfirmed: a guest that is stopped cannot answer, and an activity must not hang on it. */
+export async function confirmed(window: OpenWindow, outcome: Promise<WindowOutcome>): Promise<WindowOutcome> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(unconfirmed(window.intent)), window.remainingMs() + confirmMs);
+  try {
+    return await Promise.race([outcome, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
