@@ -7,6 +7,9 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+enum { NO_DIGIT = 0xff };
+
+static ssize_t decode_base64(uint8_t *to, const uint8_t *text, size_t length);
 static bool is_ascii(const uint8_t *bytes, size_t count);
 
 size_t base64_length(size_t count) { return (count + 2) / 3 * 4; }
@@ -67,32 +70,40 @@ NATIVE(from_base64) {
   size_t length;
   const char *text = JS_ToCStringLen(ctx, &length, argv[0]);
   if (!text) return JS_EXCEPTION;
-  uint8_t *bytes = malloc(length / 4 * 3 + 3), *to = bytes;
-  uint32_t group = 0;
-  int digits = 0;
-  char before = 0;
-  bool valid = bytes != NULL;
-  for (size_t i = 0; valid && i < length; i++) {
-    char c = text[i];
-    if (c == '\n') continue;
-    const char *place = c == '=' ? alphabet : c == 0 ? NULL : strchr(alphabet, c);
-    if (!place) valid = false;
-    else {
-      group = group << 6 | (uint32_t)(place - alphabet);
-      if (++digits == 4) {
-        *to++ = group >> 16 & 0xff;
-        if (before != '=') *to++ = group >> 8 & 0xff;
-        if (c != '=') *to++ = group & 0xff;
-        digits = 0;
-        group = 0;
-      }
-      before = c;
-    }
-  }
+  uint8_t *bytes = malloc(length / 4 * 3 + 3);
+  ssize_t count = bytes ? decode_base64(bytes, (const uint8_t *)text, length) : -1;
   JS_FreeCString(ctx, text);
-  if (valid && digits == 0) return owned_bytes(ctx, bytes, 0, to - bytes);
+  if (count >= 0) return owned_bytes(ctx, bytes, 0, count);
+  if (!bytes) return JS_ThrowOutOfMemory(ctx);
   free(bytes);
   return JS_UNDEFINED;
+}
+
+/** How many bytes it makes, or -1. */
+static ssize_t decode_base64(uint8_t *to, const uint8_t *text, size_t length) {
+  uint8_t values[256], before = 0, *start = to;
+  uint32_t group = 0;
+  int digits = 0;
+  memset(values, NO_DIGIT, sizeof(values));
+  for (uint8_t i = 0; i < 64; i++) values[(uint8_t)alphabet[i]] = i;
+  values['='] = 0;
+  for (size_t i = 0; i < length; i++) {
+    uint8_t c = text[i], value = values[c];
+    if (value == NO_DIGIT) {
+      if (c == '\n') continue;
+      return -1;
+    }
+    group = group << 6 | value;
+    if (++digits == 4) {
+      *to++ = group >> 16 & 0xff;
+      if (before != '=') *to++ = group >> 8 & 0xff;
+      if (c != '=') *to++ = group & 0xff;
+      digits = 0;
+      group = 0;
+    }
+    before = c;
+  }
+  return digits == 0 ? to - start : -1;
 }
 
 NATIVE(utf8) {

@@ -1,13 +1,12 @@
 /** A listening socket that serves one client at a time; the next waits in the backlog until the first has gone. */
 
 import type { Channel, ChannelEvents } from '../../core/platform.ts';
-import { pollError, pollHangUp, pollIn, pollOut, unwatch, watch } from './loop.ts';
-import { checked, failure, native } from './natives.ts';
+import { after, pollEdge, pollError, pollHangUp, pollIn, pollOut, unwatch, watch } from './loop.ts';
+import { checked, native } from './natives.ts';
 import { createSendQueue } from './send-queue.ts';
 
-/** What the next client brings on, or what a client's going away looks like: nothing that ends the channel. */
 const tryAgain = -11;
-const connectionAborted = -103;
+const retryMs = 100;
 const none = -1;
 
 export function createListener(listening: number, events: ChannelEvents): Channel {
@@ -19,21 +18,22 @@ export function createListener(listening: number, events: ChannelEvents): Channe
   let finished = false;
   let watched = 0;
 
-  function wait(): void {
-    checked(watch(listening, pollIn, accept));
-  }
-
   function accept(): void {
+    if (client !== none || listening === none) return;
     const fd = native.accept(listening);
-    if (fd === tryAgain || fd === connectionAborted) return;
-    if (fd < 0) return events.failed(failure(-fd));
-    unwatch(listening);
+    if (fd === tryAgain) return;
+    // No descriptors or no memory left, or a client that has gone already: it passes, and nothing else would make us look again.
+    if (fd < 0) return void after(retryMs, accept);
     client = fd;
     finished = false;
     watched = 0;
     want();
+  }
+
+  function onEdge(): void {
+    accept();
     // A client's first request is most often there already.
-    if (!paused) read();
+    if (watched & pollIn) read();
   }
 
   /** Level-triggered: what is left is told again. */
@@ -75,12 +75,14 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     unwatch(client);
     native.close(client);
     client = none;
+    watched = 0;
     queue.drop();
     events.clientChanged();
-    if (listening !== none) wait();
+    accept();
   }
 
-  wait();
+  // An edge: who comes while another is served waits in the backlog without waking us, and is looked for when that one goes.
+  checked(watch(listening, pollIn | pollEdge, onEdge));
   return {
     send(pieces) {
       // A client that goes in the middle of an answer is told by its end of file.

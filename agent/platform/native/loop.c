@@ -108,13 +108,12 @@ NATIVE(on_event) {
   return JS_UNDEFINED;
 }
 
-/** (fd, events): from now on, or instead of what was watched; a condition that is already there is told again. */
+/** (fd, events, whether it is watched already): instead of what was watched; a condition that is already there is told again. */
 NATIVE(watch) {
   UNUSED_SELF;
   int fd = int_of(ctx, argv[0]);
   struct epoll_event event = {.events = (uint32_t)int_of(ctx, argv[1]), .data.fd = fd};
-  if (epoll_ctl(poller, EPOLL_CTL_MOD, fd, &event) == 0) return JS_NewInt32(ctx, 0);
-  return result(ctx, epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event));
+  return result(ctx, epoll_ctl(poller, JS_ToBool(ctx, argv[2]) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event));
 }
 
 /** (fd): needed where another process may hold the same open file, which keeps it watched after a close (epoll(7)). */
@@ -141,7 +140,7 @@ NATIVE(boot_clock) {
 }
 
 static const JSCFunctionListEntry entries[] = {
-    JS_CFUNC_DEF("onEvent", 1, on_event),        JS_CFUNC_DEF("watch", 2, watch),
+    JS_CFUNC_DEF("onEvent", 1, on_event),        JS_CFUNC_DEF("watch", 3, watch),
     JS_CFUNC_DEF("unwatch", 1, unwatch),         JS_CFUNC_DEF("setDeadline", 1, set_deadline),
     JS_CFUNC_DEF("bootMs", 0, boot_clock),
 };

@@ -34,8 +34,9 @@ native.onEvent((kind, which, events) => {
 
 /** From now on, or with other events; @returns 0 or -errno */
 export function watch(fd: number, events: number, handler: Handler): number {
+  const isWatched = handlers[fd] !== undefined;
   handlers[fd] = handler;
-  return native.watch(fd, events);
+  return native.watch(fd, events, isWatched);
 }
 
 /** Before the descriptor is closed. */

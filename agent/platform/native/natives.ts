@@ -15,7 +15,7 @@ interface Natives {
   decode(bytes: Uint8Array): string;
 
   onEvent(handler: (kind: number, which: number, events: number) => void): void;
-  watch(fd: number, events: number): number;
+  watch(fd: number, events: number, isWatched: boolean): number;
   unwatch(fd: number): void;
   /** By the boot clock; 0 for none. */
   setDeadline(ms: number): number;
