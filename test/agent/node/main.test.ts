@@ -21,7 +21,7 @@ suite('the agent under Node', () => {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     t.after(() => agent.kill('SIGKILL'));
-    const client = await connectOnceThere(path);
+    const client = await connectOnceThere(path, () => agent.exitCode === null);
     t.after(() => client.destroy());
     client.write('{"execute":"guest-sync-delimited","arguments":{"id":9007199254740993}}\n');
     assert.equal(((await once(client, 'data')) as [Buffer])[0].toString('latin1'), '\xff{"return": 9007199254740993}\n');
@@ -32,13 +32,14 @@ suite('the agent under Node', () => {
 });
 
 /** The socket's file is there a moment before anybody listens, and nothing tells when somebody does. */
-async function connectOnceThere(path: string): Promise<Socket> {
+async function connectOnceThere(path: string, isAlive: () => boolean): Promise<Socket> {
   for (;;) {
     const client = connect(path);
     try {
       await once(client, 'connect');
       return client;
-    } catch {
+    } catch (error) {
+      if (!isAlive()) throw error;
       await nextTurn();
     }
   }
