@@ -1,6 +1,5 @@
 /** Machines with disks as sysfs shows them. */
 
-import assert from 'node:assert/strict';
 import { type TestContext } from 'node:test';
 import type { Kernel } from '../../../../agent/core/platform.ts';
 import { kernel } from '../../../../agent/platform/node/kernel.ts';

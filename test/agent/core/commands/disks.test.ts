@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { it, suite } from 'node:test';
 import type { FilesystemSize, SystemError } from '../../../../agent/core/platform.ts';
-import { kernel } from '../../../../agent/platform/node/kernel.ts';
 import { systemError } from '../../../../agent/platform/node/system-error.ts';
 import { fstrim } from '../../../../protocol/agent/commands/guest-fstrim.ts';
 import { getDisks } from '../../../../protocol/agent/commands/guest-get-disks.ts';
@@ -11,7 +10,7 @@ import { getFsinfo } from '../../../../protocol/agent/commands/guest-get-fsinfo.
 import { type Json, type JsonObject } from '../../../../protocol/json.ts';
 import { onMachine } from './machine.ts';
 
-import { disksMachine, pci, virtio, type Disk } from './disks-machine.ts';
+import { disksMachine, virtio, type Disk } from './disks-machine.ts';
 
 suite('guest-get-disks', () => {
   it('lists disks and partitions with what they lie on, the last first', async (t) => {
