@@ -8,6 +8,8 @@ import { createFreezeControl, type FreezeControl } from './freeze/freeze.ts';
 import { createRecords } from './freeze/record.ts';
 import { createLog, type Log } from './log.ts';
 import type { Platform } from './platform.ts';
+import { createFileHandles, type FileHandles } from './system/file-handles.ts';
+import { createProcesses, type Processes } from './system/processes.ts';
 import { schemaVersion } from './version.ts';
 
 export interface Agent {
@@ -22,6 +24,8 @@ export interface Agent {
   readonly bootId: string;
   /** Undefined where the platform cannot freeze. */
   readonly freeze: FreezeControl | undefined;
+  readonly fileHandles: FileHandles;
+  readonly processes: Processes;
   /** Whether a command may run now: by the freeze while there is one, else by the lists of the settings. */
   isEnabled(name: string): boolean;
 }
@@ -44,6 +48,8 @@ export function createAgent(platform: Platform, settings: Settings): Agent {
     commands,
     bootId,
     freeze,
+    fileHandles: createFileHandles(platform, { log, stateDirectory: settings.stateDirectory }),
+    processes: createProcesses(platform.children),
     isEnabled(name) {
       if (freeze && freeze.state() !== 'thawed') return commands.get(name)?.whileFrozen === true;
       return !blocked.has(name) && (allowed.size === 0 || allowed.has(name));
