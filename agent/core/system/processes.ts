@@ -1,6 +1,6 @@
 /** What guest-exec has started and nobody has asked about to the end: what each process wrote, and how it ended. */
 
-import type { Child, ChildEnd, Children, SpawnRequest } from '../platform.ts';
+import type { ChildEnd, Children, SpawnRequest } from '../platform.ts';
 import { createOutput, type Output } from './output.ts';
 
 export interface StartedProcess {
@@ -48,17 +48,19 @@ export function createProcesses(children: Children): Processes {
   return {
     start(request) {
       const process: StartedProcess = { out: createOutput(), err: createOutput(), end: undefined };
-      const child: Child = children.spawn(request, {
+      let pid = 0;
+      // What listens to a child must not hold it: quickjs frees a circle late, and its output with it.
+      ({ pid } = children.spawn(request, {
         output: (stream, bytes) => process[stream].push(bytes),
         closed(end) {
           process.end = end;
-          finish(child.pid, process);
+          finish(pid, process);
         },
-      });
+      }));
       // The kernel has given this pid out again, so whoever had it is gone.
-      drop(child.pid);
-      started.set(child.pid, process);
-      return child.pid;
+      drop(pid);
+      started.set(pid, process);
+      return pid;
     },
     find: (pid) => started.get(pid),
     forget: drop,
