@@ -12,6 +12,7 @@
 #include "native.h"
 
 extern char **environ;
+extern int usual_priority;
 
 /** How a program's streams lie, as children.ts says it. */
 enum { WITH_INPUT = 1, WITH_OUT = 2, WITH_ERR = 4, MERGED = 8, NEW_SESSION = 16 };
@@ -97,6 +98,7 @@ static int become(void *argument) {
   Order *order = argument;
   for (int fd = 0; fd < 3; fd++) dup2(order->streams[fd], fd);
   if (order->wiring & NEW_SESSION) setsid();
+  setpriority(PRIO_PROCESS, 0, usual_priority);
   signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);

@@ -5,4 +5,5 @@ import { native } from './natives.ts';
 import { platform } from './platform.ts';
 
 native.lockMemory();
+native.hurry();
 runAgent(platform);

@@ -59,6 +59,7 @@ interface Natives {
   daemonize(): number;
   writePidFile(path: string): number;
   lockMemory(): number;
+  hurry(): void;
 
   /** release, version, machine. */
   system(): [string, string, string];

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,6 +15,10 @@
 
 #include "native.h"
 
+/** Before everybody's work, behind what keeps the system alive (nice(1)). */
+enum { AGENT_PRIORITY = -10 };
+
+int usual_priority;
 int argument_count;
 char **arguments;
 extern char **environ;
@@ -133,6 +138,17 @@ NATIVE(lock_memory) {
   return result(ctx, mlockall(MCL_CURRENT | MCL_FUTURE));
 }
 
+/**
+ * A guest whose processors are all busy is the one that must not wait for us, least of all while it is frozen (measured with three busy
+ * processes on one processor: ping 0.7 ms instead of 5, freeze 50 instead of 130). Not allowed for an ordinary user.
+ */
+NATIVE(hurry) {
+  UNUSED_SELF;
+  usual_priority = getpriority(PRIO_PROCESS, 0);
+  if (usual_priority > AGENT_PRIORITY) setpriority(PRIO_PROCESS, 0, AGENT_PRIORITY);
+  return JS_UNDEFINED;
+}
+
 static const JSCFunctionListEntry entries[] = {
     JS_CFUNC_DEF("args", 0, process_args),
     JS_CFUNC_DEF("environment", 0, process_environment),
@@ -144,5 +160,6 @@ static const JSCFunctionListEntry entries[] = {
     JS_CFUNC_DEF("daemonize", 0, daemonize),
     JS_CFUNC_DEF("writePidFile", 1, write_pid_file),
     JS_CFUNC_DEF("lockMemory", 0, lock_memory),
+    JS_CFUNC_DEF("hurry", 0, hurry),
 };
 const NativeList process_natives = {entries, LENGTH(entries)};
