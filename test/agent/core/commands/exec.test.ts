@@ -141,6 +141,7 @@ suite('guest-exec', () => {
     }
     const path = (...names: string[]) => `PATH=${names.map((name) => join(stage.directory, name)).join(':')}`;
     assert.equal((await stage.run({ path: 'tool', env: [path('missing', 'two', 'one')] })).exitCode, 2);
+    assert.equal((await stage.run({ path: 'tool', env: [path('one', 'two')] })).exitCode, 1);
     assert.equal((await stage.run({ path: join(stage.directory, 'one/tool') })).exitCode, 1);
     assert.equal(
       await stage.refusal('guest-exec', { path: 'tool', env: [path('missing')] }),

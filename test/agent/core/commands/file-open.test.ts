@@ -102,6 +102,7 @@ suite('handles', () => {
       'fd_counter=1500',
       '[global]\nfd_counter=99999999999999\n',
       '[global]\nfd_counter=-5\n',
+      '[global]\nfd_counter=5\n',
       '\0\xff',
     ]) {
       const stage = createStage(t);

@@ -26,6 +26,7 @@ suite('os-release', () => {
       ['"Unit test \\"\\\'\\$\\`\\\\ and \\\\\\\\ etc."', 'Unit test "\'$`\\ and \\\\ etc.'],
       [String.raw`"a\nb"`, String.raw`a\nb`],
       [String.raw`'a\nb"c'`, String.raw`a\nb"c`],
+      [String.raw`'a\$b'`, String.raw`a\$b`],
       [String.raw`a\ b`, 'a b'],
       [`"a"'b'c`, 'abc'],
       ['a # comment', 'a'],

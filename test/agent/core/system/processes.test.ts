@@ -81,4 +81,18 @@ suite('processes', () => {
     fake.end(pid);
     assert.deepEqual(processes.find(pid)?.end, { code: 0 });
   });
+
+  it('counts nothing of those who had a pid before', () => {
+    const fake = createFakeChildren();
+    const processes = createProcesses(fake.children);
+    const kept = processes.start(request);
+    fake.end(kept);
+    for (let round = 0; round < 5; round++) {
+      fake.rewind(kept + 1);
+      const pid = processes.start(request);
+      fake.write(pid, 16 * 2 ** 20);
+      fake.end(pid);
+    }
+    assert.ok(processes.find(kept));
+  });
 });

@@ -35,6 +35,7 @@ suite('time zone rules', () => {
     assert.equal(rule('EST5', '2026-07-01'), 'EST -18000');
     assert.equal(rule('<+0545>-5:45', '2026-01-01'), '+0545 20700');
     assert.equal(rule('<-03>3<-02>,M3.5.0/-2,M10.5.0/-1', '2026-07-01'), '-02 -7200');
+    assert.equal(rule('AAA0BBB,J60,J61', '2024-02-29T12:00:00Z'), 'AAA 0');
     assert.equal(rule('AAA0BBB,J60,J61', '2024-03-01T12:00:00Z'), 'BBB 3600');
     assert.equal(rule('AAA0BBB,59,60', '2024-02-29T12:00:00Z'), 'BBB 3600');
     assert.equal(rule('EST5EDT', '2026-07-01'), 'EDT -14400');
