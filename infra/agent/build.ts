@@ -53,7 +53,7 @@ async function bundle(): Promise<Buffer> {
     format: 'iife',
     target: 'es2022',
     legalComments: 'none',
-    minifySyntax: true,
+    minify: true,
     logLevel: 'error',
   });
   return Buffer.from(result.outputFiles[0]!.contents);

@@ -5,18 +5,18 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../host/run.ts';
+import type { Architecture } from './toolchain.ts';
 
 export interface PackageOptions {
   /** The program, for `arch`. */
   binary: string;
-  arch: AgentArch;
+  arch: Architecture;
   /** Directory for the package; it is made. */
   into: string;
 }
 
-/** The machines that we build for, by Debian's names for them. */
-export const debianArch = { x86_64: 'amd64', aarch64: 'arm64', riscv64: 'riscv64' } as const;
-export type AgentArch = keyof typeof debianArch;
+/** Debian's names for the processors. */
+const debianArch: Record<Architecture, string> = { x86_64: 'amd64', aarch64: 'arm64', riscv64: 'riscv64' };
 
 const here = fileURLToPath(new URL('./', import.meta.url));
 

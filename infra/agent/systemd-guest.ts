@@ -1,11 +1,10 @@
 /** A Debian guest with systemd, to install the agent's package in: both ports, a monitor, and root's shell. */
 
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { readFile } from 'node:fs/promises';
-import { randomUUID } from 'node:crypto';
 import { run } from '../../host/run.ts';
 import { accelerator } from '../lab/accelerator.ts';
 import { copyDisk } from '../lab/disks.ts';
@@ -83,7 +82,7 @@ async function putFile(image: string, from: string, to: string, home: string): P
 async function openShell(path: string, machine: Machine, said: () => string): Promise<SystemdGuest['shell']> {
   const socket = await connect(path);
   let rest = '';
-  let look = () => {};
+  let look: () => unknown = () => {};
   let fail: (error: Error) => void = () => {};
   socket.setEncoding('utf8').on('data', (piece: string) => {
     rest += piece;
@@ -113,7 +112,12 @@ async function openShell(path: string, machine: Machine, said: () => string): Pr
     before = answer.catch(() => {});
     return answer;
   };
-  // What is sent before the shell has its terminal waits there.
+  // What is sent before the shell opens its terminal is lost.
+  const ready = Promise.withResolvers<void>();
+  fail = ready.reject;
+  look = () => rest.includes('ready\n') && ready.resolve();
+  await ready.promise;
+  rest = '';
   await shell('udevadm settle');
   return shell;
 }

@@ -31,6 +31,7 @@ const packages = [
   'findutils',
   'grep',
   'init-system-helpers',
+  'libc-bin',
   'mount',
   'perl-base',
   'procps',
@@ -113,6 +114,6 @@ async function librariesOf(names: string[]): Promise<string[]> {
   const only = ['--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks', '--no-replaces', '--no-enhances'];
   const listed = await run('apt-cache', ['depends', '--recurse', ...only, ...names]);
   const isLibrary =
-    /^(lib(?!perl|file-find|number|text-glob|text-wrapi|debian-installer|newt|slang|elogind|gdbm|semanage|db)|zlib1g$|gcc-\d+-base$)/;
+    /^(lib(?!c-bin|perl|file-find|number|text-glob|text-wrapi|debian-installer|newt|slang|elogind|gdbm|semanage|db)|zlib1g$|gcc-\d+-base$)/;
   return [...new Set(listed.split('\n').filter((line) => isLibrary.test(line)))];
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "native.h"
@@ -21,6 +22,7 @@ static const NativeList *const lists[] = {&bytes_natives, &channel_natives, &chi
                                           &loop_natives,  &probe_natives,   &process_natives, &system_natives};
 
 static JSContext *new_context(void);
+static void forget_program(void);
 static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque);
 
 /** A rejection that nobody had taken when it happened; forgotten when somebody does before the jobs are done. */
@@ -40,11 +42,19 @@ int main(int argc, char **argv) {
   JS_SetPropertyStr(ctx, global, "native", native);
   JS_FreeValue(ctx, global);
   JSValue function = JS_ReadObject(ctx, program, program_length, JS_READ_OBJ_BYTECODE);
+  forget_program();
   JSValue value = JS_IsException(function) ? function : JS_EvalFunction(ctx, function);
   if (JS_IsException(value)) fatal(ctx, "uncaught");
   JS_FreeValue(ctx, value);
   run_jobs(ctx);
   loop_run(ctx);
+}
+
+/** It is read once; what was made of it lies in the heap. */
+static void forget_program(void) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t from = ((uintptr_t)program + page - 1) / page * page, to = ((uintptr_t)program + program_length) / page * page;
+  if (from < to) madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 void run_jobs(JSContext *ctx) {
