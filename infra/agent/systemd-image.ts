@@ -53,9 +53,9 @@ const diskBytes = 1024 * 2 ** 20;
 const recipe = 1;
 
 export async function systemdImage(): Promise<SystemdImage> {
-  const shell = await readFile(join(here, 'lab-shell.service'));
+  const shell = await Promise.all(['lab-shell.service', 'lab-shell'].map((name) => readFile(join(here, name))));
   const init = await readFile(join(here, 'init'));
-  const key = createHash('sha256').update(`${recipe} ${packages.join()}`).update(shell).digest('hex').slice(0, 16);
+  const key = createHash('sha256').update(`${recipe} ${packages.join()}`).update(Buffer.concat(shell)).digest('hex').slice(0, 16);
   const directory = await cached(`systemd-${key}`, makeDisk);
   return { disk: join(directory, 'root.raw'), initrd: newcArchive([{ path: 'init', kind: 'file', mode: 0o755, content: init }]) };
 }
@@ -103,6 +103,7 @@ async function configure(root: string): Promise<void> {
   await mkdir(join(root, 'var/lib/dpkg/info'), { recursive: true });
   await writeFile(join(root, 'var/lib/dpkg/status'), '');
   const units = join(root, 'etc/systemd/system');
+  await cp(join(here, 'lab-shell'), join(root, 'usr/lib/lab-shell'));
   await cp(join(here, 'lab-shell.service'), join(units, 'lab-shell.service'));
   await mkdir(join(units, 'multi-user.target.wants'), { recursive: true });
   await symlink('../lab-shell.service', join(units, 'multi-user.target.wants/lab-shell.service'));
