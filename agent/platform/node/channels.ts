@@ -35,10 +35,16 @@ function serve(events: ChannelEvents, listen: (server: Server) => void): Channel
     current = client;
     if (!client) return;
     client.on('data', (bytes) => events.data(bytes as Buffer));
+    client.on('end', leaveWhenDone);
     if (!paused) client.resume();
   }
 
-  const server = createServer({ pauseOnConnect: true }, (client) => {
+  /** One that sends nothing more may still wait for an answer. */
+  function leaveWhenDone(): void {
+    if (current?.readableEnded && current.writableLength === 0 && !events.owes?.()) current.end();
+  }
+
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (client) => {
     // A client that goes in the middle of an answer is nothing to report.
     client.on('error', () => {});
     client.on('close', () => {
@@ -58,7 +64,9 @@ function serve(events: ChannelEvents, listen: (server: Server) => void): Channel
       client.cork();
       for (const piece of pieces) client.write(encode(piece));
       client.write('', () => {
-        if (client === current && client.writableLength === 0) events.drained();
+        if (client !== current || client.writableLength > 0) return;
+        events.drained();
+        leaveWhenDone();
       });
       client.uncork();
     },

@@ -15,6 +15,8 @@ interface Stage {
   channel: Channel;
   /** What has happened, in order. */
   events: string[];
+  /** An answer is still to come. */
+  owes: boolean;
   /** Resolves with the next thing that happens. */
   next(): Promise<string>;
   client(): Promise<Socket>;
@@ -32,6 +34,7 @@ function createStage(t: TestContext): Stage {
     waiter = Promise.withResolvers();
   };
   const channel = channels.open('unix-listen', path, {
+    owes: () => stage.owes,
     data: (bytes) => happened(`data ${Buffer.from(bytes).toString('latin1')}`),
     clientChanged: () => happened('changed'),
     drained: () => happened('drained'),
@@ -42,10 +45,11 @@ function createStage(t: TestContext): Stage {
     clients.forEach((client) => client.destroy());
     rmSync(directory, { recursive: true, force: true });
   });
-  return {
+  const stage: Stage = {
     path,
     channel,
     events,
+    owes: false,
     next: () => waiter.promise,
     async client() {
       const client = connect(path);
@@ -54,6 +58,7 @@ function createStage(t: TestContext): Stage {
       return client;
     },
   };
+  return stage;
 }
 
 async function readUntil(client: Socket, length: number): Promise<string> {
@@ -91,6 +96,24 @@ suite('listening channels', () => {
     assert.deepEqual(stage.events, ['data one', 'changed', 'data two']);
     stage.channel.send(['for two']);
     assert.equal(await readUntil(second, 7), 'for two');
+  });
+
+  it('keep one that sends nothing more until it has its answer', async (t) => {
+    const stage = createStage(t);
+    stage.owes = true;
+    const client = await stage.client();
+    const data = stage.next();
+    client.end('ask');
+    await data;
+    const answer = readUntil(client, 6);
+    const ended = once(client, 'end');
+    stage.owes = false;
+    stage.channel.send(['answer']);
+    assert.equal(await answer, 'answer');
+    await ended;
+    const gone = await stage.client();
+    gone.end();
+    await once(gone.resume(), 'end');
   });
 
   it('say how much a client has not taken, and when it has', async (t) => {
