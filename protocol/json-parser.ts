@@ -4,59 +4,67 @@ import { JsonFloat, type Json, type JsonObject } from './json.ts';
 import { decodeString, JsonTextError } from './json-string.ts';
 import type { Token } from './json-lexer.ts';
 
+interface Reader {
+  tokens: readonly Token[];
+  at: number;
+}
+
 /** @throws JsonTextError */
 export function parseTokens(tokens: readonly Token[]): Json {
-  let at = 0;
-  const peek = () => tokens[at]?.text;
-  const isPunctuation = (text: string) => tokens[at]?.kind === 'punctuation' && peek() === text;
-
-  function value(): Json {
-    const token = tokens[at];
-    if (!token) throw new JsonTextError('expecting value');
-    if (isPunctuation('{')) return object();
-    if (isPunctuation('[')) return array();
-    at++;
-    if (token.kind === 'string') return stringOf(token);
-    if (token.kind === 'integer') return integer(token.text);
-    if (token.kind === 'float') return float(token.text);
-    if (token.kind === 'keyword') return keyword(token.text);
-    throw new JsonTextError(`expecting value, not ${JSON.stringify(token.text)}`);
-  }
-
-  function object(): JsonObject {
-    // Without a prototype a key like "__proto__" is a key like any other.
-    const members = Object.create(null) as JsonObject;
-    at++;
-    if (isPunctuation('}')) return (at++, members);
-    for (;;) {
-      const token = tokens[at++];
-      if (token?.kind !== 'string') throw new JsonTextError('expecting key');
-      const key = stringOf(token);
-      if (key in members) throw new JsonTextError('duplicate key');
-      if (!isPunctuation(':')) throw new JsonTextError("expected ':'");
-      at++;
-      members[key] = value();
-      if (isPunctuation('}')) return (at++, members);
-      if (!isPunctuation(',')) throw new JsonTextError("expected ',' or '}'");
-      at++;
-    }
-  }
-
-  function array(): Json[] {
-    const members: Json[] = [];
-    at++;
-    if (isPunctuation(']')) return (at++, members);
-    for (;;) {
-      members.push(value());
-      if (isPunctuation(']')) return (at++, members);
-      if (!isPunctuation(',')) throw new JsonTextError("expected ',' or ']'");
-      at++;
-    }
-  }
-
-  const parsed = value();
-  if (at < tokens.length) throw new JsonTextError('text after the value');
+  // Functions inside this one that call each other would be a circle, which quickjs frees late, and the tokens with it.
+  const reader: Reader = { tokens, at: 0 };
+  const parsed = readValue(reader);
+  if (reader.at < tokens.length) throw new JsonTextError('text after the value');
   return parsed;
+}
+
+function isPunctuation({ tokens, at }: Reader, text: string): boolean {
+  const token = tokens[at];
+  return token?.kind === 'punctuation' && token.text === text;
+}
+
+function readValue(reader: Reader): Json {
+  const token = reader.tokens[reader.at];
+  if (!token) throw new JsonTextError('expecting value');
+  if (isPunctuation(reader, '{')) return readObject(reader);
+  if (isPunctuation(reader, '[')) return readArray(reader);
+  reader.at++;
+  if (token.kind === 'string') return stringOf(token);
+  if (token.kind === 'integer') return integer(token.text);
+  if (token.kind === 'float') return float(token.text);
+  if (token.kind === 'keyword') return keyword(token.text);
+  throw new JsonTextError(`expecting value, not ${JSON.stringify(token.text)}`);
+}
+
+function readObject(reader: Reader): JsonObject {
+  // Without a prototype a key like "__proto__" is a key like any other.
+  const members = Object.create(null) as JsonObject;
+  reader.at++;
+  if (isPunctuation(reader, '}')) return (reader.at++, members);
+  for (;;) {
+    const token = reader.tokens[reader.at++];
+    if (token?.kind !== 'string') throw new JsonTextError('expecting key');
+    const key = stringOf(token);
+    if (key in members) throw new JsonTextError('duplicate key');
+    if (!isPunctuation(reader, ':')) throw new JsonTextError("expected ':'");
+    reader.at++;
+    members[key] = readValue(reader);
+    if (isPunctuation(reader, '}')) return (reader.at++, members);
+    if (!isPunctuation(reader, ',')) throw new JsonTextError("expected ',' or '}'");
+    reader.at++;
+  }
+}
+
+function readArray(reader: Reader): Json[] {
+  const members: Json[] = [];
+  reader.at++;
+  if (isPunctuation(reader, ']')) return (reader.at++, members);
+  for (;;) {
+    members.push(readValue(reader));
+    if (isPunctuation(reader, ']')) return (reader.at++, members);
+    if (!isPunctuation(reader, ',')) throw new JsonTextError("expected ',' or ']'");
+    reader.at++;
+  }
 }
 
 const stringOf = ({ text, plain }: Token) => (plain ? text.slice(1, -1) : decodeString(text));
@@ -67,9 +75,13 @@ const smallest = -(2n ** 63n);
 function integer(text: string): Json {
   const number = Number(text);
   if (Number.isSafeInteger(number)) return number === 0 ? 0 : number;
-  const exact = BigInt(text);
-  return exact > largest || exact < smallest ? new JsonFloat(number) : exact;
+  // Beyond 64 bits the wire has doubles. Digits are counted first: a BigInt of a million of them takes an engine minutes.
+  const exact = text.length > longestInteger ? largest + 1n : BigInt(text);
+  return exact > largest || exact < smallest ? float(text) : exact;
 }
+
+/** Of 2^64 and of -2^63. */
+const longestInteger = 20;
 
 function float(text: string): JsonFloat {
   const value = Number(text);

@@ -125,6 +125,10 @@ describe('numbers', () => {
       .map((event) => (event.kind === 'value' ? typeof event.value : broken));
     assert.deepEqual([one, float, exponent], ['number', 'object', 'object']);
   });
+  it('an integer beyond 64 bits is a float, and one of a million digits takes no longer than its digits', () => {
+    assert.deepEqual(withId('18446744073709551616'), [`${pinged} id 1.8446744073709552e+19`]);
+    assert.deepEqual(withId('9'.repeat(1_000_000)), [broken]);
+  });
   it('a number that no double holds is refused', () => assert.deepEqual(withId('1e400'), [broken]));
 });
 
