@@ -11,6 +11,7 @@ export interface Session {
   data(bytes: Uint8Array): void;
   clientChanged(): void;
   drained(): void;
+  owes(): boolean;
 }
 
 /**
@@ -32,7 +33,7 @@ const enoughText = 64 * 1024;
  * A client that sends a sync behind a command that does not come back has given that command up: libvirt does so after five
  * seconds, on the same connection. So long a sync waits its turn; then it is answered, and the late reply is dropped.
  */
-const syncPatienceMs = 2_000;
+const syncPatienceMs = 1_000;
 
 export function createSession(agent: Agent, channel: () => Channel): Session {
   const { clock, bytes: codec } = agent.platform;
@@ -150,6 +151,7 @@ export function createSession(agent: Agent, channel: () => Channel): Session {
       }
     },
     drained: work,
+    owes: () => running !== undefined || next < waiting.length,
   };
 }
 
