@@ -15,8 +15,8 @@ extern char **arguments;
 /** A request of 8 MiB becomes some 100 MiB of values at worst; more than this is somebody's attempt. */
 static const size_t most_memory = 256 << 20;
 
-/** Deep enough for 1024 levels of JSON, the lexer's limit, eightfold (measured: 8153 levels). */
-static const size_t most_stack = 1 << 20;
+/** An id of 1024 levels, the lexer's limit, is echoed: 1 MiB is too little for that, and pages that are not touched cost nothing. */
+static const size_t most_stack = 6 << 20;
 
 static const NativeList *const lists[] = {&bytes_natives, &channel_natives, &child_natives,   &file_natives,  &freeze_natives,
                                           &loop_natives,  &probe_natives,   &process_natives, &system_natives};
