@@ -21,8 +21,8 @@ export interface GuestStage extends AsyncDisposable {
   run(script: string): Promise<string>;
   /** Resolves when both writers have finished a file that they began now. */
   writersMove(): Promise<void>;
-  /** Resolves when the agent says that nothing is frozen. */
-  thawed(): Promise<void>;
+  /** Resolves when the agent says that nothing is frozen; a channel that is open already keeps everybody else out. */
+  thawed(asking?: AgentChannel): Promise<void>;
   /** Starts the agent anew with more options, and waits until it answers. */
   restartAgent(options: string): Promise<void>;
 }
@@ -48,10 +48,10 @@ export async function stage(options: Partial<LabGuestOptions> = {}): Promise<Gue
     return output;
   }
 
-  async function thawed(): Promise<void> {
-    const asking = await channel('own');
-    while ((await asking.execute(leaseStatus, undefined)).state !== 'thawed') await new Promise(setImmediate);
-    asking.close();
+  async function thawed(asking?: AgentChannel): Promise<void> {
+    const by = asking ?? (await channel('own'));
+    while ((await by.execute(leaseStatus, undefined)).state !== 'thawed') await new Promise(setImmediate);
+    if (!asking) by.close();
   }
 
   return {
