@@ -14,9 +14,13 @@ export const labDisks: { name: string; filesystem: Filesystem }[] = [
   { name: 'disk1', filesystem: 'xfs' },
 ];
 
-export async function makeDisk(path: string, filesystem: Filesystem): Promise<void> {
+export async function makeBlankDisk(path: string): Promise<void> {
   await writeFile(path, '');
   await truncate(path, diskBytes);
+}
+
+export async function makeDisk(path: string, filesystem: Filesystem): Promise<void> {
+  await makeBlankDisk(path);
   await (filesystem === 'ext4' ? run('mkfs.ext4', ['-q', '-F', path]) : run('mkfs.xfs', ['-q', '-f', path]));
 }
 

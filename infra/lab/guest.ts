@@ -1,4 +1,4 @@
-/** Real guests for tests, demo and benches: Debian's kernel, stock qemu-ga, an ext4 and an XFS disk, and a writer on each. */
+/** Real guests for tests, demo and benches: Debian's kernel, an agent or two, an ext4 and an XFS disk, and a writer on each. */
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
@@ -7,24 +7,31 @@ import { openAgentChannel } from '../../host/channel/agent-channel.ts';
 import { openMonitor } from '../../host/channel/monitor.ts';
 import { accelerator } from './accelerator.ts';
 import { readConsole, type GuestConsole } from './console.ts';
-import { copyDisk, labDisks, makeDisk } from './disks.ts';
+import { copyDisk, labDisks, makeBlankDisk, makeDisk } from './disks.ts';
 import { ensurePackages } from './packages.ts';
 import { guestParts } from './parts.ts';
 import { startMachine, type Machine } from './qemu.ts';
+import { openShell, type ShellResult } from './shell.ts';
 import { bootSnapshot } from './snapshot.ts';
 
 export interface LabGuest {
   name: string;
   uuid: string;
   pid: number;
-  /** Socket of the agent's channel. */
+  /** Socket of the port org.qemu.guest_agent.0. */
   channel: string;
+  /** Socket of the port org.stillframe.agent.0; only our own agent serves it. */
+  ownChannel: string;
   /** Socket of the monitor that the host worker is given. */
   monitor: string;
   /** A second monitor, for whoever looks on. */
   witness: string;
   disks: { name: string; filesystem: string; path: string }[];
+  /** Blank disks, by the device that the guest knows them under. */
+  spares: { device: string; path: string }[];
   console: GuestConsole;
+  /** Runs a script of sh in the guest, past every agent. */
+  shell(script: string): Promise<ShellResult>;
   ended: Promise<string>;
   /** Ends QEMU and removes its sockets and disks. */
   stop(): Promise<void>;
@@ -35,73 +42,90 @@ export interface LabGuestOptions {
   directory: string;
   name: string;
   uuid?: string;
+  /** Ours on both ports; stock qemu-ga on the classic one; or ours on its own port beside the stock one on the classic port. */
+  agent?: 'stillframe' | 'qemu-ga' | 'both';
+  /** A kernel, busybox and our agent, and nothing else: no writers, no libraries, no programs that make filesystems. */
+  minimal?: boolean;
+  spareDisks?: number;
   /** More of QEMU's own arguments. */
   qemuArgs?: string[];
   /** Boots anew instead of going on from the memory snapshot: seconds instead of a fraction of one. */
   fresh?: boolean;
 }
 
-/** Resolves when the agent answers and each writer has finished a file. */
-export async function startGuest({
-  directory,
-  name,
-  uuid = randomUUID(),
-  qemuArgs = [],
-  fresh = false,
-}: LabGuestOptions): Promise<LabGuest> {
+/** Resolves when every agent answers and each writer has finished a file. */
+export async function startGuest(options: LabGuestOptions): Promise<LabGuest> {
+  const { directory, name, uuid = randomUUID(), agent = 'stillframe', minimal = false, spareDisks = 0, qemuArgs = [] } = options;
   await ensurePackages();
-  const parts = await guestParts();
+  const parts = await guestParts({ ours: agent !== 'qemu-ga', programs: !minimal });
   const kind = await accelerator(parts);
-  const from = fresh
+  const from = options.fresh
     ? undefined
-    : await bootSnapshot(parts, kind, (into) => startGuest({ directory: into, name: 'boot', fresh: true }));
+    : await bootSnapshot(parts, kind, `${agent}-${spareDisks}`, (into) =>
+        startGuest({ directory: into, name: 'boot', agent, minimal, spareDisks, fresh: true }),
+      );
   const home = join(directory, name);
   await mkdir(home, { recursive: true, mode: 0o755 });
   const socket = (of: string) => join(home, `${of}.sock`);
   const disks = labDisks.map((disk) => ({ ...disk, path: join(home, `${disk.name}.raw`) }));
-  await Promise.all(
-    disks.map(({ path, filesystem, name: disk }) =>
+  const spares = Array.from({ length: spareDisks }, (_, index) => ({
+    device: `/dev/vd${'abcdefghijklmnop'[disks.length + index]}`,
+    path: join(home, `spare${index}.raw`),
+  }));
+  await Promise.all([
+    ...disks.map(({ path, filesystem, name: disk }) =>
       from ? copyDisk(join(from, `${disk}.raw`), path) : makeDisk(path, filesystem),
     ),
-  );
+    ...spares.map(({ path }) => makeBlankDisk(path)),
+  ]);
   const machine = startMachine({
     accelerator: kind,
     kernel: parts.kernel,
     initrd: parts.initrd,
-    words: ['sf.mode=run', `sf.disks=${labDisks.map((disk) => disk.filesystem).join()}`],
+    words: ['sf.mode=run', `sf.agent=${agent}`, `sf.disks=${labDisks.map((disk) => disk.filesystem).join()}`],
     uuid,
-    disks,
-    channel: socket('channel'),
+    disks: [...disks, ...spares],
+    ports: [
+      { path: socket('channel'), name: 'org.qemu.guest_agent.0' },
+      { path: socket('own'), name: 'org.stillframe.agent.0' },
+    ],
+    shell: socket('shell'),
     monitors: [socket('monitor'), socket('witness')],
     ...(from ? { incoming: join(from, 'memory') } : {}),
     extra: qemuArgs,
   });
   const console = readConsole(machine.console, machine.ended);
-  const stop = async () => {
-    await machine.kill();
-    await rm(home, { recursive: true, force: true });
-  };
+  const undo = new AsyncDisposableStack();
+  undo.defer(() => rm(home, { recursive: true, force: true }));
+  undo.defer(() => machine.kill());
   try {
     if (from) await goOn(socket('witness'), machine);
-    await Promise.all(labDisks.map((disk) => console.nextWrite(disk.name)));
+    if (!minimal) await Promise.all(labDisks.map((disk) => console.nextWrite(disk.name)));
     await agentAnswers(socket('channel'), machine);
+    if (agent !== 'qemu-ga') await agentAnswers(socket('own'), machine);
+    const shell = await openShell(socket('shell'));
+    undo.defer(() => shell.close());
+    console.mark();
+    const stop = () => undo.disposeAsync();
+    return {
+      name,
+      uuid,
+      pid: machine.pid,
+      channel: socket('channel'),
+      ownChannel: socket('own'),
+      monitor: socket('monitor'),
+      witness: socket('witness'),
+      disks,
+      spares,
+      console,
+      shell: (script) => shell.run(script),
+      ended: machine.ended,
+      stop,
+    };
   } catch (error) {
-    await stop();
+    await undo.disposeAsync();
     throw error;
   }
-  console.mark();
-  return {
-    name,
-    uuid,
-    pid: machine.pid,
-    channel: socket('channel'),
-    monitor: socket('monitor'),
-    witness: socket('witness'),
-    disks,
-    console,
-    ended: machine.ended,
-    stop,
-  };
 }
 
 /** A guest that was restored stands still until it is told to go on. */

@@ -12,7 +12,10 @@ export interface MachineOptions {
   words: string[];
   uuid: string;
   disks: { path: string; readOnly?: boolean }[];
-  channel: string;
+  /** Socket → name of the virtio-serial port that it leads to. */
+  ports: { path: string; name: string }[];
+  /** Socket of the second serial line. */
+  shell?: string;
   monitors: string[];
   /** A memory snapshot to start from. */
   incoming?: string;
@@ -73,13 +76,16 @@ export function startMachine(options: MachineOptions): Machine {
       '-device',
       `virtio-blk-pci,drive=disk${index},id=vd${index}`,
     ]),
+    ...(options.shell ? ['-serial', `unix:${options.shell},server=on,wait=off`] : []),
     '-device',
     'virtio-serial-pci',
-    '-chardev',
-    `socket,path=${options.channel},server=on,wait=off,id=channel`,
-    // Without an id QEMU does not tell when the agent opens its port.
-    '-device',
-    'virtserialport,chardev=channel,name=org.qemu.guest_agent.0,id=channel-port',
+    ...options.ports.flatMap(({ path, name }, index) => [
+      '-chardev',
+      `socket,path=${path},server=on,wait=off,id=port${index}`,
+      // Without an id QEMU does not tell when the agent opens its port.
+      '-device',
+      `virtserialport,chardev=port${index},name=${name},id=port${index}`,
+    ]),
     ...(options.incoming ? ['-incoming', `exec:cat '${options.incoming}'`] : []),
     ...extra,
   ];

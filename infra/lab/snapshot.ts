@@ -1,5 +1,7 @@
 /** The memory of a lab guest that has booted, with its disks as they were at that instant: every later guest starts from it. */
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openMonitor } from '../../host/channel/monitor.ts';
 import { cached } from './cache.ts';
@@ -9,18 +11,24 @@ import type { GuestParts } from './parts.ts';
 import { run } from '../../host/run.ts';
 
 /** Raise it when the machine that startMachine() describes changes: memory fits one set of devices. */
-const machineRevision = 1;
+const machineRevision = 2;
 
-/** Directory with `memory`, `disk0.raw`, `disk1.raw`; `boot` starts a guest anew in the directory that it is given. */
+/**
+ * Directory with `memory`, `disk0.raw`, `disk1.raw`; `boot` starts a guest anew in the directory that it is given. `variant` tells
+ * guests apart that are made of the same parts.
+ */
 export async function bootSnapshot(
   parts: GuestParts,
   kind: 'kvm' | 'tcg',
+  variant: string,
   boot: (directory: string) => Promise<LabGuest>,
 ): Promise<string> {
   const version = /version (\S+)/.exec(await run('qemu-system-x86_64', ['--version']))?.[1] ?? 'unknown';
-  return cached(`memory-${parts.key}-${kind}-${version}-${machineRevision}`, async (into) => {
+  return cached(`memory-${parts.key}-${kind}-${version}-${machineRevision}-${variant}`, async (into) => {
     process.stderr.write('lab: booting a guest once and keeping its memory; later guests start from that\n');
-    const guest = await boot(into);
+    // Not in the cache: its names are too long for sockets.
+    const directory = await mkdtemp(join(tmpdir(), 'sf-boot-'));
+    const guest = await boot(directory);
     const monitor = await openMonitor({ path: guest.witness });
     try {
       await monitor.execute('stop');
@@ -35,6 +43,7 @@ export async function bootSnapshot(
     } finally {
       monitor.close();
       await guest.stop();
+      await rm(directory, { recursive: true });
     }
   });
 }

@@ -1,8 +1,5 @@
 /** What a guest reads from disk images: mounted without any recovery, every file hashed inside the guest. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { accelerator } from './accelerator.ts';
 import { readConsole } from './console.ts';
 import { guestParts } from './parts.ts';
@@ -20,8 +17,7 @@ export interface VerifiedImage {
 /** Boots a lab guest over the images, read-only. */
 export async function verifyImages(images: { path: string; filesystem: string }[]): Promise<VerifiedImage[]> {
   await ensurePackages();
-  const parts = await guestParts();
-  const directory = await mkdtemp(join(tmpdir(), 'sf-verify-'));
+  const parts = await guestParts({ ours: false, programs: false });
   const verified = images.map(({ path }): VerifiedImage => ({ path, mounted: false, files: new Map() }));
   const done = Promise.withResolvers<void>();
   const machine = startMachine({
@@ -31,7 +27,7 @@ export async function verifyImages(images: { path: string; filesystem: string }[
     words: ['sf.mode=verify', `sf.disks=${images.map((image) => image.filesystem).join()}`],
     uuid: '00000000-0000-4000-8000-000000000002',
     disks: images.map(({ path }) => ({ path, readOnly: true })),
-    channel: join(directory, 'channel'),
+    ports: [],
     monitors: [],
   });
   void machine.ended.then((how) => done.reject(new Error(`the guest that looks at the images ended: ${how}`)));
@@ -47,6 +43,5 @@ export async function verifyImages(images: { path: string; filesystem: string }[
     return verified;
   } finally {
     await machine.kill();
-    await rm(directory, { recursive: true, force: true });
   }
 }

@@ -8,7 +8,7 @@ import { agentContract } from './agent-suite.ts';
 
 agentContract('stock qemu-ga', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'sf-contract-'));
-  const guest = await startGuest({ directory, name: 'contract' });
+  const guest = await startGuest({ directory, name: 'contract', agent: 'qemu-ga' });
   return {
     path: guest.channel,
     async stop() {
