@@ -164,8 +164,9 @@ const flushByte = 0xff;
 
 const structural = new Set([...'{}[],:'].map((character) => character.charCodeAt(0)));
 
+/** A tab does not (json-lexer.c): it may stand within what is skipped. */
 function endsRecovery(byte: number): boolean {
-  return byte < 0x20 || byte > 0xfd || structural.has(byte);
+  return (byte < 0x20 && byte !== 0x09) || byte > 0xfd || structural.has(byte);
 }
 
 const isDigit = (byte: number) => byte >= 0x30 && byte <= 0x39;

@@ -1,6 +1,6 @@
 /** Arguments against what a command takes, in qemu-ga's order and words: missing and wrong ones as the schema lists them, then unknown ones. */
 
-import type { Json, JsonObject } from '../../protocol/json.ts';
+import { JsonFloat, type Json, type JsonObject } from '../../protocol/json.ts';
 import { CommandError, type Command, type Parameter } from './command.ts';
 
 /** @throws CommandError */
@@ -35,7 +35,9 @@ function check(name: string, parameter: Parameter, value: Json): void {
       return expectWord(value as string, name, parameter.words);
     case 'alternate':
       if (typeof value === 'string') return expectWord(value, name, parameter.words);
-      return expect(parameter.scalar === 'boolean' ? typeof value === 'boolean' : isInteger(value), name, parameter.name);
+      if (parameter.scalar === 'boolean') return expect(typeof value === 'boolean', name, parameter.name);
+      // A number of any kind chooses the integer, and is then none.
+      return expect(isInteger(value), name, isNumber(value) ? 'integer' : parameter.name);
   }
 }
 
@@ -46,6 +48,8 @@ function expect(holds: boolean, name: string, expected: string): void {
 function expectWord(value: string, name: string, words: readonly string[]): void {
   if (!words.includes(value)) throw new CommandError(`Parameter '${name}' does not accept value '${value}'`);
 }
+
+const isNumber = (value: Json) => typeof value === 'bigint' || value instanceof JsonFloat;
 
 /** The lexer has told integers from floats; what is left is the range of int64. */
 function isInteger(value: Json): boolean {

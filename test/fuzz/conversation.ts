@@ -22,7 +22,8 @@ const hangMs = 60_000;
 /** A control character ends any token and any message, and unlike 0xFF it lets what was asked before be answered. */
 const closing = '\x01';
 
-export function converse(socket: Socket): Conversation {
+/** `check` judges each line; of a peer nothing is asked. @throws Broken */
+export function converse(socket: Socket, check: (line: string) => void = checkLine): Conversation {
   let pieces: Buffer[] = [];
   let look = () => {};
   let fail: (why: Error) => void = () => {};
@@ -74,7 +75,7 @@ export function converse(socket: Socket): Conversation {
       });
       const lines = text.split('\n');
       if (lines.pop() !== '') throw new Broken(`it answered with half a line: ${JSON.stringify(text.slice(-200))}`);
-      lines.forEach(checkLine);
+      lines.forEach(check);
       return lines;
     },
   };

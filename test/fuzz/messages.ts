@@ -55,7 +55,7 @@ const pureToo = ['guest-file-seek', 'guest-file-flush', 'guest-nope', 'guest-exe
 const quickNames = Object.keys(quick);
 const slowNames = Object.keys(slow);
 const pureNames = [...pure, ...pureToo];
-const oneSlowIn = 300;
+const oneSlowIn = 1000;
 
 /** One message, damaged or not; of `pure` commands only when two agents are compared. */
 export function message(random: Random, { comparable = false } = {}): string {
@@ -131,7 +131,7 @@ function flipBytes(random: Random, request: string): string {
 
 /** About the depth that is allowed, seldom: mostly shallow. */
 function nested(random: Random): string {
-  const depth = random.oneIn(20) ? 1010 + random.below(30) : random.below(40);
+  const depth = random.oneIn(400) ? 1010 + random.below(30) : random.below(40);
   const [open, close] = random.pick([
     ['[', ']'],
     ['{"a":', '}'],

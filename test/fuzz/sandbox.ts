@@ -33,7 +33,7 @@ const limits = ['--fsize=4194304', '--core=0', '--nofile=256', '--nproc=256'];
 
 const environment = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-  ASAN_OPTIONS: 'detect_leaks=0:quarantine_size_mb=16:allocator_may_return_null=1:handle_abort=1',
+  ASAN_OPTIONS: 'detect_leaks=0:malloc_context_size=1:quarantine_size_mb=16:allocator_may_return_null=1:handle_abort=1',
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
 };
 

@@ -87,7 +87,7 @@ export function value(random: Random, kind: Kind): string {
     case 'path':
       return quoted(random, random.pick(paths));
     case 'base64':
-      return quoted(random, random.oneIn(40) ? 'QUJD'.repeat(random.below(20_000)) : random.pick(base64));
+      return quoted(random, random.oneIn(2000) ? 'QUJD'.repeat(random.below(20_000)) : random.pick(base64));
     case 'mode':
       return quoted(random, random.pick(modes));
     case 'boolean':
@@ -127,7 +127,7 @@ function anything(random: Random, depth: number): string {
 }
 
 export function text(random: Random): string {
-  return quoted(random, random.oneIn(200) ? 'x'.repeat(random.below(40_000)) : random.pick(texts) + random.pick(texts));
+  return quoted(random, random.oneIn(5000) ? 'x'.repeat(random.below(40_000)) : random.pick(texts) + random.pick(texts));
 }
 
 function quoted(random: Random, content: string): string {

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite, test, type TestContext } from 'node:test';
+import { buildAgent } from '../../infra/agent/build.ts';
+import { compareAgents } from './compare.ts';
+import { fuzz } from './fuzz.ts';
+import { librariesHere } from './sandbox.ts';
+import { stockProgram } from './stock.ts';
+
+/** Seconds on an idle machine; `npm run fuzz -- agent` goes on from there. */
+const messages = 6_000;
+const comparisons = 3_000;
+
+async function temporary(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'sf-fuzz-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+async function withSanitizers() {
+  const path = await buildAgent({ sanitize: true });
+  return { path, libraries: await librariesHere(path) };
+}
+
+suite('the agent under hostile messages', () => {
+  test('answers all of them, in JSON and in order, with no complaint of the sanitizers', async (t) => {
+    const directory = await temporary(t);
+    const seed = Date.now() % 2 ** 31;
+    t.diagnostic(`seed ${seed}`);
+    const options = { directory: join(directory, 'agent'), findings: 'dist/fuzz', seed, messages, untilMs: Infinity };
+    const result = await fuzz({ ...options, program: await withSanitizers(), signal: t.signal });
+    assert.equal(result.finding, undefined);
+    assert.equal(result.messages, messages);
+  });
+
+  test('says what stock qemu-ga says, but for the differences that are listed', async (t) => {
+    const directory = await temporary(t);
+    const seed = Date.now() % 2 ** 31;
+    t.diagnostic(`seed ${seed}`);
+    const program = await withSanitizers();
+    const peer = await stockProgram();
+    const result = await compareAgents({ program, peer, directory, seed, messages: comparisons, signal: t.signal });
+    assert.deepEqual(result.differences, []);
+    assert.equal(result.compared, comparisons);
+  });
+});
