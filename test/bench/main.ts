@@ -3,9 +3,11 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../model/errors.ts';
+import { benchAgent } from './agent.ts';
 import { benchWindow } from './window.ts';
 
-const usage = 'usage: npm run bench -- window --report FILE [--rounds N]\n';
+const benches = { window: benchWindow, agent: benchAgent };
+const usage = 'usage: npm run bench -- window|agent --report FILE [--rounds N]\n';
 const interrupted = 130;
 
 process.exit(await main());
@@ -19,8 +21,8 @@ async function main(): Promise<number> {
     process.stderr.write('bench: interrupted; ending the guest and everything else that was started\n'),
   );
   try {
-    const { rounds, file } = wanted;
-    const report = await benchWindow({ rounds, signal: stop.signal, say: (line) => process.stdout.write(`${line}\n`) });
+    const { bench, rounds, file } = wanted;
+    const report = await bench({ rounds, signal: stop.signal, say: (line) => process.stdout.write(`${line}\n`) });
     await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
     return 0;
   } catch (error) {
@@ -31,19 +33,20 @@ async function main(): Promise<number> {
 }
 
 /** Undefined after a complaint. */
-function readArguments(): { rounds: number; file: string } | undefined {
+function readArguments(): { bench: (typeof benches)[keyof typeof benches]; rounds: number; file: string } | undefined {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
       options: { report: { type: 'string' }, rounds: { type: 'string', default: '60' } },
     });
     const name = positionals.join(' ');
-    if (name !== 'window') throw new Error(name === '' ? 'which bench?' : `there is no bench named ${JSON.stringify(name)}`);
+    if (!Object.hasOwn(benches, name))
+      throw new Error(name === '' ? 'which bench?' : `there is no bench named ${JSON.stringify(name)}`);
     const rounds = Number(values.rounds);
     if (!Number.isInteger(rounds) || rounds < 1)
       throw new Error(`--rounds ${JSON.stringify(values.rounds)} is not a whole number from 1`);
     if (!values.report) throw new Error('--report is missing: it names the file that the figures go to');
-    return { rounds, file: values.report };
+    return { bench: benches[name as keyof typeof benches], rounds, file: values.report };
   } catch (error) {
     process.stderr.write(`bench: ${messageOf(error)}\n${usage}`);
     return undefined;

@@ -1,0 +1,58 @@
+/** Our agent beside stock qemu-ga, on this machine and in one guest: one row for each thing that somebody pays for. */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compareInGuest } from './agent-guest.ts';
+import { compareOnHost } from './agent-host.ts';
+import { median, round2 } from './quantiles.ts';
+import type { BenchOptions } from './window.ts';
+
+export interface AgentRow {
+  name: string;
+  unit: string;
+  ours: number;
+  qemuGa: number;
+  better: 'lower' | 'higher';
+}
+
+export interface AgentReport {
+  rows: AgentRow[];
+}
+
+export type Who = 'ours' | 'qemuGa';
+
+export async function benchAgent(options: BenchOptions): Promise<AgentReport> {
+  const directory = await mkdtemp(join(tmpdir(), 'sf-'));
+  try {
+    const rows = [...(await compareOnHost(directory, options)), ...(await compareInGuest(directory, options))];
+    const width = Math.max(...rows.map((row) => row.name.length));
+    options.say(`${''.padEnd(width)}  ${'ours'.padStart(10)}  ${'qemu-ga'.padStart(10)}  ratio`);
+    for (const { name, unit, ours, qemuGa, better } of rows) {
+      const isBehind = better === 'lower' ? ours > qemuGa : ours < qemuGa;
+      const ratio = qemuGa === 0 ? '-' : String(round2(ours / qemuGa));
+      options.say(
+        `${name.padEnd(width)}  ${String(ours).padStart(10)}  ${String(qemuGa).padStart(10)}  ${ratio.padStart(5)}  ${unit}${isBehind ? ', behind' : ''}`,
+      );
+    }
+    return { rows };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Measures each in every round, by turns first; medians. One round before that does not count. */
+export async function interleaved(
+  { rounds, signal }: BenchOptions,
+  measure: (who: Who) => Promise<number>,
+): Promise<Record<Who, number>> {
+  const taken: Record<Who, number[]> = { ours: [], qemuGa: [] };
+  for (let round = -1; round < rounds; round++) {
+    for (const who of round % 2 === 0 ? (['ours', 'qemuGa'] as const) : (['qemuGa', 'ours'] as const)) {
+      signal.throwIfAborted();
+      const figure = await measure(who);
+      if (round >= 0) taken[who].push(figure);
+    }
+  }
+  return { ours: median(taken.ours), qemuGa: median(taken.qemuGa) };
+}
