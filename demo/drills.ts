@@ -13,11 +13,13 @@ import { fsfreezeStatus } from '../protocol/agent/commands/guest-fsfreeze-status
 import { hostId, repositoryName, snapshots, type Site } from './site.ts';
 
 export type Form = 'whole' | 'held';
-export type Fault = 'snapshot fails' | 'worker killed' | 'worker stopped' | 'server killed' | 'workflow terminated';
+export type Fault =
+  'snapshot fails' | 'worker killed' | 'worker stopped' | 'host stopped' | 'server killed' | 'workflow terminated';
 
 export interface DrillReport {
   name: string;
-  thawedBy: ThawedBy;
+  /** `guest`: the lease inside the guest ended the freeze before anybody on the host could. */
+  thawedBy: ThawedBy | 'guest';
   /** By the writers' own clock. */
   longestStallMs: number;
   leaseMs: number;
@@ -32,6 +34,7 @@ export const drills: { form: Form; fault: Fault }[] = [
     { form: 'held' as const, fault },
   ]),
   { form: 'held', fault: 'workflow terminated' },
+  { form: 'whole', fault: 'host stopped' },
 ];
 
 export async function runDrill(site: Site, form: Form, fault: Fault): Promise<DrillReport> {
@@ -45,7 +48,7 @@ export async function runDrill(site: Site, form: Form, fault: Fault): Promise<Dr
   await Promise.all(guest.disks.map((disk) => guest.console.nextWrite(disk.name)));
   const report: DrillReport = {
     name: `${fault}, ${form} window`,
-    thawedBy: outcome.thawedBy,
+    thawedBy: outcome.claim.lease?.leaseFired ? 'guest' : outcome.thawedBy,
     longestStallMs: guest.console.longestStallMs(),
     leaseMs: outcome.leaseMs,
     left: await statusOf(guest.channel),
@@ -119,6 +122,8 @@ async function strike(site: Site, open: OpenDrill, intent: Intent | null, fault:
     case 'worker stopped':
       process.kill(intent!.pid, 'SIGSTOP');
       return;
+    case 'host stopped':
+      return stopHost(site, intent!.pid);
     case 'server killed':
       process.kill((await site.processes()).pids.temporal!, 'SIGKILL');
       // The window must end without a server; what holds it open here is us.
@@ -128,6 +133,17 @@ async function strike(site: Site, open: OpenDrill, intent: Intent | null, fault:
       await open.handle.terminate('drill');
       return;
   }
+}
+
+/** Nobody on the host can act, as when its machine hangs: what thaws now is inside the guest. */
+async function stopHost(site: Site, worker: number): Promise<void> {
+  const warden = (await site.processes()).pids.host!;
+  process.kill(warden, 'SIGSTOP');
+  process.kill(worker, 'SIGSTOP');
+  // The first file of each disk may have been on its way before the freeze.
+  for (let time = 0; time < 2; time++) await Promise.all(site.guest.disks.map((disk) => site.guest.console.nextWrite(disk.name)));
+  // The warden ends the worker, which is overdue, and writes down how the window ended.
+  process.kill(warden, 'SIGCONT');
 }
 
 /** Takes the scratch image away behind the worker's back, so that QEMU itself refuses the transaction. */

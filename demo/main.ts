@@ -64,7 +64,9 @@ function readArguments(): string | null | undefined {
 }
 
 async function tell(directory: string, undo: AsyncDisposableStack, reportFile: string | null): Promise<number> {
-  say('Stillframe demo: everything here is real. A QEMU guest with an ext4 and an XFS disk, stock qemu-ga, a Temporal server.');
+  say(
+    'Stillframe demo: everything here is real. A QEMU guest with an ext4 and an XFS disk and our agent in it, a Temporal server.',
+  );
 
   say('\n1. A guest whose two writers fsync files of known content, and "stillframe up" over it');
   const site = await startSite(directory, { port: await freePort() });

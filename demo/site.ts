@@ -99,7 +99,7 @@ function hostFile(of: {
   return `# A lab: one guest, a short lease, and no rest between windows.
 host: ${hostId}
 guests:
-  - { name: ${of.guest.name}, channel: ${of.guest.channel}, monitor: ${of.monitor} }
+  - { name: ${of.guest.name}, channel: ${of.guest.channel}, agentChannel: ${of.guest.ownChannel}, monitor: ${of.monitor} }
 limits: { lease: ${labLeaseMs}ms, gap: 0s, perHour: 0 }
 scratch: { path: ${of.directory}/scratch }
 repositories: { ${repositoryName}: ${of.repository} }

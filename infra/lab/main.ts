@@ -14,7 +14,7 @@ try {
     file,
     `host: lab
 guests:
-  - { name: ${guest.name}, channel: ${guest.channel}, monitor: ${guest.monitor} }
+  - { name: ${guest.name}, channel: ${guest.channel}, agentChannel: ${guest.ownChannel}, monitor: ${guest.monitor} }
 limits: { lease: 5s, gap: 0s, perHour: 0 }
 scratch: { path: ${directory}/scratch }
 repositories: { main: ${directory}/repository }

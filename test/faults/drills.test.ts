@@ -3,10 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { drills, runDrill, type Fault, type Form } from '../../demo/drills.ts';
+import { drills, runDrill, type DrillReport, type Fault, type Form } from '../../demo/drills.ts';
 import { startSite, type Site } from '../../demo/site.ts';
 import { freePort } from '../../infra/temporal/free-port.ts';
-import type { ThawedBy } from '../../model/window.ts';
 
 let directory: string;
 let site: Site;
@@ -21,10 +20,11 @@ after(async () => {
 });
 
 /** Who must have thawed; a window that nobody disturbs from outside ends itself. */
-const expected: Record<Fault, Record<Form, ThawedBy>> = {
+const expected: Record<Fault, Record<Form, DrillReport['thawedBy']>> = {
   'snapshot fails': { whole: 'window', held: 'window' },
   'worker killed': { whole: 'warden', held: 'warden' },
   'worker stopped': { whole: 'warden', held: 'warden' },
+  'host stopped': { whole: 'guest', held: 'guest' },
   'server killed': { whole: 'window', held: 'lease' },
   'workflow terminated': { whole: 'lease', held: 'lease' },
 };
