@@ -1,8 +1,8 @@
 /** The part in one guest that runs both agents, each on a port of its own, under writers on five filesystems. */
 
 import { startGuest, type LabGuest } from '../../infra/lab/guest.ts';
-import { interleaved, type AgentRow, type Who } from './agent.ts';
 import { bareAgent, command, returned, timed, type BareAgent } from './bare-agent.ts';
+import { interleaved, type AgentRow, type Who } from './interleaved.ts';
 import { median, round2 } from './quantiles.ts';
 import type { BenchOptions } from './window.ts';
 

@@ -6,16 +6,18 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildAgent } from '../../infra/agent/build.ts';
 import { stockProgram } from '../fuzz/stock.ts';
-import { interleaved, type AgentRow, type Who } from './agent.ts';
 import { bareAgent, command, returned, timed, type BareAgent } from './bare-agent.ts';
+import { interleaved, type AgentRow, type Who } from './interleaved.ts';
 import { round2 } from './quantiles.ts';
 import type { BenchOptions } from './window.ts';
 
 const blocked = [
-  ...['guest-fsfreeze-freeze', 'guest-fsfreeze-freeze-list', 'guest-fsfreeze-thaw', 'guest-fstrim', 'guest-shutdown'],
-  ...['guest-set-time', 'guest-suspend-disk', 'guest-suspend-ram', 'guest-suspend-hybrid', 'guest-set-vcpus'],
-  ...['guest-set-memory-blocks', 'guest-set-user-password', '__org.stillframe_freeze'],
-].join();
+  ['guest-fsfreeze-freeze', 'guest-fsfreeze-freeze-list', 'guest-fsfreeze-thaw', 'guest-fstrim', 'guest-shutdown'],
+  ['guest-set-time', 'guest-suspend-disk', 'guest-suspend-ram', 'guest-suspend-hybrid', 'guest-set-vcpus'],
+  ['guest-set-memory-blocks', 'guest-set-user-password', '__org.stillframe_freeze'],
+]
+  .flat()
+  .join();
 
 /** What hosts read and write at a time: 64 KiB in base64. */
 const pieceBytes = 48 * 1024;

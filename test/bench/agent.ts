@@ -5,22 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compareInGuest } from './agent-guest.ts';
 import { compareOnHost } from './agent-host.ts';
-import { median, round2 } from './quantiles.ts';
+import type { AgentRow } from './interleaved.ts';
+import { round2 } from './quantiles.ts';
 import type { BenchOptions } from './window.ts';
-
-export interface AgentRow {
-  name: string;
-  unit: string;
-  ours: number;
-  qemuGa: number;
-  better: 'lower' | 'higher';
-}
 
 export interface AgentReport {
   rows: AgentRow[];
 }
-
-export type Who = 'ours' | 'qemuGa';
 
 export async function benchAgent(options: BenchOptions): Promise<AgentReport> {
   const directory = await mkdtemp(join(tmpdir(), 'sf-'));
@@ -39,20 +30,4 @@ export async function benchAgent(options: BenchOptions): Promise<AgentReport> {
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-/** Measures each in every round, by turns first; medians. One round before that does not count. */
-export async function interleaved(
-  { rounds, signal }: BenchOptions,
-  measure: (who: Who) => Promise<number>,
-): Promise<Record<Who, number>> {
-  const taken: Record<Who, number[]> = { ours: [], qemuGa: [] };
-  for (let round = -1; round < rounds; round++) {
-    for (const who of round % 2 === 0 ? (['ours', 'qemuGa'] as const) : (['qemuGa', 'ours'] as const)) {
-      signal.throwIfAborted();
-      const figure = await measure(who);
-      if (round >= 0) taken[who].push(figure);
-    }
-  }
-  return { ours: median(taken.ours), qemuGa: median(taken.qemuGa) };
 }

@@ -56,7 +56,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
       await conversation.send(batch, random);
       result.messages += count;
       result.bytes += batch.length;
-      if (batches % 50 === 0 || batches === warmUpBatches) await checkMemory(result, batches, await agent.residentKiB());
+      if (batches % 50 === 0 || batches === warmUpBatches) checkMemory(result, batches, await agent.residentKiB());
       if (batches % batchesOnConnection === 0) {
         // Half a message is left behind for the next client, which must not meet it.
         socket.end('{"execute":"guest-sync","arguments":{"id":');

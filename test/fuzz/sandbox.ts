@@ -54,14 +54,14 @@ export async function startSandboxed(program: Program, directory: string): Promi
   const child = spawn(
     'setpriv',
     [
-      ...['--pdeathsig', 'KILL', '--', 'prlimit', ...limits],
-      ...['unshare', ...(asRoot ? [] : ['--user', '--map-root-user'])],
-      ...['--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child=KILL', `--mount-proc=${join(root, 'proc')}`],
-      ...['chroot', root, '/setpriv', ...(asRoot ? [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'] : [])],
+      ['--pdeathsig', 'KILL', '--', 'prlimit', ...limits],
+      ['unshare', ...(asRoot ? [] : ['--user', '--map-root-user'])],
+      ['--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child=KILL', `--mount-proc=${join(root, 'proc')}`],
+      ['chroot', root, '/setpriv', ...(asRoot ? [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'] : [])],
       // Its uid's change undoes what unshare had asked for: that it dies with its parent (prctl(2), PR_SET_PDEATHSIG).
-      ...['--pdeathsig', 'KILL', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', '--'],
-      ...['/agent', '--method=unix-listen', '--path=/run/s', '--statedir=/run'],
-    ],
+      ['--pdeathsig', 'KILL', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', '--'],
+      ['/agent', '--method=unix-listen', '--path=/run/s', '--statedir=/run'],
+    ].flat(),
     { stdio: ['ignore', 'ignore', 'pipe'], env: environment },
   );
   let said = '';
