@@ -43,12 +43,19 @@ export const snapshots = { slow: 'slow', failing: 'failing' } as const;
 /** Short, so that drills which wait for it are quick; a healthy window here holds a tenth of a second. */
 const labLeaseMs = 2_000;
 
+export interface SiteOptions {
+  port: number;
+  log?: string;
+  /** Of the guest: our own when absent. */
+  agent?: 'stillframe' | 'qemu-ga';
+}
+
 const upEntry = fileURLToPath(new URL('../workers/up.ts', import.meta.url));
 
-export async function startSite(directory: string, options: { port: number; log?: string }): Promise<Site> {
+export async function startSite(directory: string, options: SiteOptions): Promise<Site> {
   const undo = new AsyncDisposableStack();
   try {
-    const guest = await startGuest({ directory, name: 'db1' });
+    const guest = await startGuest({ directory, name: 'db1', agent: options.agent ?? 'stillframe' });
     undo.defer(() => guest.stop());
     const proxy = await startMonitorProxy(join(directory, 'monitor.sock'), guest.monitor);
     undo.defer(() => proxy.close());

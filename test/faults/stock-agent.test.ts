@@ -1,0 +1,38 @@
+/** A guest whose owner keeps the stock qemu-ga gets the same backups; what only our agent can tell is missing from the proof. */
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { runDrill } from '../../demo/drills.ts';
+import { startSite, type Site } from '../../demo/site.ts';
+import { freePort } from '../../infra/temporal/free-port.ts';
+import { openRepository } from '../../repository/points.ts';
+import { command } from './operator.ts';
+
+let directory: string;
+let site: Site;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sf-'));
+  site = await startSite(directory, { port: await freePort(), agent: 'qemu-ga' });
+});
+after(async () => {
+  await site?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+test('a backup by the stock agent, which answers on the classic port only, is a filesystem point', async () => {
+  const taken = await command(site, 'backup', 'run', 'db1');
+  assert.equal(taken.status, 0, taken.stderr);
+  assert.match(taken.stdout, /agent +qemu-ga \d+\.\d+/);
+  const { points } = await (await openRepository(site.repository)).list();
+  assert.equal(points[0]?.grade, 'filesystem');
+  assert.equal(points[0]?.window.claim.lease, undefined);
+});
+
+test('a worker that is killed inside a window: the warden thaws, as the stock agent has no lease', async () => {
+  const report = await runDrill(site, 'whole', 'worker killed');
+  assert.deepEqual({ left: report.left, thawedBy: report.thawedBy }, { left: 'thawed', thawedBy: 'warden' });
+});
