@@ -39,6 +39,7 @@ const forbidden: [file: string, statement: string][] = [
   ['cli/x.ts', `import { a } from '@temporalio/worker';`],
   ['cli/x.ts', `export { a } from '../infra/a.ts';`],
   ['infra/lab/x.ts', `import { a } from '../../workers/a.ts';`],
+  ['infra/lab/x.ts', `import { a } from '../../agent/core/a.ts';`],
 ];
 
 const allowed: [file: string, statement: string][] = [
@@ -50,6 +51,7 @@ const allowed: [file: string, statement: string][] = [
   ['workflows/x.ts', `import type { A } from '../activities/a.ts';`],
   ['workers/config.ts', `import { a } from 'zod';`],
   ['workers/x.ts', `import { a } from '../infra/temporal/a.ts';`],
+  ['infra/lab/x.ts', `import { a } from '../agent/a.ts';`],
   ['cli/commands/x.ts', `import { a } from '../../workers/config.ts';`],
   ['cli/x.ts', `import { a } from 'zod';`],
 ];

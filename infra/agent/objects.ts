@@ -29,8 +29,15 @@ const seldomRun = ['libregexp', 'libunicode'];
  * unwinding, which C has no use for (80 kB).
  */
 const common = [
-  ...['-std=gnu11', '-D_GNU_SOURCE', '-DNDEBUG', '-fwrapv', '-funsigned-char'],
-  ...['-ffunction-sections', '-fdata-sections', '-fno-asynchronous-unwind-tables', '-fno-unwind-tables'],
+  '-std=gnu11',
+  '-D_GNU_SOURCE',
+  '-DNDEBUG',
+  '-fwrapv',
+  '-funsigned-char',
+  '-ffunction-sections',
+  '-fdata-sections',
+  '-fno-asynchronous-unwind-tables',
+  '-fno-unwind-tables',
 ];
 
 /** The engine's C interface changes between versions: a mere warning has been a wrong call before. */

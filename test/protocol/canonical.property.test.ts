@@ -8,8 +8,33 @@ import { parseCanonical } from '../../protocol/json-canonical.ts';
 import { createJsonStream, qemuLimits, type JsonEvent } from '../../protocol/json-stream.ts';
 
 const scalar = fc.constantFrom(
-  ...['1', '-1', '0', '-0', '1.0', '1e3', '1E3', '0.5', '01', '9007199254740991', '9007199254740993', '18446744073709551615'],
-  ...['true', 'false', 'null', 'tru', '""', '"a b"', '"a: b, c"', '"id"', "'x'", '"x', '"\\u0041"', '"é"', '1,', '{}', '[]'],
+  '1',
+  '-1',
+  '0',
+  '-0',
+  '1.0',
+  '1e3',
+  '1E3',
+  '0.5',
+  '01',
+  '9007199254740991',
+  '9007199254740993',
+  '18446744073709551615',
+  'true',
+  'false',
+  'null',
+  'tru',
+  '""',
+  '"a b"',
+  '"a: b, c"',
+  '"id"',
+  "'x'",
+  '"x',
+  '"\\u0041"',
+  '"é"',
+  '1,',
+  '{}',
+  '[]',
 );
 const key = fc.constantFrom('"a"', '"b"', '"execute"', '"id"', '"1"', '"0"', '"__proto__"', '" a"', '"a "', 'a', '""');
 const space = fc.constantFrom('', '', '', ' ', '  ', '\t', '\r');

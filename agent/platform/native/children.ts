@@ -109,7 +109,8 @@ function follow(pid: number, isGroup: boolean, events: ChildEvents, streams: Str
       else if (isGroup && open.size > 0) native.kill(-pid, signal);
     },
     release() {
-      for (const fd of [...open]) close(fd);
+      // Closing takes out of the set what is walked.
+      Array.from(open).forEach((fd) => close(fd));
     },
   };
 }
