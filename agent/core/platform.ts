@@ -250,6 +250,8 @@ export interface ChannelEvents {
   clientChanged(): void;
   /** Everything queued has been taken. */
   drained(): void;
+  /** Whether an answer is still to come: a client that sends nothing more, but still reads, is kept until it has it. */
+  owes?(): boolean;
   /** The channel cannot go on. `eof`: isa-serial hung up, which qemu-ga takes for a pause. */
   failed(error: SystemError): void;
 }

@@ -48,19 +48,19 @@ export function createListener(listening: number, events: ChannelEvents): Channe
   function onClient(told: number): void {
     if (told & pollOut) flush();
     if (told & pollIn && !paused && !finished) read();
-    // It cannot be answered any more, and while we do not read nothing else tells.
-    else if (told & (pollHangUp | pollError)) leave();
-    else if (finished && queue.queued() === 0) leave();
+    // It cannot be answered any more, and nothing else tells while we do not read.
+    if (told & (pollHangUp | pollError) && (paused || finished)) leave();
   }
 
   function read(): void {
     const count = native.receive(client);
     if (count > 0) return events.data(input.subarray(0, count));
     if (count === tryAgain) return;
-    // ECONNRESET and the like are an end too.
+    // ECONNRESET and the like are an end too, and one that nobody waits behind.
+    if (count < 0) return leave();
     finished = true;
-    if (count === 0 && queue.queued() > 0) want();
-    else leave();
+    want();
+    leaveWhenDone();
   }
 
   function flush(): void {
@@ -68,6 +68,11 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     if (queue.queued() > 0) return;
     want();
     events.drained();
+    leaveWhenDone();
+  }
+
+  function leaveWhenDone(): void {
+    if (finished && queue.queued() === 0 && !events.owes?.()) leave();
   }
 
   function leave(): void {
@@ -88,6 +93,8 @@ export function createListener(listening: number, events: ChannelEvents): Channe
       // A client that goes in the middle of an answer is told by its end of file.
       if (client === none || queue.send(client, pieces) < 0) return;
       if (queue.queued() > 0) want();
+      // Whoever answers is not to find the client gone in the middle of it.
+      else if (finished) void Promise.resolve().then(leaveWhenDone);
     },
     queued: queue.queued,
     pause() {

@@ -1,0 +1,145 @@
+/** The binary itself, started on a unix socket in a directory of its own, and a client that speaks to it byte by byte. */
+
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+
+export interface AgentProcess {
+  pid: number;
+  directory: string;
+  socket: string;
+  /** Speaks to it; closed when the test ends. */
+  connect(): Promise<Client>;
+  /** Ends it by a signal, and says how it went. */
+  end(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** What it has written to its standard error so far. */
+  errors(): string;
+}
+
+export interface Client {
+  socket: Socket;
+  send(text: string): void;
+  /** The next line, as Latin-1 and without its end. */
+  line(): Promise<string>;
+  /** The next line's `return`. @throws when it holds an error */
+  returned(): Promise<unknown>;
+  /** Sends a command and waits for its `return`. */
+  ask(execute: string, args?: Record<string, unknown>): Promise<unknown>;
+  leave(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** Before the binary, as for a processor that is emulated. */
+  runner?: string[];
+  /** Instead of a new one. */
+  directory?: string;
+}
+
+export async function startAgent(t: TestContext, binary: string, options: StartOptions = {}): Promise<AgentProcess> {
+  const directory = options.directory ?? (await makeDirectory(t));
+  const socket = join(directory, 'agent.sock');
+  const [program, ...args] = [...(options.runner ?? []), binary, '-m', 'unix-listen', '-p', socket, '-t', directory];
+  const child = spawn(program!, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+  const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  t.after(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  await connectWhenThere(child, socket).then(leave);
+  return {
+    pid: child.pid!,
+    directory,
+    socket,
+    async connect() {
+      const client = clientOf(await open(socket));
+      t.after(() => client.socket.destroy());
+      return client;
+    },
+    async end(signal) {
+      child.kill(signal);
+      const [code, by] = await ended;
+      return { code, signal: by };
+    },
+    errors: () => errors,
+  };
+}
+
+export async function makeDirectory(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'sf-agent-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Nothing tells when it listens, so it is tried. */
+async function connectWhenThere(child: ChildProcess, path: string): Promise<Socket> {
+  for (;;) {
+    if (child.exitCode !== null || child.signalCode !== null)
+      assert.fail(`the agent ended by itself: ${child.spawnargs.join(' ')}`);
+    try {
+      return await open(path);
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+async function open(path: string): Promise<Socket> {
+  const socket = createConnection(path);
+  await once(socket, 'connect');
+  return socket;
+}
+
+async function leave(socket: Socket): Promise<void> {
+  socket.destroy();
+  await once(socket, 'close');
+}
+
+function clientOf(socket: Socket): Client {
+  const lines: string[] = [];
+  const waiting: PromiseWithResolvers<string>[] = [];
+  let rest = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    const parts = (rest + text).split('\n');
+    rest = parts.pop()!;
+    for (const part of parts) {
+      const waiter = waiting.shift();
+      if (waiter) waiter.resolve(part);
+      else lines.push(part);
+    }
+  });
+  // A reset is an end, which `close` tells.
+  socket.on('error', () => {});
+  socket.on('close', () => waiting.forEach((waiter) => waiter.reject(new Error('the agent has closed the connection'))));
+
+  const line = () => {
+    const there = lines.shift();
+    if (there !== undefined) return Promise.resolve(there);
+    const waiter = Promise.withResolvers<string>();
+    waiting.push(waiter);
+    return waiter.promise;
+  };
+  const returned = async () => {
+    const text = await line();
+    const reply = JSON.parse(text.replace(/^\xff/, '')) as { return?: unknown };
+    assert.ok('return' in reply, text);
+    return reply.return;
+  };
+  return {
+    socket,
+    send: (text) => void socket.write(text, 'latin1'),
+    line,
+    returned,
+    ask(execute, args) {
+      socket.write(JSON.stringify({ execute, ...(args && { arguments: args }) }));
+      return returned();
+    },
+    leave: () => leave(socket),
+  };
+}

@@ -1,0 +1,150 @@
+/** Clients of the binary's socket: that come, go, send halves, read slowly, or leave in the middle of an answer. */
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { startAgent, type Client } from './agent-process.ts';
+import { endsWell, forEachBinary } from './binaries.ts';
+
+const ping = '{"execute":"guest-ping"}';
+const sync = (id: number) => `{"execute":"guest-sync","arguments":{"id":${id}}}`;
+
+forEachBinary((binary) => {
+  it('a ping is answered, and a sync behind a stray 0xFF with one before it', async (t) => {
+    const agent = await startAgent(t, await binary());
+    const client = await agent.connect();
+    client.send(ping);
+    assert.equal(await client.line(), '{"return": {}}');
+    client.send('\xff{"execute":"guest-sync-delimited","arguments":{"id":7}}');
+    assert.match(await client.line(), /^\{"error": /);
+    assert.equal(await client.line(), '\xff{"return": 7}');
+    await endsWell(agent);
+  });
+
+  it('one client after another is served, each without what the one before had left', async (t) => {
+    const agent = await startAgent(t, await binary());
+    for (let id = 0; id < 50; id++) {
+      const client = await agent.connect();
+      client.send(sync(id));
+      assert.equal(await client.returned(), id);
+      client.send('{"execute":"guest-sync","arguments":{"id"');
+      await client.leave();
+    }
+    await endsWell(agent);
+  });
+
+  it('the second client waits until the first has gone', async (t) => {
+    const agent = await startAgent(t, await binary());
+    const first = await agent.connect();
+    const second = await agent.connect();
+    second.send(sync(2));
+    first.send(sync(1));
+    assert.equal(await first.returned(), 1);
+    assert.equal(await Promise.race([second.returned(), first.ask('guest-ping').then(() => 'first')]), 'first');
+    await first.leave();
+    const third = await agent.connect();
+    await second.leave();
+    assert.deepEqual(await third.ask('guest-ping'), {});
+    await endsWell(agent);
+  });
+
+  it('thousands of requests at once are answered in order', async (t) => {
+    const agent = await startAgent(t, await binary());
+    const client = await agent.connect();
+    const ids = Array.from({ length: 5_000 }, (_, id) => id);
+    client.send(ids.map(sync).join('\n'));
+    for (const id of ids) assert.equal(await client.returned(), id);
+    await endsWell(agent);
+  });
+
+  it('a client that does not read gets every byte of many large answers once it does', async (t) => {
+    const agent = await startAgent(t, await binary());
+    const client = await agent.connect();
+    const handle = await openZeros(client, agent.directory);
+    client.socket.pause();
+    client.send(manyReads(handle));
+    // What fits between us has been sent when another process's answers show that the agent would have had its time.
+    await elsewhere(t, await binary());
+    client.socket.resume();
+    for (let each = 0; each < manyTimes; each++) {
+      const { count, 'buf-b64': text } = (await client.returned()) as { count: number; 'buf-b64': string };
+      assert.deepEqual({ count, bytes: Buffer.from(text, 'base64').length }, { count: readBytes, bytes: readBytes });
+    }
+    assert.deepEqual(await client.ask('guest-ping'), {});
+    await endsWell(agent);
+  });
+
+  it('a client that goes in the middle of large answers leaves none of them to the next', async (t) => {
+    const agent = await startAgent(t, await binary());
+    for (let times = 0; times < 5; times++) {
+      const client = await agent.connect();
+      const handle = await openZeros(client, agent.directory);
+      client.send(manyReads(handle));
+      await once(client.socket, 'data');
+      await client.leave();
+      const next = await agent.connect();
+      next.send(sync(times));
+      assert.equal(await next.line(), `{"return": ${times}}`);
+      await next.leave();
+    }
+    await endsWell(agent);
+  });
+
+  it('who says that nothing more comes still gets the answer', async (t) => {
+    const agent = await startAgent(t, await binary());
+    const client = await agent.connect();
+    client.socket.end(ping);
+    assert.equal(await client.line(), '{"return": {}}');
+    await once(client.socket, 'close');
+    await endsWell(agent);
+  });
+
+  it('who says so behind a command that takes its time gets that answer too', async (t) => {
+    const agent = await startAgent(t, await binary());
+    const client = await agent.connect();
+    client.socket.end('{"execute":"guest-get-fsinfo"}');
+    assert.ok(Array.isArray(await client.returned()));
+    await once(client.socket, 'close');
+    await endsWell(agent);
+  });
+
+  it('a SIGTERM with a client connected ends it with status 0', async (t) => {
+    const agent = await startAgent(t, await binary());
+    const client = await agent.connect();
+    await client.ask('guest-ping');
+    await endsWell(agent);
+  });
+
+  it('the socket that a killed agent has left is taken over', async (t) => {
+    const first = await startAgent(t, await binary());
+    await first.end('SIGKILL');
+    const second = await startAgent(t, await binary(), { directory: first.directory });
+    assert.deepEqual(await (await second.connect()).ask('guest-ping'), {});
+    await endsWell(second);
+  });
+});
+
+/** As much as fits into one answer of the protocol many times over, and into no socket's buffer. */
+const readBytes = 2 ** 20;
+const manyTimes = 12;
+
+function manyReads(handle: unknown): string {
+  return `{"execute":"guest-file-read","arguments":{"handle":${String(handle)},"count":${readBytes}}}`.repeat(manyTimes);
+}
+
+async function openZeros(client: Client, directory: string): Promise<unknown> {
+  const path = join(directory, 'zeros');
+  await writeFile(path, '');
+  await truncate(path, readBytes * manyTimes);
+  return client.ask('guest-file-open', { path });
+}
+
+/** A conversation with another agent. */
+async function elsewhere(t: Parameters<typeof startAgent>[0], binary: string): Promise<void> {
+  const other = await startAgent(t, binary);
+  const client = await other.connect();
+  for (let times = 0; times < 100; times++) await client.ask('guest-ping');
+  await client.leave();
+}
