@@ -30,7 +30,6 @@ const files = [
   ['deb/copyright', 'usr/share/doc/stillframe-agent/copyright', 0o644],
   ['deb/postinst', 'DEBIAN/postinst', 0o755],
   ['deb/prerm', 'DEBIAN/prerm', 0o755],
-  ['deb/postrm', 'DEBIAN/postrm', 0o755],
 ] as const;
 
 /** Path of the package. */

@@ -50,6 +50,7 @@ suite('the package in a Debian guest with systemd', { timeout: 400_000 }, () => 
     assert.match(await guest.shell('dpkg -s qemu-guest-agent | grep ^Status'), /ok config-files/);
     assert.equal(await guest.shell('systemctl is-active qemu-guest-agent stillframe-agent'), 'active\nactive');
     assert.match(await guest.shell('qemu-ga --version'), /stillframe-agent/);
+    assert.equal(await guest.shell('systemd-analyze verify stillframe-agent.service'), '');
     for (const channel of [guest.channel, guest.ownChannel]) assert.deepEqual(await ask(channel, 'guest-ping'), {});
   });
 
@@ -106,12 +107,14 @@ suite('the package in a Debian guest with systemd', { timeout: 400_000 }, () => 
     assert.equal(await guest.shell('systemctl is-active qemu-guest-agent'), 'active');
   });
 
-  test('its removal ends the agent and takes its names away', async () => {
+  test('its removal ends the agent and takes its names away, until it comes back', async () => {
     await guest.shell('dpkg -r stillframe-agent');
     await assert.rejects(guest.shell('systemctl is-active qemu-guest-agent'));
     assert.equal(
       await guest.shell('ls /usr/sbin/qemu-ga /etc/systemd/system/qemu-guest-agent.service 2>/dev/null || echo none'),
       'none',
     );
+    await guest.shell('dpkg --force-unsafe-io -i /root/agent.deb');
+    assert.deepEqual(await ask(guest.channel, 'guest-ping'), {});
   });
 });
