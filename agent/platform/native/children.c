@@ -21,7 +21,8 @@ enum { WITH_INPUT = 1, WITH_OUT = 2, WITH_ERR = 4, MERGED = 8, NEW_SESSION = 16 
 typedef struct {
   char **programs, **argv, **shell_argv, **environment;
   int wiring, null, streams[3];
-  volatile int why;
+  /** Through it comes why it could not be run; nothing when it runs. */
+  int report[2];
 } Order;
 
 static int make_pipes(int wiring, int ours[3], int theirs[3]);
@@ -35,7 +36,7 @@ NATIVE(spawn) {
   JSValue value = JS_EXCEPTION;
   int ours[3] = {-1, -1, -1}, theirs[3] = {-1, -1, -1};
   bool own = JS_IsUndefined(argv[2]);
-  Order order = {.programs = texts_of(ctx, argv[0]), .argv = texts_of(ctx, argv[1]), .wiring = int_of(ctx, argv[3]), .why = ENOENT};
+  Order order = {.programs = texts_of(ctx, argv[0]), .argv = texts_of(ctx, argv[1]), .wiring = int_of(ctx, argv[3])};
   order.environment = own ? environ : texts_of(ctx, argv[2]);
   // What has no known format is a script for the shell, its name before the arguments (execvp(3)).
   order.shell_argv = calloc(count_of(ctx, argv[1]) + 3, sizeof(char *));
@@ -81,17 +82,21 @@ static int make_pipes(int wiring, int ours[3], int theirs[3]) {
   return 0;
 }
 
-/**
- * As vfork(2), which is a plain fork in musl for some processors: as fast for a big agent as for a small one, and the child's failure
- * is known when it returns.
- */
+/** As vfork(2), which is a plain fork in musl for some processors: as fast for a big agent as for a small one. */
 static pid_t start(Order *order) {
   _Alignas(16) char stack[16 << 10];
+  if (pipe2(order->report, O_CLOEXEC) < 0) return -1;
   pid_t pid = clone(become, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, order);
-  if (pid < 0 || order->why == 0) return pid;
-  waitpid(pid, NULL, 0);
-  errno = order->why;
-  return -1;
+  int why = errno;
+  close(order->report[1]);
+  // Not by memory that both share: an emulated processor may have none (qemu-user forks).
+  if (pid > 0 && read(order->report[0], &why, sizeof(why)) == sizeof(why)) {
+    waitpid(pid, NULL, 0);
+    pid = -1;
+  }
+  close(order->report[0]);
+  errno = why;
+  return pid;
 }
 
 static int become(void *argument) {
@@ -104,8 +109,6 @@ static int become(void *argument) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   int why = ENOENT;
-  // Cleared only by an exec that succeeds, after which nobody writes here; the parent sleeps until then.
-  order->why = 0;
   for (char **program = order->programs; *program; program++) {
     execve(*program, order->argv, order->environment);
     if (errno == ENOEXEC) {
@@ -120,8 +123,7 @@ static int become(void *argument) {
     if (errno != ENOENT && errno != ENOTDIR) why = errno;
     if (why != ENOENT && why != EACCES) break;
   }
-  order->why = why;
-  _exit(127);
+  _exit(write(order->report[1], &why, sizeof(why)) > 0 ? 127 : 126);
 }
 
 static void close_these(int fds[3]) {
