@@ -44,7 +44,7 @@ export async function toolchainFor(architecture: Architecture, purpose: Purpose)
     return gcc('gcc', ['-O1', '-g', '-fno-omit-frame-pointer', ...sanitizers], sanitizers);
   }
   if (purpose === 'development' && isOwn && (await hasProgram('musl-gcc')))
-    return gcc('musl-gcc', optimize, ['-static', '-s', '-Wl,--build-id=none']);
+    return gcc('musl-gcc', optimizeByGcc, ['-static', '-s', '-Wl,--build-id=none']);
   return zig(architecture);
 }
 
@@ -55,8 +55,15 @@ export function ownArchitecture(): Architecture {
   return own;
 }
 
-/** Measured with -Os: a quarter smaller, and half as fast again at pipelined requests. */
-const optimize = ['-O2'];
+/**
+ * Small where it costs nothing: every page of code is locked in the guest's memory. Measured: a fifth less code than -O2, and no slower;
+ * -Os is another fifth less, and pipelined requests take twice as long.
+ */
+const optimizeByGcc = [
+  ...['-O2', '-fno-inline-small-functions', '-fno-ipa-cp', '-fno-tree-vectorize'],
+  ...['-fno-align-functions', '-fno-align-loops', '-fno-align-jumps', '-fno-align-labels'],
+];
+const optimizeByClang = ['-O2', '-fno-inline-functions', '-fno-unroll-loops', '-fno-vectorize', '-fno-slp-vectorize'];
 
 async function gcc(compiler: string, compile: string[], link: string[]): Promise<Toolchain> {
   const version = (await run('gcc', ['-dumpfullversion'])).trim();
@@ -70,7 +77,7 @@ async function zig(architecture: Architecture): Promise<Toolchain> {
     name: `zig-${ziglang.version}-${architecture}`,
     compiler,
     target: ['cc', `--target=${architecture}-linux-musl`],
-    compile: [...optimize, '-fno-sanitize=undefined'],
+    compile: [...optimizeByClang, '-fno-sanitize=undefined'],
     link: ['-static', '-s'],
   };
 }
