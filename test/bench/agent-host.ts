@@ -2,6 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { watch } from 'node:fs';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildAgent } from '../../infra/agent/build.ts';
@@ -25,7 +26,7 @@ const pieces = 200;
 const pings = 50;
 const pipelined = 5000;
 
-type Start = (name: string) => Promise<{ child: ChildProcess; path: string }>;
+type Start = (name: string) => Promise<{ child: ChildProcess; path: string; agent: BareAgent }>;
 
 export async function compareOnHost(directory: string, options: BenchOptions): Promise<AgentRow[]> {
   const binary = await buildAgent();
@@ -50,9 +51,8 @@ export async function compareOnHost(directory: string, options: BenchOptions): P
 
   let starts = 0;
   const start = await interleaved(options, async (who) => {
-    const { child, path } = await starters[who](`start${starts++}`);
     const began = performance.now();
-    const agent = await patientAgent(path);
+    const { child, agent } = await starters[who](`start${starts++}`);
     await agent.ask(command('guest-ping'));
     const ms = performance.now() - began;
     agent.close();
@@ -63,10 +63,7 @@ export async function compareOnHost(directory: string, options: BenchOptions): P
 
   const running = { ours: await starters.ours('ours'), qemuGa: await starters.qemuGa('stock') };
   try {
-    const agents: Record<Who, BareAgent> = {
-      ours: await patientAgent(running.ours.path),
-      qemuGa: await patientAgent(running.qemuGa.path),
-    };
+    const agents: Record<Who, BareAgent> = { ours: running.ours.agent, qemuGa: running.qemuGa.agent };
     for (const who of ['ours', 'qemuGa'] as const) await agents[who].ask(command('guest-ping'));
     const resident = async () => ({
       ours: await residentKiB(running.ours.child),
@@ -104,36 +101,53 @@ export async function compareOnHost(directory: string, options: BenchOptions): P
   return rows;
 }
 
+/** Resolves with a first connection. */
 function starter(directory: string, program: string, first: string[]): Start {
   return async (name) => {
-    const [path, state] = [join(directory, `${name}.sock`), join(directory, name)];
+    const state = join(directory, name);
+    const path = join(state, 's');
     await mkdir(state);
+    // Waiting for the socket by asking for it would take the processor that the agent starts on.
+    let changed = Promise.withResolvers<void>();
+    const changes = watch(state, () => changed.resolve());
     const args = ['-m', 'unix-listen', '-p', path, '-t', state, '-f', join(state, 'pid'), '-b', blocked];
     // It ends with us, however we end.
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...first, ...args], {
       stdio: 'ignore',
       cwd: directory,
     });
-    return { child, path };
+    const over = once(child, 'close').then(() => Promise.reject(new Error(`${program} ended before it listened`)));
+    over.catch(() => {});
+    try {
+      for (;;) {
+        changed = Promise.withResolvers<void>();
+        const agent = await whenBound(path);
+        if (agent) return { child, path, agent };
+        await Promise.race([changed.promise, over]);
+      }
+    } finally {
+      changes.close();
+    }
   };
 }
 
-/** Nothing tells when the socket is there, and this is what is measured: tried without a pause. */
-async function patientAgent(path: string): Promise<BareAgent> {
-  for (let tries = 1; ; tries++) {
+/** Undefined when there is no socket yet. Its file appears when it is bound, an instant before it listens. */
+async function whenBound(path: string): Promise<BareAgent | undefined> {
+  for (;;) {
     try {
       return await bareAgent(path);
     } catch (error) {
-      if (tries === mostTries) throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return undefined;
+      if (code !== 'ECONNREFUSED') throw error;
     }
   }
 }
 
-const mostTries = 100_000;
-
 async function end(child: ChildProcess): Promise<void> {
   const closed = once(child, 'close');
-  child.kill('SIGTERM');
+  // A SIGTERM that meets qemu-ga within GLib's main loop leaves it hanging in its own signal handler.
+  child.kill('SIGKILL');
   await closed;
 }
 
