@@ -109,6 +109,8 @@ export function createFreezeControl(platform: Platform & { freezing: Freezing },
     records.write({ ...record, processes: [...held.processes] });
     await Promise.race([held.settled, held.over]);
     refuseIfEnding(mine);
+    // The guard comes after the freezer, and may not have been seen above. One that is stopped and forgotten would undo a later freeze.
+    records.write({ ...record, processes: [...held.processes] });
     refuseUnlessFrozen(mine);
     foreign = foreignMountPoints(mine);
   }
