@@ -52,7 +52,10 @@ export async function startAgent(t: TestContext, binary: string, options: StartO
     child.kill('SIGKILL');
     await ended;
   });
-  await connectWhenThere(child, socket).then(leave);
+  const first = clientOf(await connectWhenThere(child, socket));
+  // Answered, so that it does not stand in the backlog before the test's own.
+  await first.ask('guest-ping');
+  await first.leave();
   return {
     pid: child.pid!,
     directory,
