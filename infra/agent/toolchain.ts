@@ -60,8 +60,14 @@ export function ownArchitecture(): Architecture {
  * -Os is another fifth less, and pipelined requests take twice as long.
  */
 const optimizeByGcc = [
-  ...['-O2', '-fno-inline-small-functions', '-fno-ipa-cp', '-fno-tree-vectorize'],
-  ...['-fno-align-functions', '-fno-align-loops', '-fno-align-jumps', '-fno-align-labels'],
+  '-O2',
+  '-fno-inline-small-functions',
+  '-fno-ipa-cp',
+  '-fno-tree-vectorize',
+  '-fno-align-functions',
+  '-fno-align-loops',
+  '-fno-align-jumps',
+  '-fno-align-labels',
 ];
 const optimizeByClang = ['-O2', '-fno-inline-functions', '-fno-unroll-loops', '-fno-vectorize', '-fno-slp-vectorize'];
 
