@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openMonitor } from '../../host/channel/monitor.ts';
-import { cached } from './cache.ts';
+import { cached, dropUnused } from './cache.ts';
 import { copyDisk } from './disks.ts';
 import type { LabGuest } from './guest.ts';
 import type { GuestParts } from './parts.ts';
@@ -45,5 +45,8 @@ export async function bootSnapshot(
       await guest.stop();
       await rm(directory, { recursive: true });
     }
+    // A hundred megabytes each, and a new one for every change of the agent.
+    await dropUnused('memory-');
+    await dropUnused('initrd-');
   });
 }
