@@ -1,5 +1,7 @@
 /** What is frozen, on a tmpfs: an agent that was killed with its guard finds here what it still owes. */
 
+import { CommandError } from '../command.ts';
+import { deviceKey } from '../mounts.ts';
 import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
 import type { Hook } from './hooks.ts';
 
@@ -18,7 +20,10 @@ const name = 'stillframe-freeze.json';
 const foreignMark = 'qga.state.isfrozen';
 
 export interface Records {
-  /** @throws SystemError: a freeze that could not be undone after a crash must not begin */
+  /**
+   * @throws SystemError: a freeze that could not be undone after a crash must not begin
+   * @throws CommandError when we would wait for our own freeze: the record is written again while it lasts
+   */
   write(record: FreezeRecord): void;
   remove(): void;
   /** What an earlier agent of this boot left; undefined when nothing, or when it cannot be read. */
@@ -36,7 +41,15 @@ export function createRecords({ files }: Platform, stateDirectory: string, bootI
     }
   };
   return {
-    write: (record) => files.replaceText(path, JSON.stringify(record), 0o600),
+    write(record) {
+      const under = deviceKey(files.status(stateDirectory).device);
+      const target = record.targets.find(({ device }) => deviceKey(device) === under);
+      if (target)
+        throw new CommandError(
+          `the state directory ${stateDirectory} lies on ${target.path}, which is to be frozen: put it on a tmpfs (--statedir)`,
+        );
+      files.replaceText(path, JSON.stringify(record), 0o600);
+    },
     remove() {
       remove(path);
       remove(mark);

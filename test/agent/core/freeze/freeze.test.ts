@@ -12,9 +12,10 @@ import { createNodePlatform } from '../../../../agent/platform/node/platform.ts'
 import { createFakeFreezing, type FakeFreezing } from '../../fakes/fake-freezing.ts';
 import { fakeTreePlatform } from '../../fakes/fake-tree.ts';
 
-const root = '1 0 254:0 / / rw - ext4 /dev/vda rw';
-const data = '2 1 254:16 / /data rw - xfs /dev/vdb rw';
-const boot = '3 1 254:32 / /boot rw - vfat /dev/vdc rw';
+/** Devices that no machine has: this one's own disk holds the state directory. */
+const root = '1 0 4094:0 / / rw - ext4 /dev/vda rw';
+const data = '2 1 4094:16 / /data rw - xfs /dev/vdb rw';
+const boot = '3 1 4094:32 / /boot rw - vfat /dev/vdc rw';
 
 const whole = { epoch: 7, leaseMs: 10_000, mountPoints: undefined };
 
@@ -274,7 +275,7 @@ suite('a freeze', () => {
 
   it('an agent that comes after one that was killed thaws what that left, and runs its thaw hooks', async () => {
     await hook('hook', `echo $1 >> ${directory}/ran`);
-    const target = { path: '/data', device: { major: 254, minor: 16 } };
+    const target = { path: '/data', device: { major: 4094, minor: 16 } };
     control();
     freezing.start([target], undefined);
     await new Promise(setImmediate);
