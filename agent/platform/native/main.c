@@ -31,8 +31,9 @@ static JSValue rejected_promise, rejected_reason;
 
 int main(int argc, char **argv) {
   // Who was started without standard streams must not take a pipe for one of them.
-  while (open("/dev/null", O_RDWR | O_CLOEXEC) < 3) {
-  }
+  int null;
+  do null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  while (null >= 0 && null < 3);
   argument_count = argc;
   arguments = argv;
   JSContext *ctx = new_context();
