@@ -19,6 +19,7 @@ export function isJsonObject(value: Json | undefined): value is JsonObject {
 
 /** One line's worth of JSON in ASCII, spaced as QEMU's own writer does it (`{"return": {}}`). */
 export function encodeJson(value: Json): string {
+  if (typeof value === 'number') return String(value);
   if (typeof value === 'string') return encodeString(value);
   if (value instanceof JsonFloat) return encodeFloat(value.value);
   if (Array.isArray(value)) return `[${value.map(encodeJson).join(', ')}]`;

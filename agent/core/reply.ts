@@ -7,10 +7,21 @@ import type { Piece } from './platform.ts';
 
 /** `delimited`: the byte 0xFF stands directly before the line. */
 export function successReply(result: Result, id: Json | undefined, delimited: boolean): Piece[] {
-  const pieces: Piece[] = [delimited ? '\xff{"return": ' : '{"return": '];
-  encodeResult(result, pieces);
-  append(pieces, id === undefined ? '}\n' : `, "id": ${encodeJson(id)}}\n`);
-  return pieces;
+  const head = delimited ? '\xff{"return": ' : '{"return": ';
+  const tail = id === undefined ? '}\n' : `, "id": ${encodeJson(id)}}\n`;
+  if (!hasBytes(result)) return [head + encodeJson(result) + tail];
+  const pieces: Piece[] = [];
+  let text = head;
+  let before = '{';
+  for (const [name, member] of Object.entries(result)) {
+    text += `${before}"${name}": `;
+    before = ', ';
+    if (member instanceof Base64) {
+      pieces.push(`${text}"`, member.bytes);
+      text = '"';
+    } else text += encodeJson(member);
+  }
+  return [...pieces, `${text}}${tail}`];
 }
 
 export function errorReply(error: AgentErrorBody, id: Json | undefined): string {
@@ -18,25 +29,8 @@ export function errorReply(error: AgentErrorBody, id: Json | undefined): string 
   return id === undefined ? `{${body}` : `{"id": ${encodeJson(id)}, ${body}`;
 }
 
-function encodeResult(result: Result, pieces: Piece[]): void {
-  if (!hasBytes(result)) return append(pieces, encodeJson(result));
-  let before = '{';
-  for (const [name, member] of Object.entries(result)) {
-    append(pieces, `${before}"${name}": `);
-    if (member instanceof Base64) pieces.push('"', member.bytes, '"');
-    else append(pieces, encodeJson(member));
-    before = ', ';
-  }
-  append(pieces, '}');
-}
-
 function hasBytes(result: Result): result is { [key: string]: Json | Base64 } {
-  return typeof result === 'object' && result !== null && Object.values(result).some((member) => member instanceof Base64);
-}
-
-/** Texts that follow each other are one piece. */
-function append(pieces: Piece[], text: string): void {
-  const last = pieces.at(-1);
-  if (typeof last === 'string') pieces[pieces.length - 1] = last + text;
-  else pieces.push(text);
+  if (typeof result !== 'object' || result === null) return false;
+  for (const name in result) if ((result as { [key: string]: Json | Base64 })[name] instanceof Base64) return true;
+  return false;
 }

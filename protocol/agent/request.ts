@@ -18,13 +18,15 @@ export interface AgentErrorBody {
 export function parseRequest(value: Json): AgentRequest | { error: AgentErrorBody; id: Json | undefined } {
   if (!isJsonObject(value)) return refuse('QMP input must be a JSON object', undefined);
   const { execute, arguments: args, id } = value;
-  for (const [member, content] of Object.entries(value)) {
-    if (member === 'execute' && typeof content !== 'string') return refuse("QMP input member 'execute' must be a string", id);
-    if (member === 'arguments' && !isJsonObject(content)) return refuse("QMP input member 'arguments' must be an object", id);
-    if (!['execute', 'arguments', 'id'].includes(member)) return refuse(`QMP input member '${member}' is unexpected`, id);
+  for (const member in value) {
+    if (member === 'execute') {
+      if (typeof execute !== 'string') return refuse("QMP input member 'execute' must be a string", id);
+    } else if (member === 'arguments') {
+      if (!isJsonObject(args)) return refuse("QMP input member 'arguments' must be an object", id);
+    } else if (member !== 'id') return refuse(`QMP input member '${member}' is unexpected`, id);
   }
   if (typeof execute !== 'string') return refuse("QMP input lacks member 'execute'", id);
-  return { execute, arguments: isJsonObject(args) ? args : {}, id };
+  return { execute, arguments: (args as JsonObject | undefined) ?? {}, id };
 }
 
 function refuse(desc: string, id: Json | undefined): { error: AgentErrorBody; id: Json | undefined } {
