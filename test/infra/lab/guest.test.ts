@@ -75,6 +75,27 @@ suite('a lab guest', () => {
     }
   });
 
+  test('a shell past the agent tells status and both streams, and what hangs in it holds nobody up', async (t) => {
+    const second = await startGuest({ directory, name: 'shell', agent: 'both', spareDisks: 1 });
+    t.after(second.stop);
+    const agents = await second.shell('pidof qemu-ga stillframe-agent | wc -w; echo no >&2; exit 7');
+    assert.deepEqual(agents, { status: 7, output: '2\nno' });
+    let over = false;
+    const hung = second.shell('fsfreeze --freeze /data/disk0; echo waits >/data/disk0/file').then(() => (over = true));
+    const long = 'x'.repeat(10_000);
+    assert.equal(
+      (await second.shell(`until grep -qs percpu_rwsem_wait /proc/[0-9]*/wchan; do sleep 0.02; done; echo ${long}`)).output,
+      long,
+    );
+    const made = await second.shell(
+      `/sbin/mke2fs -q -t ext4 ${second.spares[0]!.device} && mount ${second.spares[0]!.device} /mnt`,
+    );
+    assert.deepEqual(made, { status: 0, output: '' });
+    assert.equal(over, false);
+    await second.shell('fsfreeze --unfreeze /data/disk0');
+    await hung;
+  });
+
   test('an image that holds no filesystem is reported, not mounted', async () => {
     const path = join(directory, 'empty.raw');
     await copyDisk(guest.disks[0]!.path, path);
