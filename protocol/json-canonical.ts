@@ -23,6 +23,7 @@ function isExact(value: Json, deeper: number): boolean {
   if (typeof value === 'number') return Number.isSafeInteger(value) && !Object.is(value, -0);
   if (typeof value !== 'object' || value === null) return true;
   if (deeper === 0) return false;
-  for (const name in value) if (!isExact((value as JsonObject)[name]!, deeper - 1)) return false;
+  if (Array.isArray(value)) return value.every((member) => isExact(member, deeper - 1));
+  for (const name in value as JsonObject) if (!isExact((value as JsonObject)[name]!, deeper - 1)) return false;
   return true;
 }

@@ -30,7 +30,7 @@ export function errorReply(error: AgentErrorBody, id: Json | undefined): string 
 }
 
 function hasBytes(result: Result): result is { [key: string]: Json | Base64 } {
-  if (typeof result !== 'object' || result === null) return false;
+  if (typeof result !== 'object' || result === null || Array.isArray(result)) return false;
   for (const name in result) if ((result as { [key: string]: Json | Base64 })[name] instanceof Base64) return true;
   return false;
 }
