@@ -77,6 +77,9 @@ export function superblockOf({ files }: Platform, { device, type, source }: Moun
   }
 }
 
+/** Types of filesystem on which a call may wait for another machine or process for ever. */
+export const mayHang = /^(nfs|cifs|smb|fuse($|[.b])|9p|ceph|afs|virtiofs|autofs|glusterfs|ocfs2|gfs2)/;
+
 export const deviceKey = ({ major, minor }: DeviceNumber) => `${major}:${minor}`;
 
 /** What is mounted on what, to follow a path as the kernel does: the last mount on a place hides the ones before it. */

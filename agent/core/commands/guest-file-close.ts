@@ -9,9 +9,12 @@ export const fileClose: Command = {
   run({ platform, log, fileHandles }, args) {
     const handle = handleOf(args);
     log.audit(`guest-file-close called, handle: ${handle}`);
-    const fd = fileHandles.get(handle);
-    fileHandles.remove(handle);
-    told('failed to close handle', () => platform.files.close(fd));
-    return {};
+    return fileHandles.use(handle, failed, (fd) => {
+      fileHandles.remove(handle);
+      told(failed, () => platform.files.close(fd));
+      return {};
+    });
   },
 };
+
+const failed = 'failed to close handle';

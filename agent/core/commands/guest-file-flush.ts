@@ -6,7 +6,6 @@ import { handleOf, takesHandle } from '../system/file-handles.ts';
 export const fileFlush: Command = {
   takes: takesHandle,
   run({ fileHandles }, args) {
-    fileHandles.get(handleOf(args));
-    return {};
+    return fileHandles.use(handleOf(args), 'failed to flush file', () => ({}));
   },
 };

@@ -2,19 +2,25 @@
 
 import { CommandError, type Command } from '../command.ts';
 import { openFlags, SystemError, type Files } from '../platform.ts';
+import { isDoubtful, whenReachable } from '../system/reach.ts';
 import { told, withoutNul } from '../system/told.ts';
 
 export const fileOpen: Command = {
   takes: { path: { type: 'string' }, mode: { type: 'string', optional: true } },
-  run({ platform: { files }, log, fileHandles }, args) {
+  run({ platform, log, fileHandles }, args) {
     const path = args.path as string;
     const mode = (args.mode as string | undefined) ?? 'r';
     log.audit(`guest-file-open called, filepath: ${path}, mode: ${mode}`);
     const flags = flagsOf(mode);
     withoutNul('path', path);
-    const handle = fileHandles.add(open(files, path, flags, mode));
-    log.audit(`guest-file-open, handle: ${handle}`);
-    return handle;
+    const failed = `failed to open file '${path}' (mode: '${mode}')`;
+    const doubtful = isDoubtful(platform, path) ? path : undefined;
+    const openNow = () => {
+      const handle = fileHandles.add(open(platform.files, path, flags, mode), doubtful);
+      log.audit(`guest-file-open, handle: ${handle}`);
+      return handle;
+    };
+    return doubtful === undefined ? openNow() : whenReachable(platform, path, failed, openNow);
   },
 };
 

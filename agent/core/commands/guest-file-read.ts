@@ -9,21 +9,24 @@ export const fileRead: Command = {
   takes: { ...takesHandle, count: { type: 'integer', optional: true } },
   run({ platform, log, fileHandles }, args) {
     const handle = handleOf(args);
-    const fd = fileHandles.get(handle);
-    const count = args.count ?? defaultCount;
-    if (typeof count !== 'number' || count < 0 || count > mostCount)
-      throw new CommandError(`value '${String(count)}' is invalid for argument count`);
-    try {
-      const { chunks, eof } = readUpTo(platform.files, fd, count);
-      const bytes = joinBytes(chunks);
-      return { count: bytes.length, 'buf-b64': new Base64(bytes), eof };
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      log.audit(`guest-file-read failed, handle: ${handle}`);
-      throw new CommandError(`failed to read file: ${error.message}`);
-    }
+    return fileHandles.use(handle, failed, (fd) => {
+      const count = args.count ?? defaultCount;
+      if (typeof count !== 'number' || count < 0 || count > mostCount)
+        throw new CommandError(`value '${String(count)}' is invalid for argument count`);
+      try {
+        const { chunks, eof } = readUpTo(platform.files, fd, count);
+        const bytes = joinBytes(chunks);
+        return { count: bytes.length, 'buf-b64': new Base64(bytes), eof };
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        log.audit(`guest-file-read failed, handle: ${handle}`);
+        throw new CommandError(`${failed}: ${error.message}`);
+      }
+    });
   },
 };
+
+const failed = 'failed to read file';
 
 const defaultCount = 4096;
 

@@ -12,20 +12,23 @@ export const fileWrite: Command = {
   takes: { ...takesHandle, 'buf-b64': { type: 'string' }, count: { type: 'integer', optional: true } },
   run({ platform, log, fileHandles }, args) {
     const handle = handleOf(args);
-    const fd = fileHandles.get(handle);
-    const bytes = decodeBase64(platform, args['buf-b64'] as string);
-    const count = args.count ?? bytes.length;
-    if (typeof count !== 'number' || count < 0 || count > bytes.length)
-      throw new CommandError(`value '${String(count)}' is invalid for argument count`);
-    try {
-      return { count: writeAll(platform.files, fd, bytes.subarray(0, count)), eof: false };
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      log.audit(`guest-file-write failed, handle: ${handle}`);
-      throw new CommandError(`failed to write to file: ${error.message}`);
-    }
+    return fileHandles.use(handle, failed, (fd) => {
+      const bytes = decodeBase64(platform, args['buf-b64'] as string);
+      const count = args.count ?? bytes.length;
+      if (typeof count !== 'number' || count < 0 || count > bytes.length)
+        throw new CommandError(`value '${String(count)}' is invalid for argument count`);
+      try {
+        return { count: writeAll(platform.files, fd, bytes.subarray(0, count)), eof: false };
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        log.audit(`guest-file-write failed, handle: ${handle}`);
+        throw new CommandError(`${failed}: ${error.message}`);
+      }
+    });
   },
 };
+
+const failed = 'failed to write to file';
 
 const tryAgain = 11;
 

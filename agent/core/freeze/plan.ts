@@ -1,7 +1,7 @@
 /** What a freeze is about to freeze: every superblock with a device once, by a path that leads to it, what is stacked above first. */
 
 import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
-import { deviceKey, mountTree, readMounts, superblockOf, type Mount } from '../mounts.ts';
+import { deviceKey, mayHang, mountTree, readMounts, superblockOf, type Mount } from '../mounts.ts';
 import { carriersOf } from './carriers.ts';
 
 export interface PlannedFilesystem extends FreezeTarget {
@@ -53,9 +53,6 @@ export function planFreeze(platform: Platform, wanted: readonly string[] | undef
   }
   return plan;
 }
-
-/** Opening what lies below one of these may wait for another machine for ever. */
-const mayHang = /^(nfs|cifs|smb|fuse|9p|ceph|afs|virtiofs|autofs|glusterfs|ocfs2|gfs2)/;
 
 function findSuperblocks(platform: Platform): Map<string, Superblock> {
   const found = new Map<string, Superblock>();

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../../protocol/json.ts';
 import { CommandError, type Command } from '../command.ts';
 import type { Log } from '../log.ts';
 import type { Platform } from '../platform.ts';
+import { whenReachable } from './reach.ts';
 
 export const takesHandle = { handle: { type: 'integer' } } satisfies Command['takes'];
 
@@ -11,10 +12,10 @@ export const takesHandle = { handle: { type: 'integer' } } satisfies Command['ta
 export const handleOf = ({ handle }: JsonObject) => handle as number | bigint;
 
 export interface FileHandles {
-  /** The handle of a file descriptor from now on. */
-  add(fd: number): number;
-  /** @throws CommandError when there is none */
-  get(handle: number | bigint): number;
+  /** The handle of a file descriptor from now on; `doubtful`: its path, on a filesystem that may hang. */
+  add(fd: number, doubtful: string | undefined): number;
+  /** Has `act` work on the descriptor, later where it may hang. @throws CommandError when there is none, or `failed` with the reason */
+  use<T>(handle: number | bigint, failed: string, act: (fd: number) => T): T | Promise<T>;
   remove(handle: number | bigint): void;
 }
 
@@ -29,7 +30,7 @@ export function createFileHandles(
   { log, stateDirectory }: { log: Log; stateDirectory: string },
 ): FileHandles {
   const path = `${stateDirectory}/qga.state`;
-  const open = new Map<number | bigint, number>();
+  const open = new Map<number | bigint, { fd: number; doubtful: string | undefined }>();
   let next: number | undefined;
 
   /** A file that cannot be kept costs the promise about restarts, and no more. */
@@ -42,17 +43,18 @@ export function createFileHandles(
   }
 
   return {
-    add(fd) {
+    add(fd, doubtful) {
       const handle = next ?? readCounter(platform, path);
       next = handle >= lastHandle ? firstHandle : handle + 1;
-      open.set(handle, fd);
+      open.set(handle, { fd, doubtful });
       keep(next);
       return handle;
     },
-    get(handle) {
-      const fd = open.get(handle);
-      if (fd === undefined) throw new CommandError(`handle '${handle}' has not been found`);
-      return fd;
+    use(handle, failed, act) {
+      const file = open.get(handle);
+      if (file === undefined) throw new CommandError(`handle '${handle}' has not been found`);
+      const { fd, doubtful } = file;
+      return doubtful === undefined ? act(fd) : whenReachable(platform, doubtful, failed, () => act(fd));
     },
     remove: (handle) => void open.delete(handle),
   };

@@ -2,10 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, it, suite } from 'node:test';
+import { fileOpen } from '../../../protocol/agent/commands/guest-file-open.ts';
 import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { getFsinfo } from '../../../protocol/agent/commands/guest-get-fsinfo.ts';
+import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
 import { leaseThaw } from '../../../protocol/agent/commands/stillframe-thaw.ts';
 import { agentName, calm, longLeaseMs, stage, type GuestStage } from './stage.ts';
+
+/** In a child's place, and not in the agent's. */
+const unanswered = /failed to open file '\/mnt\/dead\/file' \(mode: 'r'\): Connection timed out/;
 
 suite('an agent on a bad day', () => {
   let on: GuestStage;
@@ -20,6 +25,11 @@ suite('an agent on a bad day', () => {
       until grep -q /mnt/dead /proc/mounts; do sleep 0.02; done
       timeout 1 ls /mnt/dead >/dev/null 2>&1; test $? -ne 0`);
     const channel = await on.channel('own');
+    const opening = assert.rejects(channel.execute(fileOpen, { path: '/mnt/dead/file', mode: 'r' }), unanswered);
+    const classic = await on.channel('classic');
+    await classic.execute(ping, undefined);
+    await opening;
+    classic.close();
     const told = await channel.execute(getFsinfo, undefined);
     assert.deepEqual(told.map(({ mountpoint }) => mountpoint).toSorted(), ['/data/disk0', '/data/disk1']);
     const { epoch, filesystems } = await on.freeze(channel, longLeaseMs);
