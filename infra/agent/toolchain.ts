@@ -41,7 +41,7 @@ export async function toolchainFor(architecture: Architecture, purpose: Purpose)
     if (!(await hasProgram('gcc'))) await installGcc();
     // Static like the real one: the agent closes and forks as if nobody else were in its process.
     const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-    return gcc('gcc', ['-O1', '-g', '-fno-omit-frame-pointer', ...sanitizers], sanitizers);
+    return gcc('gcc', ['-O2', '-g', '-fno-omit-frame-pointer', ...sanitizers], sanitizers);
   }
   if (purpose === 'development' && isOwn && (await hasProgram('musl-gcc')))
     return gcc('musl-gcc', optimizeByGcc, ['-static', '-s', '-Wl,--build-id=none']);
