@@ -3,18 +3,15 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "freeze.h"
+#include "native.h"
 
 /** A thaw that the kernel refuses is tried again so often. */
 enum { RETRY_MS = 100 };
-
-/** Set by the linker. */
-extern char __executable_start, etext;
 
 enum { CONTROL, FREEZER, TIMER, AGENT, LIVES };
 
@@ -27,7 +24,7 @@ void run_guard(Freeze *freeze) {
   close(freeze->freezer_life[1]);
   // No code of ours has to come back from a disk that is frozen, even when the agent, which has locked it too, is gone. What is ours
   // alone is not locked: a copy of the agent's memory would cost a few milliseconds at the worst time (measured).
-  mlock(&__executable_start, (size_t)(&etext - &__executable_start));
+  lock_code();
   shared->guard = (uint32_t)getpid();
   tell(freeze);
   struct pollfd lives[LIVES] = {

@@ -71,6 +71,10 @@ _Noreturn void fatal(JSContext *ctx, const char *what);
 /** Runs what promises have made ready; a rejection that nobody has taken by then ends us. */
 void run_jobs(JSContext *ctx);
 
+/* process.c */
+/** Keeps all code of ours in memory. Fails as mlock(2). */
+int lock_code(void);
+
 /* children.c */
 /** In a forked child: no descriptor but the standard ones and these, so that nobody's end of file waits for us. `keep` is sorted. */
 void close_all_but(const int *keep, size_t count);

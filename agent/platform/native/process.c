@@ -1,5 +1,6 @@
 /** Our own process: what it was started with, what it says, how it goes to the background and ends. */
 
+#include <elf.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,8 +23,8 @@ int usual_priority;
 int argument_count;
 char **arguments;
 extern char **environ;
-/** Set by the linker. */
-extern char __executable_start, etext;
+/** Set by the linker: the headers of the program itself (elf(5)). */
+extern const Elf64_Ehdr __ehdr_start;
 
 static JSValue texts_from(JSContext *ctx, char **texts);
 
@@ -139,7 +140,17 @@ NATIVE(write_pid_file) {
 NATIVE(lock_memory) {
   UNUSED_SELF;
   if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0) return failed(ctx);
-  return result(ctx, mlock(&__executable_start, (size_t)(&etext - &__executable_start)));
+  return result(ctx, lock_code());
+}
+
+/** By its segments: what lies beside the code, and is seldom read, differs from linker to linker. */
+int lock_code(void) {
+  const Elf64_Phdr *headers = (const Elf64_Phdr *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+  for (int i = 0; i < __ehdr_start.e_phnum; i++) {
+    const Elf64_Phdr *header = &headers[i];
+    if (header->p_type == PT_LOAD && header->p_flags & PF_X && mlock((void *)header->p_vaddr, header->p_memsz) < 0) return -1;
+  }
+  return 0;
 }
 
 /**
