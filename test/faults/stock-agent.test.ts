@@ -17,6 +17,7 @@ let site: Site;
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'sf-'));
   site = await startSite(directory, { port: await freePort(), agent: 'qemu-ga' });
+  await site.whole();
 });
 after(async () => {
   await site?.stop();

@@ -117,10 +117,8 @@ suite('a lab guest', () => {
       opens.push(data.open);
       if (data.open === true) back.resolve();
     });
-    const agent = await connectAgent(guest.channel);
-    await agent.execute('guest-exec', { path: '/bin/sh', arg: ['-c', 'kill -9 $(pidof stillframe-agent)'] });
+    await guest.shell('kill -9 $(pidof stillframe-agent)');
     await back.promise;
-    agent.close();
     assert.deepEqual(opens, [false, true]);
     const next = await connectAgent(guest.channel);
     assert.deepEqual(await next.execute('guest-ping'), {});
