@@ -129,11 +129,12 @@ const deepest = 32;
 /** Enough to see what it was; a string that a control character ends may be as long as a message. */
 const strayShown = 20;
 
+/** Whatever a message does to an engine short of memory or stack, its sender is answered and the next one is read. */
 function parse(tokens: Token[]): JsonEvent {
   try {
     return { kind: 'value', value: parseTokens(tokens) };
   } catch (error) {
-    if (error instanceof JsonTextError) return { kind: 'error', message: `JSON parse error, ${error.message}` };
-    throw error;
+    const why = error instanceof JsonTextError ? error.message : 'it takes more memory than there is';
+    return { kind: 'error', message: `JSON parse error, ${why}` };
   }
 }

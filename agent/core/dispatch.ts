@@ -11,24 +11,30 @@ import { errorReply, successReply } from './reply.ts';
 /** No pieces: the command is one that says nothing when it succeeds. A promise only where something slow is asked for. */
 export function dispatch(agent: Agent, message: Json): readonly Piece[] | Promise<readonly Piece[]> {
   const request = parseRequest(message);
-  if ('error' in request) return [errorReply(request.error, request.id)];
+  if ('error' in request) return refuse(request.error, request.id);
   const { execute, id } = request;
   const command = agent.commands.get(execute);
-  if (!command) return [errorReply({ class: 'CommandNotFound', desc: `The command ${execute} has not been found` }, id)];
+  if (!command) return refuse({ class: 'CommandNotFound', desc: `The command ${execute} has not been found` }, id);
   if (!agent.isEnabled(execute)) {
     const desc = `Command ${execute} has been disabled: the command is not allowed`;
-    return [errorReply({ class: 'CommandNotFound', desc }, id)];
+    return refuse({ class: 'CommandNotFound', desc }, id);
   }
   try {
     checkArguments(command.takes, request.arguments);
     const result = command.run(agent, request.arguments);
     if (!(result instanceof Promise)) return answer(command, result, id);
-    return result.then(
-      (value) => answer(command, value, id),
-      (error: unknown) => [errorReply(describe(agent, error), id)],
-    );
+    return result.then((value) => answer(command, value, id)).catch((error: unknown) => refuse(describe(agent, error), id));
   } catch (error) {
-    return [errorReply(describe(agent, error), id)];
+    return refuse(describe(agent, error), id);
+  }
+}
+
+/** An id that is too deep or too large to be written again must not take the answer with it. */
+function refuse(error: AgentErrorBody, id: Json | undefined): readonly Piece[] {
+  try {
+    return [errorReply(error, id)];
+  } catch {
+    return [errorReply(error, undefined)];
   }
 }
 
