@@ -72,7 +72,7 @@ _Noreturn void fatal(JSContext *ctx, const char *what);
 void run_jobs(JSContext *ctx);
 
 /* process.c */
-/** Keeps all code of ours in memory. Fails as mlock(2). */
+/** Keeps all code of ours in memory. Negative when that fails, as mlock(2). */
 int lock_code(void);
 
 /* children.c */

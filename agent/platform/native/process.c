@@ -1,7 +1,7 @@
 /** Our own process: what it was started with, what it says, how it goes to the background and ends. */
 
-#include <elf.h>
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +23,9 @@ int usual_priority;
 int argument_count;
 char **arguments;
 extern char **environ;
-/** Set by the linker: the headers of the program itself (elf(5)). */
-extern const Elf64_Ehdr __ehdr_start;
 
 static JSValue texts_from(JSContext *ctx, char **texts);
+static int lock_segments(struct dl_phdr_info *program, size_t size, void *data);
 
 NATIVE(process_args) {
   UNUSED_SELF;
@@ -140,17 +139,21 @@ NATIVE(write_pid_file) {
 NATIVE(lock_memory) {
   UNUSED_SELF;
   if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0) return failed(ctx);
-  return result(ctx, lock_code());
+  return result(ctx, lock_code() < 0 ? -1 : 0);
 }
 
 /** By its segments: what lies beside the code, and is seldom read, differs from linker to linker. */
-int lock_code(void) {
-  const Elf64_Phdr *headers = (const Elf64_Phdr *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
-  for (int i = 0; i < __ehdr_start.e_phnum; i++) {
-    const Elf64_Phdr *header = &headers[i];
-    if (header->p_type == PT_LOAD && header->p_flags & PF_X && mlock((void *)header->p_vaddr, header->p_memsz) < 0) return -1;
+int lock_code(void) { return dl_iterate_phdr(lock_segments, NULL); }
+
+/** The program comes first (dl_iterate_phdr(3)), and it is all there is of one that is linked statically. */
+static int lock_segments(struct dl_phdr_info *program, size_t size, void *data) {
+  (void)size, (void)data;
+  for (int i = 0; i < program->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
+    if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X)) continue;
+    if (mlock((void *)(program->dlpi_addr + segment->p_vaddr), segment->p_memsz) < 0) return -1;
   }
-  return 0;
+  return 1;
 }
 
 /**
