@@ -1,12 +1,15 @@
 /** Every command with arguments of every kind: one answer each, foreseen, and the agent goes on. */
 
 import assert from 'node:assert/strict';
-import { it, suite } from 'node:test';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, it, suite } from 'node:test';
 import fc from 'fast-check';
 import { JsonFloat, type Json } from '../../../../protocol/json.ts';
 import { createStage } from './stage.ts';
 
-/** Nothing here may be made, overwritten or run: relative paths and places that exist are left out. */
+/** Nothing here may be overwritten or run: places that exist are left out. */
 const texts = [
   '',
   '\0',
@@ -59,6 +62,18 @@ const values: Json[] = [
 ];
 
 suite('every command', () => {
+  // A relative path that a file is made under leads here.
+  const home = process.cwd();
+  let directory: string;
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'sf-edges-'));
+    process.chdir(directory);
+  });
+  after(async () => {
+    process.chdir(home);
+    await rm(directory, { recursive: true });
+  });
+
   it('answers whatever it is asked with once, and never in a way that nobody foresaw', async (t) => {
     const stage = createStage(t);
     const names = [...stage.agent.commands.keys()];
