@@ -23,9 +23,9 @@ const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failu
 
 const bootId = '0b6f5a52-1f5e-4a0c-9a3c-6d2f1f0e7c5b';
 const mounts = [
-  '1 0 254:0 / / rw - ext4 /dev/vda rw',
-  '2 1 254:16 / /data rw - xfs /dev/vdb rw',
-  '3 1 254:32 / /boot/efi rw - vfat /dev/vdc rw',
+  '1 0 900:0 / / rw - ext4 /dev/vda rw',
+  '2 1 900:16 / /data rw - xfs /dev/vdb rw',
+  '3 1 900:32 / /boot/efi rw - vfat /dev/vdc rw',
 ];
 
 /** /proc and /sys are the test's; files and hooks are in its own directory. */
