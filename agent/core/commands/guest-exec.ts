@@ -3,6 +3,7 @@
 import { CommandError, type Command } from '../command.ts';
 import { SystemError, type SpawnRequest } from '../platform.ts';
 import { decodeBase64 } from '../system/base64.ts';
+import { findDoubtful, whenReachable } from '../system/reach.ts';
 import { withoutNul } from '../system/told.ts';
 
 const modes = ['none', 'stdout', 'stderr', 'separated', 'merged'] satisfies SpawnRequest['capture'][];
@@ -21,19 +22,25 @@ export const exec: Command = {
     const environment = (args.env as string[] | undefined)?.map((each, index) => withoutNul(`env[${index}]`, each));
     log.audit(`guest-exec called: "${argv.join(' ')}"`);
     const input = args['input-data'] as string | undefined;
-    try {
-      const pid = processes.start({
-        programs: candidates(path, environment ?? entriesOf(platform.process.environment)),
-        argv,
-        ...(environment && { environment }),
-        ...(input !== undefined && { input: decodeBase64(platform, input) }),
-        capture: captureOf(args['capture-output'] as boolean | SpawnRequest['capture'] | undefined),
-      });
-      return { pid };
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      throw new CommandError(`Failed to execute child process “${path}” (${error.message})`);
-    }
+    const programs = candidates(path, environment ?? entriesOf(platform.process.environment));
+    const failed = `Failed to execute child process “${path}”`;
+    const start = () => {
+      try {
+        const pid = processes.start({
+          programs,
+          argv,
+          ...(environment && { environment }),
+          ...(input !== undefined && { input: decodeBase64(platform, input) }),
+          capture: captureOf(args['capture-output'] as boolean | SpawnRequest['capture'] | undefined),
+        });
+        return { pid };
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        throw new CommandError(`${failed} (${error.message})`);
+      }
+    };
+    const doubtful = findDoubtful(platform, programs);
+    return doubtful === undefined ? start() : whenReachable(platform, doubtful, failed, start);
   },
 };
 

@@ -2,7 +2,7 @@
 
 import { CommandError, type Command } from '../command.ts';
 import { openFlags, SystemError, type Files } from '../platform.ts';
-import { isDoubtful, whenReachable } from '../system/reach.ts';
+import { findDoubtful, whenReachable } from '../system/reach.ts';
 import { told, withoutNul } from '../system/told.ts';
 
 export const fileOpen: Command = {
@@ -14,7 +14,7 @@ export const fileOpen: Command = {
     const flags = flagsOf(mode);
     withoutNul('path', path);
     const failed = `failed to open file '${path}' (mode: '${mode}')`;
-    const doubtful = isDoubtful(platform, path) ? path : undefined;
+    const doubtful = findDoubtful(platform, [path]);
     const openNow = () => {
       const handle = fileHandles.add(open(platform.files, path, flags, mode), doubtful);
       log.audit(`guest-file-open, handle: ${handle}`);

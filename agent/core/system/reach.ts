@@ -1,4 +1,4 @@
-/** File commands on filesystems whose server may be gone: a child of ours waits there first, so that we never do. */
+/** Files and programs on filesystems whose server may be gone: a child of ours waits there first, so that we never do. */
 
 import { CommandError } from '../command.ts';
 import { mayHang, readMounts } from '../mounts.ts';
@@ -8,12 +8,13 @@ import { SystemError, type Platform } from '../platform.ts';
 const limitMs = 3_000;
 const timedOut = 110;
 
-/** Whether the path leads, as it is written, to a filesystem that may hang. A symbolic link may lead there unseen. */
-export function isDoubtful(platform: Platform, path: string): boolean {
-  const absolute = path.startsWith('/') ? path : `/${path}`;
-  return readMounts(platform).some(
-    ({ type, mountPoint }) => mayHang.test(type) && `${absolute}/`.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`),
-  );
+/** Whether one of the paths leads, as it is written, to a filesystem that may hang; which. A symbolic link may lead there unseen. */
+export function findDoubtful(platform: Platform, paths: readonly string[]): string | undefined {
+  const risky = readMounts(platform).filter(({ type }) => mayHang.test(type));
+  return paths.find((path) => {
+    const absolute = path.startsWith('/') ? `${path}/` : `/${path}/`;
+    return risky.some(({ mountPoint }) => absolute.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`));
+  });
 }
 
 /** `act` once a child has seen that somebody answers there. @throws CommandError `failed: Connection timed out` */

@@ -20,6 +20,7 @@
 enum { AGENT_PRIORITY = -10 };
 
 int usual_priority;
+bool is_spared;
 int argument_count;
 char **arguments;
 extern char **environ;
@@ -164,6 +165,10 @@ NATIVE(hurry) {
   UNUSED_SELF;
   usual_priority = getpriority(PRIO_PROCESS, 0);
   if (usual_priority > AGENT_PRIORITY) setpriority(PRIO_PROCESS, 0, AGENT_PRIORITY);
+  char score = 0;
+  int file = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+  is_spared = file >= 0 && read(file, &score, 1) == 1 && score == '-';
+  if (file >= 0) close(file);
   return JS_UNDEFINED;
 }
 

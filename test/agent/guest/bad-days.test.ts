@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, it, suite } from 'node:test';
+import { exec } from '../../../protocol/agent/commands/guest-exec.ts';
 import { fileOpen } from '../../../protocol/agent/commands/guest-file-open.ts';
 import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { getFsinfo } from '../../../protocol/agent/commands/guest-get-fsinfo.ts';
@@ -29,6 +30,10 @@ suite('an agent on a bad day', () => {
     const classic = await on.channel('classic');
     await classic.execute(ping, undefined);
     await opening;
+    await assert.rejects(
+      channel.execute(exec, { path: '/mnt/dead/program' }),
+      /Failed to execute child process .* Connection timed out/,
+    );
     classic.close();
     const told = await channel.execute(getFsinfo, undefined);
     assert.deepEqual(told.map(({ mountpoint }) => mountpoint).toSorted(), ['/data/disk0', '/data/disk1']);
