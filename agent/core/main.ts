@@ -74,7 +74,7 @@ function keepOpen(agent: Agent, name: string, open: (events: ChannelEvents) => C
       failed(error) {
         log.note('critical', `channel ${name}: ${error.message}`);
         channel.close();
-        session.clientChanged();
+        session.clientChanged(false);
         if (onFailure === 'end') void end(agent);
         else platform.clock.after(retryMs, again);
       },

@@ -246,8 +246,11 @@ export type Piece = string | Uint8Array;
 export interface ChannelEvents {
   /** Valid during the call only. */
   data(bytes: Uint8Array): void;
-  /** The client has gone or a new one has come: what was half read or queued for the old one is worth nothing. */
-  clientChanged(): void;
+  /**
+   * The client has gone or a new one has come: what was half read or queued for the old one is worth nothing. `mayBeNext`: the last
+   * request that was read whole may be the new one's already, and goes on.
+   */
+  clientChanged(mayBeNext: boolean): void;
   /** Everything queued has been taken. */
   drained(): void;
   /** Whether an answer is still to come: a client that sends nothing more, but still reads, is kept until it has it. */

@@ -9,7 +9,7 @@ import { errorReply } from './reply.ts';
 
 export interface Session {
   data(bytes: Uint8Array): void;
-  clientChanged(): void;
+  clientChanged(mayBeNext: boolean): void;
   drained(): void;
   owes(): boolean;
 }
@@ -139,8 +139,9 @@ export function createSession(agent: Agent, channel: () => Channel): Session {
       }
       work();
     },
-    clientChanged() {
+    clientChanged(mayBeNext) {
       stream.reset();
+      if (mayBeNext) return;
       forgetRunning();
       forgetWaiting();
       pieces = [];

@@ -82,7 +82,7 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     client = none;
     watched = 0;
     queue.drop();
-    events.clientChanged();
+    events.clientChanged(false);
     accept();
   }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Channel, ChannelEvents } from '../../core/platform.ts';
-import { pollEdge, pollHangUp, pollIn, pollOut, unwatch, watch } from './loop.ts';
+import { after, pollEdge, pollHangUp, pollIn, pollOut, unwatch, watch } from './loop.ts';
 import { checked, failure, native } from './natives.ts';
 import { createSendQueue } from './send-queue.ts';
 
@@ -14,15 +14,19 @@ const interestingEdges = pollIn | pollOut | pollEdge;
 /** Reads of one turn (4096 bytes each): one who sends without an end must not keep timers and other channels from theirs. */
 const mostReads = 16;
 
+/** Both queues of a busy guest are looked at within milliseconds. */
+const overlapMs = 50;
+
 export function createPort(fd: number, events: ChannelEvents): Channel {
   const input = native.inputBuffer();
   const queue = createSendQueue();
   let paused = false;
   let closed = false;
   let connected = false;
+  let readMs = Number.NEGATIVE_INFINITY;
 
   function onEdge(told: number): void {
-    if (told & pollHangUp) lose();
+    if (told & pollHangUp) hangUp();
     else {
       connected = true;
       flush();
@@ -30,12 +34,24 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
     read();
   }
 
-  /** What was queued before this edge was for a host that has gone. */
-  function lose(): void {
+  /**
+   * The host's next client may have come already, and its first request been read: the kernel tells of data and of clients by two
+   * queues (measured: a freeze asked for at once after a reconnect). So what was read just now is kept until it is plain that nobody is there.
+   */
+  function hangUp(): void {
     if (!connected && queue.queued() === 0) return;
     connected = false;
+    if (native.bootMs() - readMs > overlapMs) return lose();
+    events.clientChanged(true);
+    after(overlapMs, () => {
+      if (!connected && !closed) lose();
+    });
+  }
+
+  /** What was queued before was for a host that has gone. */
+  function lose(): void {
     queue.drop();
-    events.clientChanged();
+    events.clientChanged(false);
   }
 
   function flush(): void {
@@ -53,6 +69,7 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
       if (count === 0 || count === tryAgain) return;
       if (count < 0) return events.failed(failure(-count));
       connected = true;
+      readMs = native.bootMs();
       events.data(input.subarray(0, count));
     }
   }

@@ -49,7 +49,7 @@ function serve(events: ChannelEvents, listen: (server: Server) => void): Channel
     client.on('error', () => {});
     client.on('close', () => {
       if (client !== current) return void waiting.splice(waiting.indexOf(client), 1);
-      events.clientChanged();
+      events.clientChanged(false);
       take(waiting.shift());
     });
     if (current) waiting.push(client);

@@ -62,7 +62,7 @@ async function setStage(t: TestContext, hooks: Record<string, string> = {}) {
   const session = createSession(agent, () => channel);
   // Without `owes`, as on a virtio port: there is no half-closed client that could be waited for, and the next one is served.
   const channel: Channel = platform.channels.open('unix-listen', path, {
-    clientChanged: () => session.clientChanged(),
+    clientChanged: () => session.clientChanged(false),
     drained: () => session.drained(),
     data(bytes) {
       if (Buffer.from(bytes).includes('__org.stillframe_thaw')) asked.resolve();
