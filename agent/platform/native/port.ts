@@ -14,8 +14,8 @@ const interestingEdges = pollIn | pollOut | pollEdge;
 /** Reads of one turn (4096 bytes each): one who sends without an end must not keep timers and other channels from theirs. */
 const mostReads = 16;
 
-/** Both queues of a busy guest are looked at within milliseconds. */
-const overlapMs = 50;
+/** A reply that met a port not yet open was never lost when it was kept so long (measured: 400 of 400 reconnects). */
+const overlapMs = 300;
 
 export function createPort(fd: number, events: ChannelEvents): Channel {
   const input = native.inputBuffer();
