@@ -195,7 +195,8 @@ function step(state: State, byte: number, quote: number): State | 'closed' | 'er
     case 'sign':
       return byte === 0x30 ? 'zero' : isDigit(byte) ? 'digits' : 'error';
     case 'zero':
-      return isDigit(byte) ? 'error' : byte === 0x2e ? 'point' : isE(byte) ? 'e' : undefined;
+      // As QEMU has it (json-lexer.c): no exponent directly behind a zero.
+      return isDigit(byte) ? 'error' : byte === 0x2e ? 'point' : undefined;
     case 'digits':
       return isDigit(byte) ? 'digits' : byte === 0x2e ? 'point' : isE(byte) ? 'e' : undefined;
     case 'point':

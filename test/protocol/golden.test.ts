@@ -129,6 +129,10 @@ describe('numbers', () => {
     assert.deepEqual(withId('18446744073709551616'), [`${pinged} id 1.8446744073709552e+19`]);
     assert.deepEqual(withId('9'.repeat(1_000_000)), [broken]);
   });
+  it('a zero takes no exponent: a number, a word, a number', () => {
+    const scalar = 'GenericError: QMP input must be a JSON object';
+    assert.deepEqual(answers('0e1 '), [scalar, broken, scalar]);
+  });
   it('a number that no double holds is refused', () => assert.deepEqual(withId('1e400'), [broken]));
 });
 
