@@ -1,52 +1,17 @@
 /** The config file: INI as GLib reads it, group [general], keys of which we know some. */
 
-import { parseSeconds, SettingsError, splitList, type Settings } from './settings.ts';
+import { applyValue, SettingsError, splitList, type Settings } from './settings.ts';
 
 /** Puts what `text` says into `settings`; unknown keys and groups are passed over, lists grow. @throws SettingsError naming the line */
 export function applyKeyFile(text: string, settings: Settings, path: string): void {
   for (const [key, value] of readGeneral(text, path)) {
     const where = `${path}: ${key}`;
-    switch (key) {
-      case 'daemon':
-        settings.daemonize = readBoolean(value, where);
-        break;
-      case 'verbose':
-        settings.verbose = readBoolean(value, where);
-        break;
-      case 'retry-path':
-        settings.retryPath = readBoolean(value, where);
-        break;
-      case 'method':
-        settings.method = value;
-        break;
-      case 'path':
-        settings.path = value;
-        break;
-      case 'logfile':
-        settings.logFile = value;
-        break;
-      case 'pidfile':
-        settings.pidFile = value;
-        break;
-      case 'fsfreeze-hook':
-        settings.hook = value;
-        break;
-      case 'statedir':
-        settings.stateDirectory = value;
-        break;
-      case 'block-rpcs':
-        settings.blocked.push(...splitList(value).toReversed());
-        break;
-      case 'allow-rpcs':
-        settings.allowed.push(...splitList(value).toReversed());
-        break;
-      case 'also':
-        settings.also.push(...splitList(value));
-        break;
-      case 'lease':
-        settings.leaseSeconds = parseSeconds(value, where);
-        break;
-    }
+    if (applyValue(settings, key, value, where)) continue;
+    if (key === 'daemon') settings.daemonize = readBoolean(value, where);
+    else if (key === 'verbose') settings.verbose = readBoolean(value, where);
+    else if (key === 'retry-path') settings.retryPath = readBoolean(value, where);
+    else if (key === 'fsfreeze-hook') settings.hook = value;
+    else if (key === 'also') settings.also.push(...splitList(value));
   }
 }
 

@@ -4,14 +4,13 @@ import { SystemError, type Platform } from '../platform.ts';
 import { applyKeyFile } from './key-file.ts';
 import { readOptions, type GivenOption } from './options.ts';
 import {
+  applyValue,
   defaultConfigFile,
   defaultHook,
   defaultPaths,
   defaultSettings,
   isMethod,
-  parseSeconds,
   SettingsError,
-  splitList,
   type Settings,
 } from './settings.ts';
 
@@ -42,53 +41,13 @@ export function readSettings({ process, files }: Platform): Wanted {
 const noSuchFile = 2;
 
 function apply({ name, value = '' }: GivenOption, settings: Settings): Wanted | undefined {
-  switch (name) {
-    case 'help':
-    case 'version':
-      return { kind: name };
-    case 'block-rpcs':
-      if (value === 'help' || value === '?') return { kind: 'list-commands' };
-      settings.blocked.push(...splitList(value).toReversed());
-      break;
-    case 'allow-rpcs':
-      settings.allowed.push(...splitList(value).toReversed());
-      break;
-    case 'method':
-      settings.method = value;
-      break;
-    case 'path':
-      settings.path = value;
-      break;
-    case 'logfile':
-      settings.logFile = value;
-      break;
-    case 'pidfile':
-      settings.pidFile = value;
-      break;
-    case 'fsfreeze-hook':
-      settings.hook = value === '' ? defaultHook : value;
-      break;
-    case 'statedir':
-      settings.stateDirectory = value;
-      break;
-    case 'verbose':
-      settings.verbose = true;
-      break;
-    case 'daemonize':
-      settings.daemonize = true;
-      break;
-    case 'retry-path':
-      settings.retryPath = true;
-      break;
-    case 'also':
-      settings.also.push(value);
-      break;
-    case 'lease':
-      settings.leaseSeconds = parseSeconds(value, '--lease');
-      break;
-    case 'config':
-    case 'dump-conf':
-      break;
-  }
+  if (name === 'block-rpcs' && (value === 'help' || value === '?')) return { kind: 'list-commands' };
+  if (name === 'help' || name === 'version') return { kind: name };
+  if (applyValue(settings, name, value, `--${name}`)) return undefined;
+  if (name === 'fsfreeze-hook') settings.hook = value === '' ? defaultHook : value;
+  else if (name === 'verbose') settings.verbose = true;
+  else if (name === 'daemonize') settings.daemonize = true;
+  else if (name === 'retry-path') settings.retryPath = true;
+  else if (name === 'also') settings.also.push(value);
   return undefined;
 }

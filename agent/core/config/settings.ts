@@ -64,7 +64,7 @@ export class SettingsError extends Error {
 }
 
 /** A whole number of seconds. @throws SettingsError naming `what` */
-export function parseSeconds(text: string, what: string): number {
+function parseSeconds(text: string, what: string): number {
   const seconds = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isNaN(seconds))
     throw new SettingsError(`${what} '${text}' is not a whole number of seconds (0 turns the lease off)`);
@@ -73,4 +73,36 @@ export function parseSeconds(text: string, what: string): number {
 
 export function splitList(text: string): string[] {
   return text === '' ? [] : text.split(',');
+}
+
+/** A setting that option and config file give alike; false for any other. `where` stands in the message. @throws SettingsError */
+export function applyValue(settings: Settings, name: string, value: string, where: string): boolean {
+  switch (name) {
+    case 'method':
+      settings.method = value;
+      return true;
+    case 'path':
+      settings.path = value;
+      return true;
+    case 'logfile':
+      settings.logFile = value;
+      return true;
+    case 'pidfile':
+      settings.pidFile = value;
+      return true;
+    case 'statedir':
+      settings.stateDirectory = value;
+      return true;
+    case 'block-rpcs':
+      settings.blocked.push(...splitList(value).toReversed());
+      return true;
+    case 'allow-rpcs':
+      settings.allowed.push(...splitList(value).toReversed());
+      return true;
+    case 'lease':
+      settings.leaseSeconds = parseSeconds(value, where);
+      return true;
+    default:
+      return false;
+  }
 }

@@ -3,6 +3,7 @@
 import { CommandError } from '../command.ts';
 import { deviceKey } from '../mounts.ts';
 import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
+import { perhaps } from '../system/told.ts';
 import type { Hook } from './hooks.ts';
 
 export interface FreezeRecord {
@@ -63,16 +64,7 @@ export function createRecords({ files }: Platform, stateDirectory: string, bootI
         // A record that was cut short says at least that something was about to freeze.
         if (!(error instanceof SystemError)) return 'foreign';
       }
-      return isThere(files, mark) ? 'foreign' : undefined;
+      return perhaps(() => files.status(mark)) !== undefined ? 'foreign' : undefined;
     },
   };
-}
-
-function isThere(files: Platform['files'], path: string): boolean {
-  try {
-    files.status(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
