@@ -1,5 +1,8 @@
 /** Bytes to tokens of the JSON dialect that QEMU and its agent speak: streaming, with their way of recovering from rubbish. */
 
+import type { Json } from './json.ts';
+import { parseCanonical } from './json-canonical.ts';
+
 export type TokenKind = 'punctuation' | 'string' | 'integer' | 'float' | 'keyword' | 'error' | 'too-long';
 
 export interface Token {
@@ -19,6 +22,8 @@ export interface ByteTools {
   latin1(bytes: Uint8Array, from: number, to: number): string;
   /** Index of the first byte from `from` on that is `quote`, a backslash, below 0x20 or above 0x7e; the length when there is none. */
   plainStringEnd(bytes: Uint8Array, from: number, quote: number): number;
+  /** The value of a JSON text of at most so many levels, or undefined where only our own parser can tell (json-canonical.ts). */
+  parseCanonical(bytes: Uint8Array, from: number, to: number, deepest: number): Json | undefined;
 }
 
 export interface JsonLexer {
@@ -154,7 +159,13 @@ export const plainBytes: ByteTools = {
     }
     return at;
   },
+  parseCanonical(bytes, from, to, deepest) {
+    const isPlain = plainBytes.plainStringEnd(bytes, from, backslash) >= to;
+    return isPlain ? parseCanonical(plainBytes.latin1(bytes, from, to), deepest) : undefined;
+  },
 };
+
+const backslash = 0x5c;
 
 /** String.fromCharCode takes its characters as arguments; engines bound their number. */
 const pieceBytes = 4096;

@@ -2,7 +2,6 @@
 
 import type { Json } from './json.ts';
 import { createJsonLexer, plainBytes, type ByteTools, type Token } from './json-lexer.ts';
-import { parseCanonical } from './json-canonical.ts';
 import { parseTokens } from './json-parser.ts';
 import { JsonTextError } from './json-string.ts';
 
@@ -96,8 +95,7 @@ export function createJsonStream(limits: JsonLimits, tools: ByteTools = plainByt
   /** Whether these bytes, a line or the end of a chunk, could be read the short way. */
   function takeLine(chunk: Uint8Array, from: number, to: number): boolean {
     if (chunk[from] !== brace || to - from > shortBytes || tokens.length > 0 || !lexer.isIdle()) return false;
-    if (tools.plainStringEnd(chunk, from, backslash) < to) return false;
-    const value = parseCanonical(tools.latin1(chunk, from, to), Math.min(limits.maxDepth, deepest));
+    const value = tools.parseCanonical(chunk, from, to, Math.min(limits.maxDepth, deepest));
     if (value !== undefined) events.push({ kind: 'value', value });
     return value !== undefined;
   }
@@ -121,7 +119,7 @@ export function createJsonStream(limits: JsonLimits, tools: ByteTools = plainByt
   };
 }
 
-const [newline, backslash, brace] = [0x0a, 0x5c, 0x7b];
+const [newline, brace] = [0x0a, 0x7b];
 
 /** Deeper texts are rare: they go the long way, which counts. */
 const deepest = 32;

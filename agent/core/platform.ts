@@ -1,5 +1,7 @@
 /** All that the core asks of the world. Two implementations: platform/native (the binary) and platform/node (tests, development). */
 
+import type { ByteTools } from '../../protocol/json-lexer.ts';
+
 export interface Platform {
   readonly process: ProcessControl;
   readonly clock: Clock;
@@ -54,11 +56,7 @@ export interface Clock {
 }
 
 /** What a JavaScript engine is slow at. */
-export interface Bytes {
-  /** One character a byte, as Latin-1. */
-  latin1(bytes: Uint8Array, from: number, to: number): string;
-  /** Index of the first byte at or after `from` that is `quote`, a backslash, below 0x20 or above 0x7e; the length when there is none. */
-  plainStringEnd(bytes: Uint8Array, from: number, quote: number): number;
+export interface Bytes extends ByteTools {
   /** Alphabet A-Z a-z 0-9 + / = and newline; undefined for any other character or for an incomplete last group. */
   fromBase64(text: string): Uint8Array | undefined;
   /** The bytes of a text, as UTF-8. */

@@ -18,8 +18,8 @@ static const size_t most_memory = 256 << 20;
 /** An id of 1024 levels, the lexer's limit, is echoed: 1 MiB is too little for that, and pages that are not touched cost nothing. */
 static const size_t most_stack = 6 << 20;
 
-static const NativeList *const lists[] = {&bytes_natives, &channel_natives, &child_natives,   &file_natives,  &freeze_natives,
-                                          &loop_natives,  &probe_natives,   &process_natives, &system_natives};
+static const NativeList *const lists[] = {&bytes_natives, &channel_natives, &child_natives,   &file_natives,    &freeze_natives,
+                                          &json_natives,  &loop_natives,    &probe_natives,   &process_natives, &system_natives};
 
 static JSContext *new_context(void);
 static void forget_program(void);

@@ -23,8 +23,8 @@ typedef struct {
   int count;
 } NativeList;
 
-extern const NativeList bytes_natives, channel_natives, child_natives, file_natives, freeze_natives, loop_natives, probe_natives,
-    process_natives, system_natives;
+extern const NativeList bytes_natives, channel_natives, child_natives, file_natives, freeze_natives, json_natives, loop_natives,
+    probe_natives, process_natives, system_natives;
 
 /** A program asked for bytes of this many at most, so that no count from outside makes us reserve more. */
 enum { MOST_BYTES = 64 << 20 };

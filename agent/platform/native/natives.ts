@@ -1,14 +1,13 @@
 /** The functions of the C layer as TypeScript sees them, and the one way to tell their failures. */
 
+import type { ByteTools } from '../../../protocol/json-lexer.ts';
 import { errnoText } from '../../core/errno.ts';
 import { SystemError, type InterfaceAddress } from '../../core/platform.ts';
 
 /** -errno. */
 type Failed = number;
 
-interface Natives {
-  latin1(bytes: Uint8Array, from: number, to: number): string;
-  plainStringEnd(bytes: Uint8Array, from: number, quote: number): number;
+interface Natives extends ByteTools {
   fromBase64(text: string): Uint8Array | undefined;
   utf8(text: string): Uint8Array;
   /** Invalid UTF-8 becomes U+FFFD. */

@@ -1,16 +1,11 @@
 /** Bytes and texts, by Node's Buffer. */
 
 import type { Bytes } from '../../core/platform.ts';
+import { plainBytes } from '../../../protocol/json-lexer.ts';
 
 export const bytes: Bytes = {
+  ...plainBytes,
   latin1: (source, from, to) => viewOf(source).toString('latin1', from, to),
-  plainStringEnd(source, from, quote) {
-    for (let at = from; at < source.length; at++) {
-      const byte = source[at]!;
-      if (byte === quote || byte === backslash || byte < 0x20 || byte > 0x7e) return at;
-    }
-    return source.length;
-  },
   fromBase64(text) {
     const plain = text.replaceAll('\n', '');
     if (plain.length % 4 !== 0 || /[^A-Za-z0-9+/=]/.test(plain)) return undefined;
@@ -18,8 +13,6 @@ export const bytes: Bytes = {
   },
   utf8: (text) => Buffer.from(text, 'utf8'),
 };
-
-const backslash = 0x5c;
 
 function viewOf(source: Uint8Array): Buffer {
   return Buffer.from(source.buffer, source.byteOffset, source.byteLength);

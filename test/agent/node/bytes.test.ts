@@ -34,11 +34,10 @@ suite('bytes', () => {
     );
   });
 
-  it('find the end of plain text and read Latin-1 as the plain way does', () => {
+  it('read Latin-1 as the plain way does', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(100), fc.constantFrom(0x22, 0x27), (any, from, quote) => {
+      fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(100), (any, from) => {
         const at = Math.min(from, any.length);
-        assert.equal(bytes.plainStringEnd(any, at, quote), plainBytes.plainStringEnd(any, at, quote));
         assert.equal(bytes.latin1(any, at, any.length), plainBytes.latin1(any, at, any.length));
       }),
     );
