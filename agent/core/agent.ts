@@ -1,6 +1,6 @@
 /** One agent: its settings, its freeze, its commands; one state over all channels that it serves. */
 
-import type { Command } from './command.ts';
+import type { CommandEntry } from './command.ts';
 import { commands as ordinary } from './commands/index.ts';
 import { freezeCommands } from './commands/freezing.ts';
 import type { Settings } from './config/settings.ts';
@@ -19,7 +19,7 @@ export interface Agent {
   /** The qemu-ga whose schema we follow: hosts guess from it what commands can do. */
   readonly version: string;
   /** In the order of the schema. */
-  readonly commands: ReadonlyMap<string, Command>;
+  readonly commands: ReadonlyMap<string, CommandEntry>;
   /** Of this boot of the guest (/proc/sys/kernel/random/boot_id). */
   readonly bootId: string;
   /** Undefined where the platform cannot freeze. */
@@ -57,7 +57,7 @@ export function createAgent(platform: Platform, settings: Settings): Agent {
   };
 }
 
-export function commandsOf({ freezing }: Platform): ReadonlyMap<string, Command> {
+export function commandsOf({ freezing }: Platform): ReadonlyMap<string, CommandEntry> {
   return freezing ? new Map([...ordinary, ...freezeCommands]) : ordinary;
 }
 

@@ -34,12 +34,37 @@ export type Parameter =
 export interface Command {
   /** In the order of the schema: the first that is wrong is told. */
   takes: Readonly<Record<string, Parameter>>;
-  /** Whether it is allowed while frozen; qemu-ga's list and ours. */
-  whileFrozen?: boolean;
-  /** True for the commands that are answered only when they fail. */
-  silentSuccess?: boolean;
   /** True for the command whose answer a byte 0xFF precedes. */
   delimited?: boolean;
   /** `args` have been checked against `takes`. @throws CommandError, SystemError */
   run(agent: Agent, args: JsonObject): Result | Promise<Result>;
+}
+
+/** What is known of a command before its code is there. */
+export interface CommandEntry extends EntryFlags {
+  /** The command at once when its code has been read, which it is from the second time on. */
+  load(): Command | Promise<Command>;
+}
+
+interface EntryFlags {
+  /** Whether it is allowed while frozen; qemu-ga's list and ours. */
+  whileFrozen?: boolean;
+  /** True for the commands that are answered only when they fail. */
+  silentSuccess?: boolean;
+}
+
+export const whileFrozen: EntryFlags = { whileFrozen: true };
+
+export function here(command: Command, flags?: EntryFlags): CommandEntry {
+  return { ...flags, load: () => command };
+}
+
+/** `room`: a module that holds it, which is read once for all its commands. */
+export function later<Name extends string>(
+  room: () => Promise<Readonly<Record<Name, Command>>>,
+  name: Name,
+  flags?: EntryFlags,
+): CommandEntry {
+  let command: Command | undefined;
+  return { ...flags, load: () => command ?? room().then((all) => (command = all[name])) };
 }

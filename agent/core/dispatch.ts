@@ -4,7 +4,7 @@ import { parseRequest, type AgentErrorBody } from '../../protocol/agent/request.
 import type { Json } from '../../protocol/json.ts';
 import type { Agent } from './agent.ts';
 import { checkArguments } from './arguments.ts';
-import { CommandError, type Command, type Result } from './command.ts';
+import { CommandError, type Command, type CommandEntry, type Result } from './command.ts';
 import { SystemError, type Piece } from './platform.ts';
 import { errorReply, successReply } from './reply.ts';
 
@@ -13,20 +13,40 @@ export function dispatch(agent: Agent, message: Json): readonly Piece[] | Promis
   const request = parseRequest(message);
   if ('error' in request) return refuse(request.error, request.id);
   const { execute, id } = request;
-  const command = agent.commands.get(execute);
-  if (!command) return refuse({ class: 'CommandNotFound', desc: `The command ${execute} has not been found` }, id);
+  const entry = agent.commands.get(execute);
+  if (!entry) return refuse({ class: 'CommandNotFound', desc: `The command ${execute} has not been found` }, id);
   if (!agent.isEnabled(execute)) {
     const desc = `Command ${execute} has been disabled: the command is not allowed`;
     return refuse({ class: 'CommandNotFound', desc }, id);
   }
+  const command = entry.load();
+  // What may run can have changed while its code was read.
+  if (command instanceof Promise)
+    return orRefusal(
+      agent,
+      id,
+      command.then(() => dispatch(agent, message)),
+    );
   try {
     checkArguments(command.takes, request.arguments);
     const result = command.run(agent, request.arguments);
-    if (!(result instanceof Promise)) return answer(command, result, id);
-    return result.then((value) => answer(command, value, id)).catch((error: unknown) => refuse(describe(agent, error), id));
+    if (!(result instanceof Promise)) return answer(entry, command, result, id);
+    return orRefusal(
+      agent,
+      id,
+      result.then((value) => answer(entry, command, value, id)),
+    );
   } catch (error) {
     return refuse(describe(agent, error), id);
   }
+}
+
+function answer(entry: CommandEntry, command: Command, result: Result, id: Json | undefined): readonly Piece[] {
+  return entry.silentSuccess ? [] : successReply(result, id, command.delimited === true);
+}
+
+function orRefusal(agent: Agent, id: Json | undefined, answered: Promise<readonly Piece[]>): Promise<readonly Piece[]> {
+  return answered.catch((error: unknown) => refuse(describe(agent, error), id));
 }
 
 /** An id that is too deep or too large to be written again must not take the answer with it. */
@@ -36,10 +56,6 @@ function refuse(error: AgentErrorBody, id: Json | undefined): readonly Piece[] {
   } catch {
     return [errorReply(error, undefined)];
   }
-}
-
-function answer(command: Command, result: Result, id: Json | undefined): readonly Piece[] {
-  return command.silentSuccess ? [] : successReply(result, id, command.delimited === true);
 }
 
 /** Whatever goes wrong inside one command is that command's error; the agent goes on. In quickjs a thrown value can be null (memory). */

@@ -34,29 +34,34 @@ const binaryName = 'stillframe-agent';
 
 async function programObject(toolchain: Toolchain): Promise<string> {
   const compiler = await bytecodeCompiler();
-  const script = await bundle();
-  const directory = await cached(`agent-program-${digest(compiler, script)}`, async (into) => {
-    const file = join(into, 'agent.js');
-    await writeFile(file, script);
-    await run(compiler, [file, 'agent.js', join(into, 'program.c')]);
+  const modules = await bundle();
+  const key = digest(compiler, ...modules.flatMap(({ name, text }) => [name, text]));
+  const directory = await cached(`agent-program-${key}`, async (into) => {
+    for (const { name, text } of modules) await writeFile(join(into, name), text);
+    await run(compiler, [join(into, 'program.c'), into, ...modules.map(({ name }) => name)]);
   });
   return objectOf(toolchain, join(directory, 'program.c'));
 }
 
-/** The engine reads no TypeScript and no modules. Names stay as they are written: a stack trace is all that a crash leaves. */
-async function bundle(): Promise<Buffer> {
-  const result = await build({
+/**
+ * The engine reads no TypeScript. One module of all that is there from the start, and one for each import() and for what such share.
+ */
+async function bundle(): Promise<{ name: string; text: string }[]> {
+  const { outputFiles } = await build({
     entryPoints: [join(nativeDirectory, 'main.ts')],
     absWorkingDir: fileURLToPath(new URL('../../', import.meta.url)),
     bundle: true,
     write: false,
-    format: 'iife',
+    format: 'esm',
+    splitting: true,
+    outdir: '/',
     target: 'es2022',
     legalComments: 'none',
     minify: true,
     logLevel: 'error',
   });
-  return Buffer.from(result.outputFiles[0]!.contents);
+  // By the name that imports give it; main.c begins with ./main.js.
+  return outputFiles.map(({ path, text }) => ({ name: `.${path}`, text }));
 }
 
 async function bytecodeCompiler(): Promise<string> {

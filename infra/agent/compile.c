@@ -1,37 +1,71 @@
-/** A JavaScript file to the engine's bytecode, as C source: runs on the machine that builds. Arguments: input, name, output. */
+/**
+ * JavaScript modules to the engine's bytecode, as C source: runs on the machine that builds. Arguments: output, directory, and the names of
+ * all modules in it. One array: for each module its name with the NUL, the length of its bytecode in four bytes, lowest first, and that.
+ */
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "quickjs.h"
 
-static char *read_whole(const char *path, size_t *length);
+static FILE *output;
+static const char *directory;
+static char **names;
+/** Each name that has been compiled becomes NULL. */
+static int count;
+static size_t total;
+
+static JSModuleDef *compile(JSContext *ctx, const char *name, void *opaque);
+static char *same_name(JSContext *ctx, const char *base, const char *name, void *opaque);
+static char *read_whole(const char *name, size_t *length);
+static void put(const void *bytes, size_t length);
+static void give_up(const char *what, const char *why);
 
 int main(int argc, char **argv) {
-  size_t length, size;
-  char *source = argc == 4 ? read_whole(argv[1], &length) : NULL;
-  FILE *output = source ? fopen(argv[3], "w") : NULL;
-  if (!output) {
-    perror("compile");
-    return 1;
-  }
+  if (argc < 4) give_up("usage", "compile OUTPUT DIRECTORY NAME...");
+  output = fopen(argv[1], "w");
+  if (!output) give_up(argv[1], "cannot be written");
+  directory = argv[2];
+  names = argv + 3;
+  count = argc - 3;
   JSRuntime *rt = JS_NewRuntime();
   JSContext *ctx = JS_NewContext(rt);
-  JSValue function = JS_Eval(ctx, source, length, argv[2], JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY);
-  if (JS_IsException(function)) {
-    fprintf(stderr, "compile: %s\n", JS_ToCString(ctx, JS_GetException(ctx)));
-    return 1;
-  }
-  uint8_t *bytes = JS_WriteObject(ctx, &size, function, JS_WRITE_OBJ_BYTECODE | JS_WRITE_OBJ_STRIP_SOURCE);
-  fprintf(output, "#include <stddef.h>\n#include <stdint.h>\nconst size_t program_length = %zu;\nconst uint8_t program[] = {", size);
-  for (size_t i = 0; i < size; i++) fprintf(output, "%d,", bytes[i]);
-  fprintf(output, "};\n");
+  JS_SetModuleLoaderFunc(rt, same_name, compile, NULL);
+  fprintf(output, "#include <stddef.h>\n#include <stdint.h>\nconst uint8_t program[] = {");
+  // One that another imports is compiled within that one.
+  for (int i = 0; i < count; i++)
+    if (names[i]) compile(ctx, names[i], NULL);
+  fprintf(output, "};\nconst size_t program_length = %zu;\n", total);
   return fclose(output) == 0 ? 0 : 1;
 }
 
-static char *read_whole(const char *path, size_t *length) {
+static JSModuleDef *compile(JSContext *ctx, const char *name, void *opaque) {
+  (void)opaque;
+  size_t length, size;
+  char *source = read_whole(name, &length);
+  JSValue module = JS_Eval(ctx, source, length, name, JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
+  if (JS_IsException(module)) give_up(name, JS_ToCString(ctx, JS_GetException(ctx)));
+  uint8_t *bytes = JS_WriteObject(ctx, &size, module, JS_WRITE_OBJ_BYTECODE | JS_WRITE_OBJ_STRIP_SOURCE);
+  uint8_t head[] = {size & 255, size >> 8 & 255, size >> 16 & 255, size >> 24};
+  put(name, strlen(name) + 1);
+  put(head, sizeof(head));
+  put(bytes, size);
+  for (int i = 0; i < count; i++)
+    if (names[i] && strcmp(names[i], name) == 0) names[i] = NULL;
+  return JS_VALUE_GET_PTR(module);
+}
+
+static char *same_name(JSContext *ctx, const char *base, const char *name, void *opaque) {
+  (void)base, (void)opaque;
+  return js_strdup(ctx, name);
+}
+
+static char *read_whole(const char *name, size_t *length) {
+  char path[4096];
+  snprintf(path, sizeof(path), "%s/%s", directory, name);
   FILE *file = fopen(path, "r");
-  if (!file) return NULL;
+  if (!file) give_up(path, "cannot be read");
   fseek(file, 0, SEEK_END);
   *length = (size_t)ftell(file);
   rewind(file);
@@ -39,4 +73,14 @@ static char *read_whole(const char *path, size_t *length) {
   if (text) *length = fread(text, 1, *length, file);
   fclose(file);
   return text;
+}
+
+static void put(const void *bytes, size_t length) {
+  for (size_t i = 0; i < length; i++) fprintf(output, "%d,", ((const uint8_t *)bytes)[i]);
+  total += length;
+}
+
+static void give_up(const char *what, const char *why) {
+  fprintf(stderr, "compile: %s: %s\n", what, why);
+  exit(1);
 }

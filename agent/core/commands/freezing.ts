@@ -1,6 +1,6 @@
 /** The commands that are there where the platform can freeze. */
 
-import type { Command } from '../command.ts';
+import { here, whileFrozen, type CommandEntry } from '../command.ts';
 import { fsfreezeFreezeList } from './guest-fsfreeze-freeze-list.ts';
 import { fsfreezeFreeze } from './guest-fsfreeze-freeze.ts';
 import { fsfreezeStatus } from './guest-fsfreeze-status.ts';
@@ -9,12 +9,12 @@ import { leaseFreeze } from './stillframe-freeze.ts';
 import { leaseStatus } from './stillframe-status.ts';
 import { leaseThaw } from './stillframe-thaw.ts';
 
-export const freezeCommands: readonly [string, Command][] = [
-  ['guest-fsfreeze-status', fsfreezeStatus],
-  ['guest-fsfreeze-freeze', fsfreezeFreeze],
-  ['guest-fsfreeze-freeze-list', fsfreezeFreezeList],
-  ['guest-fsfreeze-thaw', fsfreezeThaw],
-  ['__org.stillframe_freeze', leaseFreeze],
-  ['__org.stillframe_thaw', leaseThaw],
-  ['__org.stillframe_status', leaseStatus],
+export const freezeCommands: readonly [string, CommandEntry][] = [
+  ['guest-fsfreeze-status', here(fsfreezeStatus, whileFrozen)],
+  ['guest-fsfreeze-freeze', here(fsfreezeFreeze)],
+  ['guest-fsfreeze-freeze-list', here(fsfreezeFreezeList)],
+  ['guest-fsfreeze-thaw', here(fsfreezeThaw, whileFrozen)],
+  ['__org.stillframe_freeze', here(leaseFreeze)],
+  ['__org.stillframe_thaw', here(leaseThaw, whileFrozen)],
+  ['__org.stillframe_status', here(leaseStatus, whileFrozen)],
 ];

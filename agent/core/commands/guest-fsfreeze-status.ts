@@ -4,6 +4,5 @@ import type { Command } from '../command.ts';
 
 export const fsfreezeStatus: Command = {
   takes: {},
-  whileFrozen: true,
   run: ({ freeze }) => (freeze?.state() === 'thawed' ? 'thawed' : 'frozen'),
 };

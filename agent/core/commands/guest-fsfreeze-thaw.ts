@@ -8,7 +8,7 @@ import { SystemError } from '../platform.ts';
 import type { Command } from '../command.ts';
 import { planFreeze } from '../freeze/plan.ts';
 
-export const fsfreezeThaw: Command = { takes: {}, whileFrozen: true, run: thawAll };
+export const fsfreezeThaw: Command = { takes: {}, run: thawAll };
 
 async function thawAll({ platform, freeze, log }: Agent): Promise<number> {
   const ours = await freeze!.thaw();

@@ -4,7 +4,6 @@ import type { Command } from '../command.ts';
 
 export const info: Command = {
   takes: {},
-  whileFrozen: true,
   run: (agent) => ({
     version: agent.version,
     supported_commands: [...agent.commands].toReversed().map(([name, { silentSuccess }]) => ({

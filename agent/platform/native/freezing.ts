@@ -25,7 +25,11 @@ const notFrozen = 22;
 const chunkBytes = 64;
 
 export const freezing: Freezing = {
-  start: (targets, deadlineMs) => follow(targets.length, ...begin(targets, deadlineMs)),
+  start(targets, deadlineMs) {
+    // We may have been started an instant ago (main.ts).
+    native.lockMemory();
+    return follow(targets.length, ...begin(targets, deadlineMs));
+  },
   async thawAgain(targets, limitMs) {
     const paths = targets.map(({ path }) => path);
     const devices = targets.map(({ device }) => device);

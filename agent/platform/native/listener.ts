@@ -59,8 +59,8 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     // ECONNRESET and the like are an end too, and one that nobody waits behind.
     if (count < 0) return leave();
     finished = true;
-    want();
     leaveWhenDone();
+    want();
   }
 
   function flush(): void {

@@ -1,12 +1,14 @@
-/** Starts the engine, gives it the natives, runs the program that was compiled into us, and hands over to the loop. */
+/** Starts the engine, gives it the natives and the modules that were compiled into us, runs the main one, and hands over to the loop. */
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "native.h"
 
+/** Of each module its name with the NUL, the length of its bytecode in four bytes, lowest first, and the bytecode. */
 extern const uint8_t program[];
 extern const size_t program_length;
 extern int argument_count;
@@ -22,6 +24,8 @@ static const NativeList *const lists[] = {&bytes_natives, &channel_natives, &chi
                                           &json_natives,  &loop_natives,    &probe_natives,   &process_natives, &system_natives};
 
 static JSContext *new_context(void);
+static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque);
+static char *same_name(JSContext *ctx, const char *base, const char *name, void *opaque);
 static void forget_program(void);
 static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque);
 
@@ -42,20 +46,42 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < LENGTH(lists); i++) JS_SetPropertyFunctionList(ctx, native, lists[i]->entries, lists[i]->count);
   JS_SetPropertyStr(ctx, global, "native", native);
   JS_FreeValue(ctx, global);
-  JSValue function = JS_ReadObject(ctx, program, program_length, JS_READ_OBJ_BYTECODE);
-  forget_program();
-  JSValue value = JS_IsException(function) ? function : JS_EvalFunction(ctx, function);
-  if (JS_IsException(value)) fatal(ctx, "uncaught");
-  JS_FreeValue(ctx, value);
+  JS_FreeValue(ctx, JS_LoadModule(ctx, "", "./main.js"));
   run_jobs(ctx);
   loop_run(ctx);
 }
 
-/** It is read once; what was made of it lies in the heap. */
+static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque) {
+  (void)opaque;
+  for (const uint8_t *at = program, *end = program + program_length; at < end;) {
+    bool is_wanted = strcmp((const char *)at, name) == 0;
+    at += strlen((const char *)at) + 5;
+    size_t length = at[-4] | at[-3] << 8 | at[-2] << 16 | (size_t)at[-1] << 24;
+    if (is_wanted) {
+      JSValue module = JS_ReadObject(ctx, at, length, JS_READ_OBJ_BYTECODE);
+      forget_program();
+      if (JS_IsException(module)) return NULL;
+      JS_FreeValue(ctx, module);
+      return JS_VALUE_GET_PTR(module);
+    }
+    at += length;
+  }
+  JS_ThrowReferenceError(ctx, "no module %s", name);
+  return NULL;
+}
+
+static char *same_name(JSContext *ctx, const char *base, const char *name, void *opaque) {
+  (void)base, (void)opaque;
+  return js_strdup(ctx, name);
+}
+
+/** Each part is read once; what was made of it lies in the heap. What is locked would stay (madvise(2)). */
 static void forget_program(void) {
   uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
   uintptr_t from = ((uintptr_t)program + page - 1) / page * page, to = ((uintptr_t)program + program_length) / page * page;
-  if (from < to) madvise((void *)from, to - from, MADV_DONTNEED);
+  if (from >= to) return;
+  munlock((void *)from, to - from);
+  madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 void run_jobs(JSContext *ctx) {
@@ -90,7 +116,10 @@ static JSContext *new_context(void) {
     _exit(70);
   }
   JS_SetMemoryLimit(rt, most_memory);
+  // Nothing is garbage before we serve; the loop sets its own.
+  JS_SetGCThreshold(rt, most_memory);
   JS_SetMaxStackSize(rt, most_stack);
+  JS_SetModuleLoaderFunc(rt, same_name, load_module, NULL);
   JS_SetHostPromiseRejectionTracker(rt, on_rejection, NULL);
   return ctx;
 }

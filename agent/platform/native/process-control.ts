@@ -37,10 +37,6 @@ export const processControl: ProcessControl = {
   standardOutput: (text) => native.say(1, text),
   standardError: (text) => native.say(2, text),
   syslog: (priority, text) => native.logLine(priorities[priority], text),
-  daemonize() {
-    checked(native.daemonize());
-    // Locks do not pass to a child (mlockall(2)).
-    native.lockMemory();
-  },
+  daemonize: () => void checked(native.daemonize()),
   writePidFile: (path) => void checked(native.writePidFile(path)),
 };

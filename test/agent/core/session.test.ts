@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { it, suite } from 'node:test';
 import type { Agent } from '../../../agent/core/agent.ts';
-import { Base64, CommandError, type Command } from '../../../agent/core/command.ts';
+import { Base64, CommandError, here, later, type Command, type CommandEntry } from '../../../agent/core/command.ts';
 import type { Piece, Platform } from '../../../agent/core/platform.ts';
 import { createSession } from '../../../agent/core/session.ts';
 import { plainBytes } from '../../../protocol/json-lexer.ts';
@@ -18,6 +18,8 @@ interface Stage {
   /** Lets the session's timer run out. */
   timePasses(): void;
   drain(): void;
+  /** No longer allowed. */
+  block(name: string): void;
   paused: boolean;
 }
 
@@ -28,7 +30,9 @@ function stage(): Stage {
   let queued = 0;
   let slow: PromiseWithResolvers<string> | undefined;
   const timers = new Set<() => void>();
-  const command = (run: Command['run'], more: Partial<Command> = {}): Command => ({ takes: {}, run, ...more });
+  const blocked = new Set(['blocked']);
+  const command = (run: Command['run'], more: Partial<Command> = {}, flags: Partial<CommandEntry> = {}) =>
+    here({ takes: {}, run, ...more }, flags);
   const agent = {
     platform: {
       clock: {
@@ -40,18 +44,20 @@ function stage(): Stage {
       bytes: plainBytes,
     } as unknown as Platform,
     log: { note() {}, audit() {}, hold() {}, release() {} },
-    commands: new Map<string, Command>([
+    commands: new Map<string, CommandEntry>([
       ['guest-ping', command(() => ({}))],
       ['guest-sync', command((_, { id }) => id!, { takes: { id: { type: 'integer' } } })],
       ['guest-sync-delimited', command((_, { id }) => id!, { takes: { id: { type: 'integer' } }, delimited: true })],
       ['slow', command(() => (slow = Promise.withResolvers<string>()).promise)],
       ['fails', command(() => Promise.reject(new CommandError('it failed')))],
       ['throws', command(() => Reflect.get(Object(undefined), 'x').y as string)],
-      ['silent', command(() => ({}), { silentSuccess: true })],
+      ['silent', command(() => ({}), {}, { silentSuccess: true })],
       ['bytes', command(() => ({ count: 3, 'buf-b64': new Base64(Uint8Array.of(1, 2, 3)), eof: true }))],
       ['long', command(() => 'x'.repeat(100_000))],
+      ['later', later(async () => ({ later: { takes: {}, run: () => 'late' } }), 'later')],
+      ['broken', later(() => Promise.reject(new Error('no memory')), 'broken')],
     ]),
-    isEnabled: (name: string) => name !== 'blocked',
+    isEnabled: (name: string) => !blocked.has(name),
   } as unknown as Agent;
   const stageOf: Stage = {
     send: (text) => session.data(Buffer.from(text, 'latin1')),
@@ -75,6 +81,7 @@ function stage(): Stage {
       queued = 0;
       session.drained();
     },
+    block: (name) => void blocked.add(name),
     paused: false,
   };
   const session = createSession(agent, () => ({
@@ -122,6 +129,31 @@ suite('a session', () => {
     assert.equal(said(), '');
     await finish('slow');
     assert.equal(said(), `${slowReply}{"return": 1}\n{"return": {}}\n`);
+  });
+
+  it('what comes behind a command whose code is still to be read waits for it, and only the first time', async () => {
+    const { send, said } = stage();
+    send(execute('later') + sync(1));
+    assert.equal(said(), '');
+    await new Promise(setImmediate);
+    assert.equal(said(), '{"return": "late"}\n{"return": 1}\n');
+    send(execute('later'));
+    assert.equal(said(), '{"return": "late"}\n');
+  });
+
+  it('a command that is disabled while its code is read does not run', async () => {
+    const { send, said, block } = stage();
+    send(execute('later'));
+    block('later');
+    await new Promise(setImmediate);
+    assert.match(said(), /^\{"error": .*Command later has been disabled/);
+  });
+
+  it('a command whose code cannot be read is one that fails', async () => {
+    const { send, said } = stage();
+    send(execute('broken') + sync(1));
+    await new Promise(setImmediate);
+    assert.match(said(), /^\{"error": .*no memory.*\n\{"return": 1\}\n$/);
   });
 
   it('a command that fails late, or in a way that nobody foresaw, is that command’s error', async () => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { truncate, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { startAgent, type Client } from './agent-process.ts';
@@ -53,6 +54,18 @@ forEachBinary((binary) => {
     const ids = Array.from({ length: 5_000 }, (_, id) => id);
     client.send(ids.map(sync).join('\n'));
     for (const id of ids) assert.equal(await client.returned(), id);
+    await endsWell(agent);
+  });
+
+  it('a command whose code is not read before it is asked for keeps its place among the others', async (t) => {
+    const agent = await startAgent(t, await binary());
+    const client = await agent.connect();
+    client.send([sync(1), '{"execute":"guest-get-host-name"}', sync(2), '{"execute":"guest-get-timezone"}', sync(3)].join(''));
+    assert.equal(await client.returned(), 1);
+    assert.deepEqual(await client.returned(), { 'host-name': hostname() });
+    assert.equal(await client.returned(), 2);
+    assert.match(JSON.stringify(await client.returned()), /"offset":/);
+    assert.equal(await client.returned(), 3);
     await endsWell(agent);
   });
 

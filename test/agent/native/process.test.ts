@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { makeDirectory, startAgent, type Client } from './agent-process.ts';
@@ -140,9 +140,16 @@ async function switches(pid: number): Promise<number> {
   return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))![1]);
 }
 
-/** Back in epoll_wait(2) after what was asked last. */
+/** Back in epoll_wait(2) after what was asked last, and after what it does by itself a second after its start. */
 async function asleep(pid: number): Promise<void> {
-  while (!/^State:\s+S/m.test(await readFile(`/proc/${pid}/status`, 'utf8')));
+  while (!/^State:\s+S/m.test(await readFile(`/proc/${pid}/status`, 'utf8')) || (await hasTimer(pid)));
+}
+
+/** By its timerfd (proc(5), fdinfo). */
+async function hasTimer(pid: number): Promise<boolean> {
+  const directory = `/proc/${pid}/fdinfo`;
+  const infos = await Promise.all((await readdir(directory)).map((fd) => readFile(`${directory}/${fd}`, 'utf8')));
+  return infos.some((info) => info.includes('it_value:') && !info.includes('it_value: (0, 0)'));
 }
 
 /** Field 6 of proc(5)'s stat. */

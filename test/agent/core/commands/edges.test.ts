@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { after, before, it, suite } from 'node:test';
 import fc from 'fast-check';
 import { JsonFloat, type Json } from '../../../../protocol/json.ts';
-import { createStage } from './stage.ts';
+import type { Command } from '../../../../agent/core/command.ts';
+import { createStage, type Stage } from './stage.ts';
 
 /** Nothing here may be overwritten or run: places that exist are left out. */
 const texts = [
@@ -76,15 +77,16 @@ suite('every command', () => {
 
   it('answers whatever it is asked with once, and never in a way that nobody foresaw', async (t) => {
     const stage = createStage(t);
-    const names = [...stage.agent.commands.keys()];
+    const taken = await takenBy(stage);
+    const names = [...taken.keys()];
     for (const name of names) {
-      const parameters = Object.keys(stage.agent.commands.get(name)!.takes);
+      const parameters = Object.keys(taken.get(name)!);
       for (const parameter of [...parameters, 'unknown']) {
         for (const value of values) await assertAnswered(name, { [parameter]: value });
       }
     }
     const request = fc.constantFrom(...names).chain((name) => {
-      const parameters = Object.keys(stage.agent.commands.get(name)!.takes);
+      const parameters = Object.keys(taken.get(name)!);
       const args = fc.record(Object.fromEntries([...parameters, 'x'].map((key) => [key, fc.constantFrom(...values)])), {
         requiredKeys: [],
       });
@@ -108,10 +110,15 @@ suite('every command', () => {
 
   it('refuses what it does not take, after what is wrong with what it takes', async (t) => {
     const stage = createStage(t);
-    for (const [name, { takes }] of stage.agent.commands) {
+    for (const [name, takes] of await takenBy(stage)) {
       const required = Object.entries(takes).find(([, { optional }]) => !optional)?.[0];
       const expected = required === undefined ? "Parameter 'unknown' is unexpected" : `Parameter '${required}' is missing`;
       assert.equal(await stage.refusal(name, { unknown: 1 }), expected, name);
     }
   });
 });
+
+async function takenBy({ agent }: Stage): Promise<Map<string, Command['takes']>> {
+  const commands = [...agent.commands].map(async ([name, entry]) => [name, (await entry.load()).takes] as const);
+  return new Map(await Promise.all(commands));
+}
