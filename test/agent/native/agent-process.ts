@@ -7,22 +7,29 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import type { TestContext } from 'node:test';
 
-export interface AgentProcess {
-  pid: number;
-  directory: string;
-  socket: string;
-  /** Speaks to it; closed when the test ends. */
-  connect(): Promise<Client>;
+export interface RunningAgent {
+  child: ChildProcess;
+  /** Status and signal. */
+  ended: Promise<[number | null, NodeJS.Signals | null]>;
   /** Ends it by a signal, and says how it went. */
   end(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** What it has written to its standard error so far. */
   errors(): string;
 }
 
+export interface AgentProcess extends RunningAgent {
+  pid: number;
+  directory: string;
+  socket: string;
+  /** Speaks to it; closed when the test ends. */
+  connect(): Promise<Client>;
+}
+
 export interface Client {
-  socket: Socket;
+  socket: Duplex;
   send(text: string): void;
   /** The next line, as Latin-1 and without its end. */
   line(): Promise<string>;
@@ -44,20 +51,14 @@ export async function startAgent(t: TestContext, binary: string, options: StartO
   const directory = options.directory ?? (await makeDirectory(t));
   const socket = join(directory, 'agent.sock');
   const [program, ...args] = [...(options.runner ?? []), binary, '-m', 'unix-listen', '-p', socket, '-t', directory];
-  const child = spawn(program!, args, { stdio: ['ignore', 'inherit', 'pipe'] });
-  const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-  let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
-  t.after(async () => {
-    child.kill('SIGKILL');
-    await ended;
-  });
-  const first = clientOf(await connectWhenThere(child, socket));
+  const agent = startProcess(t, program!, args);
+  const first = clientOf(await connectWhenThere(agent.child, socket));
   // Answered, so that it does not stand in the backlog before the test's own.
   await first.ask('guest-ping');
   await first.leave();
   return {
-    pid: child.pid!,
+    ...agent,
+    pid: agent.child.pid!,
     directory,
     socket,
     async connect() {
@@ -65,12 +66,28 @@ export async function startAgent(t: TestContext, binary: string, options: StartO
       t.after(() => client.socket.destroy());
       return client;
     },
+  };
+}
+
+/** However it is started; killed when the test ends. */
+export function startProcess(t: TestContext, program: string, args: string[]): RunningAgent {
+  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+  const ended = once(child, 'exit') as RunningAgent['ended'];
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  t.after(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return {
+    child,
+    ended,
+    errors: () => errors,
     async end(signal) {
       child.kill(signal);
       const [code, by] = await ended;
       return { code, signal: by };
     },
-    errors: () => errors,
   };
 }
 
@@ -81,7 +98,7 @@ export async function makeDirectory(t: TestContext): Promise<string> {
 }
 
 /** Nothing tells when it listens, so it is tried. */
-async function connectWhenThere(child: ChildProcess, path: string): Promise<Socket> {
+export async function connectWhenThere(child: ChildProcess, path: string): Promise<Socket> {
   for (;;) {
     if (child.exitCode !== null || child.signalCode !== null)
       assert.fail(`the agent ended by itself: ${child.spawnargs.join(' ')}`);
@@ -99,12 +116,13 @@ async function open(path: string): Promise<Socket> {
   return socket;
 }
 
-async function leave(socket: Socket): Promise<void> {
+async function leave(socket: Duplex): Promise<void> {
   socket.destroy();
   await once(socket, 'close');
 }
 
-function clientOf(socket: Socket): Client {
+/** Speaks over anything that is read and written. */
+export function clientOf(socket: Duplex): Client {
   const lines: string[] = [];
   const waiting: PromiseWithResolvers<string>[] = [];
   let rest = '';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { buildAgent } from '../../../infra/agent/build.ts';
-import type { AgentProcess } from './agent-process.ts';
+import type { RunningAgent } from './agent-process.ts';
 
 /** `tests` get a function that builds, so that the first test waits for it and not the loading of the file. */
 export function forEachBinary(tests: (binary: () => Promise<string>) => void): void {
@@ -14,6 +14,6 @@ export function forEachBinary(tests: (binary: () => Promise<string>) => void): v
 }
 
 /** It still lives, ends as asked, and neither it nor a sanitizer has complained. */
-export async function endsWell(agent: AgentProcess): Promise<void> {
+export async function endsWell(agent: RunningAgent): Promise<void> {
   assert.deepEqual({ ...(await agent.end('SIGTERM')), errors: agent.errors() }, { code: 0, signal: null, errors: '' });
 }
