@@ -1,0 +1,109 @@
+/** A virtio port whose host changes: what the kernel tells late, and in the wrong order, no host brings about on demand. */
+
+import assert from 'node:assert/strict';
+import { before, it, suite } from 'node:test';
+import type { Channel } from '../../../agent/core/platform.ts';
+import type * as Port from '../../../agent/platform/native/port.ts';
+
+const port = 3;
+const [fileEvent, deadlineEvent] = [0, 2];
+const [readable, writable, hungUp] = [1, 4, 0x10];
+const tryAgain = -11;
+
+/** The kernel's side of the port. */
+const kernel = {
+  now: 1_000,
+  isOpen: false,
+  unread: '',
+  written: '',
+  tell: (_kind: number, _which: number, _events: number): void => assert.fail('nobody listens'),
+};
+
+/** It takes the kernel's side when it is loaded. */
+let createPort: typeof Port.createPort;
+
+suite('a port', () => {
+  before(async () => {
+    const input = new Uint8Array(4096);
+    const encode = (pieces: readonly string[]) => Buffer.from(pieces.join(''), 'latin1');
+    const write = (bytes: Buffer) => {
+      if (kernel.isOpen) kernel.written += bytes.toString('latin1');
+      return kernel.isOpen;
+    };
+    Object.assign(globalThis, {
+      native: {
+        onEvent: (listener: typeof kernel.tell) => void (kernel.tell = listener),
+        watch: () => 0,
+        unwatch() {},
+        setDeadline: () => 0,
+        bootMs: () => kernel.now,
+        inputBuffer: () => input,
+        receive() {
+          const bytes = Buffer.from(kernel.unread, 'latin1');
+          kernel.unread = '';
+          input.set(bytes);
+          return bytes.length > 0 ? bytes.length : tryAgain;
+        },
+        encode,
+        send: (_fd: number, pieces: readonly string[]) => (write(encode(pieces)) ? undefined : encode(pieces)),
+        write: (_fd: number, bytes: Uint8Array, from: number) =>
+          write(Buffer.from(bytes.subarray(from))) ? bytes.length - from : tryAgain,
+        close() {},
+      },
+    });
+    ({ createPort } = await import('../../../agent/platform/native/port.ts'));
+  });
+
+  it('a request that is read before its client is told of is answered when that client is', () => {
+    const { clients } = open();
+    ask();
+    kernel.tell(fileEvent, port, hungUp);
+    hostComes();
+    assert.equal(kernel.written, 'reply');
+    assert.deepEqual(clients, ['may be next']);
+  });
+
+  it('what a client asked long before it went is answered to nobody', () => {
+    const { clients } = open();
+    ask();
+    kernel.now += 10_000;
+    kernel.tell(fileEvent, port, hungUp);
+    hostComes();
+    assert.equal(kernel.written, '');
+    assert.deepEqual(clients, ['gone']);
+  });
+
+  it('what the last client asked is answered to nobody when none comes soon', () => {
+    const { clients } = open();
+    ask();
+    kernel.tell(fileEvent, port, hungUp);
+    kernel.now += 1_000;
+    kernel.tell(deadlineEvent, 0, 0);
+    hostComes();
+    assert.equal(kernel.written, '');
+    assert.deepEqual(clients, ['may be next', 'gone']);
+  });
+});
+
+function open(): { clients: string[] } {
+  const clients: string[] = [];
+  Object.assign(kernel, { isOpen: false, unread: '', written: '' });
+  const channel: Channel = createPort(port, {
+    data: () => channel.send(['reply']),
+    clientChanged: (mayBeNext) => clients.push(mayBeNext ? 'may be next' : 'gone'),
+    drained() {},
+    failed: (error) => assert.fail(error.message),
+  });
+  return { clients };
+}
+
+/** The port is not open for writing yet: the kernel hears of the request by one queue and of the client by another. */
+function ask(): void {
+  kernel.unread = 'request';
+  kernel.tell(fileEvent, port, readable);
+}
+
+function hostComes(): void {
+  kernel.isOpen = true;
+  kernel.tell(fileEvent, port, readable | writable);
+}
