@@ -5,12 +5,16 @@ import { CommandError, type Command, type Parameter } from './command.ts';
 
 /** @throws CommandError */
 export function checkArguments(takes: Command['takes'], args: JsonObject): void {
+  let given = 0;
   for (const name in takes) {
     const parameter = takes[name]!;
     const value = args[name];
-    if (value !== undefined) check(name, parameter, value);
-    else if (!parameter.optional) throw new CommandError(`Parameter '${name}' is missing`);
+    if (value !== undefined) {
+      check(name, parameter, value);
+      given++;
+    } else if (!parameter.optional) throw new CommandError(`Parameter '${name}' is missing`);
   }
+  if (Object.keys(args).length === given) return;
   for (const name in args) {
     if (!Object.hasOwn(takes, name)) throw new CommandError(`Parameter '${name}' is unexpected`);
   }

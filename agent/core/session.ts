@@ -62,7 +62,8 @@ export function createSession(agent: Agent, channel: () => Channel): Session {
   /** Everything that was answered in one go leaves in one go. */
   function send(): void {
     if (text === '' && pieces.length === 0) return;
-    const all = text === '' ? pieces : [...pieces, text];
+    const all = pieces;
+    if (text !== '') all.push(text);
     pieces = [];
     text = '';
     channel().send(all);
