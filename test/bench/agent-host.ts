@@ -7,7 +7,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildAgent } from '../../infra/agent/build.ts';
-import { stockProgram } from '../fuzz/stock.ts';
+import { stockCommand, stockProgram } from '../fuzz/stock.ts';
 import { bareAgent, command, returned, timed, type BareAgent } from './bare-agent.ts';
 import { interleaved, type AgentRow, type Who } from './interleaved.ts';
 import { round2 } from './quantiles.ts';
@@ -34,11 +34,9 @@ type Start = (name: string) => Promise<{ child: ChildProcess; path: string; agen
 export async function compareOnHost(directory: string, options: BenchOptions): Promise<AgentRow[]> {
   const binary = await buildAgent({ release: true });
   const stock = await stockProgram();
-  const [loader, ...libraries] = stock.libraries.map(({ from }) => from);
-  const places = [...new Set(libraries.map((each) => each.slice(0, each.lastIndexOf('/'))))].join(':');
   const starters: Record<Who, Start> = {
-    ours: starter(directory, binary, []),
-    qemuGa: starter(directory, loader!, ['--library-path', places, stock.path]),
+    ours: starter(directory, [binary]),
+    qemuGa: starter(directory, await stockCommand()),
   };
   const data = join(directory, 'data');
   await writeFile(data, Buffer.alloc(pieceBytes * pieces, 'stillframe'));
@@ -49,6 +47,7 @@ export async function compareOnHost(directory: string, options: BenchOptions): P
   const size = async (paths: string[]) =>
     (await Promise.all(paths.map((path) => stat(path)))).reduce((sum, each) => sum + each.size, 0);
   const libc = /\/(ld-linux|libc\.so|libm\.so)/;
+  const libraries = stock.libraries.map(({ from }) => from);
   const needs = [stock.path, ...libraries.filter((path) => !libc.test(path))];
   add('program and its libraries but libc', 'bytes', { ours: await size([binary]), qemuGa: await size(needs) });
 
@@ -106,7 +105,7 @@ export async function compareOnHost(directory: string, options: BenchOptions): P
 }
 
 /** Resolves with a first connection. */
-function starter(directory: string, program: string, first: string[]): Start {
+function starter(directory: string, program: string[]): Start {
   return async (name) => {
     const state = join(directory, name);
     const path = join(state, 's');
@@ -116,11 +115,11 @@ function starter(directory: string, program: string, first: string[]): Start {
     const changes = watch(state, () => changed.resolve());
     const args = ['-m', 'unix-listen', '-p', path, '-t', state, '-f', join(state, 'pid'), '-b', blocked];
     // It ends with us, however we end.
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...first, ...args], {
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...program, ...args], {
       stdio: 'ignore',
       cwd: directory,
     });
-    const over = once(child, 'close').then(() => Promise.reject(new Error(`${program} ended before it listened`)));
+    const over = once(child, 'close').then(() => Promise.reject(new Error(`${program.join(' ')} ended before it listened`)));
     over.catch(() => {});
     try {
       for (;;) {

@@ -1,7 +1,7 @@
 /** Debian's own qemu-ga with its libraries, unpacked into the cache: run beside ours, never installed. */
 
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { run } from '../../host/run.ts';
 import { cached } from '../../infra/lab/cache.ts';
 import { aptGet } from '../../infra/lab/packages.ts';
@@ -33,4 +33,12 @@ export async function stockProgram(): Promise<Program> {
       ...found.map((from) => ({ path: `lib/x86_64-linux-gnu/${basename(from)}`, from })),
     ],
   };
+}
+
+/** The command that runs it where none of its libraries is installed; arguments may follow. */
+export async function stockCommand(): Promise<string[]> {
+  const { path, libraries } = await stockProgram();
+  const [loader, ...others] = libraries.map(({ from }) => from);
+  const places = new Set(others.map((each) => dirname(each)));
+  return [loader!, '--library-path', [...places].join(':'), path];
 }

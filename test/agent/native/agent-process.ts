@@ -45,16 +45,22 @@ export interface StartOptions {
   runner?: string[];
   /** Instead of a new one. */
   directory?: string;
+  /** Behind the binary's own. */
+  args?: string[];
+  /** Nothing else is in it. */
+  environment?: Record<string, string>;
 }
 
 export async function startAgent(t: TestContext, binary: string, options: StartOptions = {}): Promise<AgentProcess> {
   const directory = options.directory ?? (await makeDirectory(t));
   const socket = join(directory, 'agent.sock');
   const [program, ...args] = [...(options.runner ?? []), binary, '-m', 'unix-listen', '-p', socket, '-t', directory];
-  const agent = startProcess(t, program!, args);
+  const { args: more = [], environment = process.env } = options;
+  const agent = startProcess(t, program!, [...args, ...more], { cwd: directory, env: environment });
   const first = clientOf(await connectWhenThere(agent.child, socket));
-  // Answered, so that it does not stand in the backlog before the test's own.
-  await first.ask('guest-ping');
+  // Answered, if only by an error, so that it does not stand in the backlog before the test's own.
+  first.send('{}');
+  await first.line();
   await first.leave();
   return {
     ...agent,
@@ -70,8 +76,13 @@ export async function startAgent(t: TestContext, binary: string, options: StartO
 }
 
 /** However it is started; killed when the test ends. */
-export function startProcess(t: TestContext, program: string, args: string[]): RunningAgent {
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+export function startProcess(
+  t: TestContext,
+  program: string,
+  args: string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): RunningAgent {
+  const child = spawn(program, args, { ...options, stdio: ['ignore', 'inherit', 'pipe'] });
   const ended = once(child, 'exit') as RunningAgent['ended'];
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
