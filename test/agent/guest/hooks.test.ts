@@ -92,6 +92,16 @@ suite('an agent with hooks', () => {
     channel.close();
   });
 
+  it('one that does not end is ended: nothing is frozen, and it is told to thaw', async () => {
+    await hook('10-stuck', '[ $1 = thaw ] || { echo $$ >/run/stuck; exec sleep 1000; }');
+    const channel = await on.channel('own');
+    await assert.rejects(on.freeze(channel, longLeaseMs), /did not end within 10 s \(10-stuck\)/);
+    assert.deepEqual(await ran(2), ['10-stuck freeze', '10-stuck thaw']);
+    await on.run('! kill -0 $(cat /run/stuck) 2>/dev/null');
+    await on.writersMove();
+    channel.close();
+  });
+
   it('none runs for a thaw that finds nothing frozen', async () => {
     await hook('10-db', 'true');
     const channel = await on.channel();
