@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { suite, test, type TestContext } from 'node:test';
+import { before, suite, test, type TestContext } from 'node:test';
 import { buildAgent } from '../../infra/agent/build.ts';
 import { makeDirectory, startAgent, type AgentProcess, type Client, type StartOptions } from '../agent/native/agent-process.ts';
-import { endsWell } from '../agent/native/binaries.ts';
+import { endsWell, longestBuild } from '../agent/native/binaries.ts';
 import { stockCommand } from '../fuzz/stock.ts';
 
 interface Failed {
@@ -23,6 +23,8 @@ for (const [name, command] of Object.entries(programs)) {
   const isOurs = name === 'ours';
 
   suite(`the upstream cases: ${name}`, () => {
+    before(async () => void (await command()), longestBuild);
+
     on('a delimited sync', async ({ client }) => {
       client.send('\xff{"execute":"guest-sync-delimited","arguments":{"id":3735928559}}\n');
       let line = '';

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { suite, test, type TestContext } from 'node:test';
+import { before, suite, test, type TestContext } from 'node:test';
 import { buildAgent } from '../../infra/agent/build.ts';
+import { longestBuild } from '../agent/native/binaries.ts';
 import { compareAgents } from './compare.ts';
 import { fuzz } from './fuzz.ts';
 import { librariesHere } from './sandbox.ts';
@@ -28,6 +29,8 @@ async function withSanitizers() {
 }
 
 suite('the agent under hostile messages', () => {
+  before(async () => void (await withSanitizers()), longestBuild);
+
   test('answers all of them, in JSON and in order, with no complaint of the sanitizers', async (t) => {
     const directory = await temporary(t);
     t.diagnostic(`seed ${seed}`);

@@ -108,11 +108,14 @@ export async function makeDirectory(t: TestContext): Promise<string> {
   return directory;
 }
 
+export function assertRuns({ exitCode, signalCode, spawnargs }: ChildProcess): void {
+  if (exitCode !== null || signalCode !== null) assert.fail(`the agent ended by itself: ${spawnargs.join(' ')}`);
+}
+
 /** Nothing tells when it listens, so it is tried. */
 export async function connectWhenThere(child: ChildProcess, path: string): Promise<Socket> {
   for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null)
-      assert.fail(`the agent ended by itself: ${child.spawnargs.join(' ')}`);
+    assertRuns(child);
     try {
       return await open(path);
     } catch {

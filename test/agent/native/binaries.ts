@@ -1,15 +1,21 @@
 /** The builds that every test of the binary runs: the one that ships, and the one that reports what C does wrong. */
 
 import assert from 'node:assert/strict';
-import { describe } from 'node:test';
+import { before, describe } from 'node:test';
 import { buildAgent } from '../../../infra/agent/build.ts';
 import type { RunningAgent } from './agent-process.ts';
 
-/** `tests` get a function that builds, so that the first test waits for it and not the loading of the file. */
+/** On a new machine the compiler is installed and the engine compiled, which is no test's time. */
+export const longestBuild = { timeout: 1_200_000 };
+
 export function forEachBinary(tests: (binary: () => Promise<string>) => void): void {
   for (const sanitize of [false, true]) {
     let built: Promise<string> | undefined;
-    describe(sanitize ? 'with sanitizers' : 'as it ships', () => tests(() => (built ??= buildAgent({ sanitize }))));
+    const binary = () => (built ??= buildAgent({ sanitize }));
+    describe(sanitize ? 'with sanitizers' : 'as it ships', () => {
+      before(async () => void (await binary()), longestBuild);
+      tests(binary);
+    });
   }
 }
 

@@ -10,6 +10,7 @@ import { run } from '../../../host/run.ts';
 import { buildAgent } from '../../../infra/agent/build.ts';
 import { aptGet } from '../../../infra/lab/packages.ts';
 import { startAgent } from './agent-process.ts';
+import { longestBuild } from './binaries.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -19,7 +20,7 @@ const sources = ['agent', 'protocol', 'model', 'host', 'infra', 'package.json', 
 /** The issue's bound. */
 const mostBytes = 1_000_000;
 
-it('a copy elsewhere, with nothing in its cache, makes the same bytes', async (t) => {
+it('a copy elsewhere, with nothing in its cache, makes the same bytes', longestBuild, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'sf-build-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const here = await readFile(await buildAgent());
@@ -32,7 +33,7 @@ it('a copy elsewhere, with nothing in its cache, makes the same bytes', async (t
   assert.ok((await readFile(there)).equals(here));
 });
 
-it('it is small, and static', async () => {
+it('it is small, and static', longestBuild, async () => {
   const binary = await buildAgent();
   assert.ok((await stat(binary)).size <= mostBytes);
   const content = (await readFile(binary)).toString('latin1');
@@ -40,7 +41,7 @@ it('it is small, and static', async () => {
 });
 
 for (const arch of ['aarch64', 'riscv64'] as const) {
-  it(`on an emulated ${arch} it answers`, async (t) => {
+  it(`on an emulated ${arch} it answers`, longestBuild, async (t) => {
     const emulator = `qemu-${arch}-static`;
     await ensureEmulator(emulator);
     const agent = await startAgent(t, await buildAgent({ arch }), { runner: [emulator] });

@@ -1,13 +1,14 @@
 /** The channels that no guest of the lab has: a serial line, and a socket that a service manager passes. Python makes them. */
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Duplex } from 'node:stream';
 import { it, type TestContext } from 'node:test';
-import { clientOf, connectWhenThere, makeDirectory, startProcess, type RunningAgent } from './agent-process.ts';
+import { run } from '../../../host/run.ts';
+import { assertRuns, clientOf, connectWhenThere, makeDirectory, startProcess, type RunningAgent } from './agent-process.ts';
 import { endsWell, forEachBinary } from './binaries.ts';
 
 /** Says the name of a terminal, and is its other end from then on. */
@@ -43,7 +44,7 @@ forEachBinary((binary) => {
     const client = clientOf(Duplex.from({ readable: line.stdout, writable: line.stdin }));
     const agent = startProcess(t, await binary(), ['-m', 'isa-serial', '-p', name, '-t', await makeDirectory(t)]);
     // What is sent before the line is raw comes back.
-    while (!spawnSync('stty', ['-F', name, '-a'], { encoding: 'utf8' }).stdout.includes(' -icanon'));
+    while (!(await run('stty', ['-F', name, '-a'])).includes(' -icanon')) assertRuns(agent.child);
     assert.deepEqual(await client.ask('guest-ping'), {});
     // Control-C, end of file, stop, start, erase, and a carriage return between words.
     client.send('\x03\x04\x13\x11\x7f{"execute":\r"guest-sync-delimited","arguments":{"id":7}}\n');
