@@ -1,6 +1,6 @@
 /** The short way for the text that nearly every peer sends: the engine's own parser, where it is sure to read what ours would. */
 
-import type { Json, JsonObject } from './json.ts';
+import type { Json } from './json.ts';
 
 /**
  * The value of an ASCII text without escapes, or undefined where only our own parser can tell: JSON.parse takes the last of two equal keys and
@@ -23,7 +23,6 @@ function isExact(value: Json, deeper: number): boolean {
   if (typeof value === 'number') return Number.isSafeInteger(value) && !Object.is(value, -0);
   if (typeof value !== 'object' || value === null) return true;
   if (deeper === 0) return false;
-  if (Array.isArray(value)) return value.every((member) => isExact(member, deeper - 1));
-  for (const name in value as JsonObject) if (!isExact((value as JsonObject)[name]!, deeper - 1)) return false;
+  for (const member of Object.values(value)) if (!isExact(member as Json, deeper - 1)) return false;
   return true;
 }

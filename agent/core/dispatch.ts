@@ -8,8 +8,10 @@ import { CommandError, type Command, type CommandEntry, type Result } from './co
 import { SystemError, type Piece } from './platform.ts';
 import { errorReply, successReply } from './reply.ts';
 
+type Answer = readonly Piece[];
+
 /** No pieces: the command is one that says nothing when it succeeds. A promise only where something slow is asked for. */
-export function dispatch(agent: Agent, message: Json): readonly Piece[] | Promise<readonly Piece[]> {
+export function dispatch(agent: Agent, message: Json): Answer | Promise<Answer> {
   const request = parseRequest(message);
   if ('error' in request) return refuse(request.error, request.id);
   const { execute, id } = request;
@@ -21,36 +23,32 @@ export function dispatch(agent: Agent, message: Json): readonly Piece[] | Promis
   }
   const command = entry.load();
   // What may run can have changed while its code was read.
-  if (command instanceof Promise)
-    return orRefusal(
-      agent,
-      id,
-      command.then(() => dispatch(agent, message)),
-    );
+  if (command instanceof Promise) return whenSettled(agent, id, command, () => dispatch(agent, message));
   try {
     checkArguments(command.takes, request.arguments);
     const result = command.run(agent, request.arguments);
     if (!(result instanceof Promise)) return answer(entry, command, result, id);
-    return orRefusal(
-      agent,
-      id,
-      result.then((value) => answer(entry, command, value, id)),
-    );
+    return whenSettled(agent, id, result, (value) => answer(entry, command, value, id));
   } catch (error) {
     return refuse(describe(agent, error), id);
   }
 }
 
-function answer(entry: CommandEntry, command: Command, result: Result, id: Json | undefined): readonly Piece[] {
+function answer(entry: CommandEntry, command: Command, result: Result, id: Json | undefined): Answer {
   return entry.silentSuccess ? [] : successReply(result, id, command.delimited === true);
 }
 
-function orRefusal(agent: Agent, id: Json | undefined, answered: Promise<readonly Piece[]>): Promise<readonly Piece[]> {
-  return answered.catch((error: unknown) => refuse(describe(agent, error), id));
+function whenSettled<T>(
+  agent: Agent,
+  id: Json | undefined,
+  awaited: Promise<T>,
+  then: (value: T) => Answer | Promise<Answer>,
+): Promise<Answer> {
+  return awaited.then(then).catch((error: unknown) => refuse(describe(agent, error), id));
 }
 
 /** An id that is too deep or too large to be written again must not take the answer with it. */
-function refuse(error: AgentErrorBody, id: Json | undefined): readonly Piece[] {
+function refuse(error: AgentErrorBody, id: Json | undefined): Answer {
   try {
     return [errorReply(error, id)];
   } catch {

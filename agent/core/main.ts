@@ -7,6 +7,7 @@ import { readSettings } from './config/read.ts';
 import { isMethod, SettingsError, type Settings } from './config/settings.ts';
 import { SystemError, type Channel, type ChannelEvents, type Platform } from './platform.ts';
 import { createSession } from './session.ts';
+import { perhaps } from './system/told.ts';
 import { agentVersion, schemaVersion } from './version.ts';
 
 /** Returns when everything is set up; the platform's loop does the rest. */
@@ -44,7 +45,7 @@ function serve(platform: Platform, settings: Settings): void {
   const { process, channels } = platform;
   const { method, stateDirectory } = settings;
   if (!isMethod(method)) throw new SettingsError(`unsupported channel method/type: ${method}`);
-  if (!isDirectory(platform, stateDirectory))
+  if (perhaps(() => platform.files.status(stateDirectory).kind) !== 'directory')
     throw new SettingsError(`state directory ${stateDirectory} is not there: make it, or name another with --statedir`);
   const agent = createAgent(platform, settings);
   process.onTerminate(() => void end(agent));
@@ -109,13 +110,4 @@ function activated({ process }: Platform): boolean {
   const count = Number(process.environment.LISTEN_FDS);
   if (count > 1) throw new SettingsError(`${count} sockets were passed (LISTEN_FDS): one is served`);
   return count === 1;
-}
-
-function isDirectory({ files }: Platform, path: string): boolean {
-  try {
-    return files.status(path).kind === 'directory';
-  } catch (error) {
-    if (error instanceof SystemError) return false;
-    throw error;
-  }
 }

@@ -39,8 +39,7 @@ export const exec: Command = {
         throw new CommandError(`${failed} (${error.message})`);
       }
     };
-    const doubtful = findDoubtful(platform, programs);
-    return doubtful === undefined ? start() : whenReachable(platform, doubtful, failed, start);
+    return whenReachable(platform, findDoubtful(platform, programs), failed, start);
   },
 };
 

@@ -2,19 +2,16 @@
 
 import type { Command } from '../command.ts';
 import { handleOf, takesHandle } from '../system/file-handles.ts';
-import { told } from '../system/told.ts';
 
 export const fileClose: Command = {
   takes: takesHandle,
   run({ platform, log, fileHandles }, args) {
     const handle = handleOf(args);
     log.audit(`guest-file-close called, handle: ${handle}`);
-    return fileHandles.use(handle, failed, (fd) => {
+    return fileHandles.use(handle, 'failed to close handle', (fd) => {
       fileHandles.remove(handle);
-      told(failed, () => platform.files.close(fd));
+      platform.files.close(fd);
       return {};
     });
   },
 };
-
-const failed = 'failed to close handle';

@@ -15,12 +15,11 @@ export const fileOpen: Command = {
     withoutNul('path', path);
     const failed = `failed to open file '${path}' (mode: '${mode}')`;
     const doubtful = findDoubtful(platform, [path]);
-    const openNow = () => {
+    return whenReachable(platform, doubtful, failed, () => {
       const handle = fileHandles.add(open(platform.files, path, flags, mode), doubtful);
       log.audit(`guest-file-open, handle: ${handle}`);
       return handle;
-    };
-    return doubtful === undefined ? openNow() : whenReachable(platform, path, failed, openNow);
+    });
   },
 };
 

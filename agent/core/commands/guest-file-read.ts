@@ -9,7 +9,7 @@ export const fileRead: Command = {
   takes: { ...takesHandle, count: { type: 'integer', optional: true } },
   run({ platform, log, fileHandles }, args) {
     const handle = handleOf(args);
-    return fileHandles.use(handle, failed, (fd) => {
+    return fileHandles.use(handle, 'failed to read file', (fd) => {
       const count = args.count ?? defaultCount;
       if (typeof count !== 'number' || count < 0 || count > mostCount)
         throw new CommandError(`value '${String(count)}' is invalid for argument count`);
@@ -18,15 +18,12 @@ export const fileRead: Command = {
         const bytes = joinBytes(chunks);
         return { count: bytes.length, 'buf-b64': new Base64(bytes), eof };
       } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        log.audit(`guest-file-read failed, handle: ${handle}`);
-        throw new CommandError(`${failed}: ${error.message}`);
+        if (error instanceof SystemError) log.audit(`guest-file-read failed, handle: ${handle}`);
+        throw error;
       }
     });
   },
 };
-
-const failed = 'failed to read file';
 
 const defaultCount = 4096;
 

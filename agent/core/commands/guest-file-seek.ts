@@ -2,9 +2,6 @@
 
 import { CommandError, type Command } from '../command.ts';
 import { handleOf, takesHandle } from '../system/file-handles.ts';
-import { told } from '../system/told.ts';
-
-const failed = 'failed to seek file';
 
 const words = ['set', 'cur', 'end'];
 
@@ -15,11 +12,11 @@ export const fileSeek: Command = {
     whence: { type: 'alternate', name: 'GuestFileWhence', scalar: 'integer', words },
   },
   run({ platform, fileHandles }, args) {
-    return fileHandles.use(handleOf(args), failed, (fd) => {
+    return fileHandles.use(handleOf(args), 'failed to seek file', (fd) => {
       const offset = BigInt(args.offset as number | bigint);
       const whence = typeof args.whence === 'string' ? words.indexOf(args.whence) : (args.whence as number | bigint);
       if (whence !== 0 && whence !== 1 && whence !== 2) throw new CommandError(`invalid whence code ${whence}`);
-      const position = told(failed, () => platform.files.seek(fd, offset, whence));
+      const position = platform.files.seek(fd, offset, whence);
       // Beyond 2^53 a number is not exact; from the start, the offset is.
       return { position: whence === 0 ? offset : BigInt(position), eof: false };
     });

@@ -12,7 +12,7 @@ export const fileWrite: Command = {
   takes: { ...takesHandle, 'buf-b64': { type: 'string' }, count: { type: 'integer', optional: true } },
   run({ platform, log, fileHandles }, args) {
     const handle = handleOf(args);
-    return fileHandles.use(handle, failed, (fd) => {
+    return fileHandles.use(handle, 'failed to write to file', (fd) => {
       const bytes = decodeBase64(platform, args['buf-b64'] as string);
       const count = args.count ?? bytes.length;
       if (typeof count !== 'number' || count < 0 || count > bytes.length)
@@ -20,15 +20,12 @@ export const fileWrite: Command = {
       try {
         return { count: writeAll(platform.files, fd, bytes.subarray(0, count)), eof: false };
       } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        log.audit(`guest-file-write failed, handle: ${handle}`);
-        throw new CommandError(`${failed}: ${error.message}`);
+        if (error instanceof SystemError) log.audit(`guest-file-write failed, handle: ${handle}`);
+        throw error;
       }
     });
   },
 };
-
-const failed = 'failed to write to file';
 
 const tryAgain = 11;
 

@@ -34,13 +34,7 @@ export interface Records {
 export function createRecords({ files }: Platform, stateDirectory: string, bootId: string): Records {
   const path = `${stateDirectory}/${name}`;
   const mark = `${stateDirectory}/${foreignMark}`;
-  const remove = (which: string) => {
-    try {
-      files.unlink(which);
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-    }
-  };
+  const remove = (which: string) => perhaps(() => files.unlink(which));
   return {
     write(record) {
       const under = deviceKey(files.status(stateDirectory).device);

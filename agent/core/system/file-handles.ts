@@ -5,6 +5,7 @@ import { CommandError, type Command } from '../command.ts';
 import type { Log } from '../log.ts';
 import type { Platform } from '../platform.ts';
 import { whenReachable } from './reach.ts';
+import { told } from './told.ts';
 
 export const takesHandle = { handle: { type: 'integer' } } satisfies Command['takes'];
 
@@ -14,7 +15,7 @@ export const handleOf = ({ handle }: JsonObject) => handle as number | bigint;
 export interface FileHandles {
   /** The handle of a file descriptor from now on; `doubtful`: its path, on a filesystem that may hang. */
   add(fd: number, doubtful: string | undefined): number;
-  /** Has `act` work on the descriptor, later where it may hang. @throws CommandError when there is none, or `failed` with the reason */
+  /** Has `act` work on the descriptor, later where it may hang. @throws CommandError when there is none, and `failed: reason` for its SystemError */
   use<T>(handle: number | bigint, failed: string, act: (fd: number) => T): T | Promise<T>;
   remove(handle: number | bigint): void;
 }
@@ -54,7 +55,7 @@ export function createFileHandles(
       const file = open.get(handle);
       if (file === undefined) throw new CommandError(`handle '${handle}' has not been found`);
       const { fd, doubtful } = file;
-      return doubtful === undefined ? act(fd) : whenReachable(platform, doubtful, failed, () => act(fd));
+      return whenReachable(platform, doubtful, failed, () => told(failed, () => act(fd)));
     },
     remove: (handle) => void open.delete(handle),
   };

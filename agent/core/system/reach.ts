@@ -17,9 +17,15 @@ export function findDoubtful(platform: Platform, paths: readonly string[]): stri
   });
 }
 
-/** `act` once a child has seen that somebody answers there. @throws CommandError `failed: Connection timed out` */
-export async function whenReachable<T>(platform: Platform, path: string, failed: string, act: () => T): Promise<T> {
+/**
+ * What `act` gives, at once unless there is a `doubtful` path: then once a child has seen that somebody answers there.
+ * @throws CommandError `failed: Connection timed out`
+ */
+export function whenReachable<T>(platform: Platform, doubtful: string | undefined, failed: string, act: () => T): T | Promise<T> {
+  return doubtful === undefined ? act() : untilReached(platform, doubtful, failed).then(act);
+}
+
+async function untilReached(platform: Platform, path: string, failed: string): Promise<void> {
   const [answer] = await platform.kernel.sizes([path], limitMs);
   if (answer instanceof SystemError && answer.errno === timedOut) throw new CommandError(`${failed}: ${answer.message}`);
-  return act();
 }

@@ -35,15 +35,12 @@ char *base64_write(char *to, const uint8_t *from, size_t count) {
 NATIVE(latin1) {
   UNUSED_SELF;
   size_t length;
-  const uint8_t *bytes = JS_GetUint8Array(ctx, &length, argv[0]);
+  const uint8_t *bytes = part_of(ctx, argv, &length);
   if (!bytes) return JS_EXCEPTION;
-  size_t from = int_of(ctx, argv[1]), to = int_of(ctx, argv[2]);
-  if (to > length) to = length;
-  if (from > to) from = to;
-  if (is_ascii(bytes + from, to - from)) return JS_NewStringLen(ctx, (const char *)bytes + from, to - from);
-  char *utf8 = malloc(2 * (to - from)), *end = utf8;
+  if (is_ascii(bytes, length)) return JS_NewStringLen(ctx, (const char *)bytes, length);
+  char *utf8 = malloc(2 * length), *end = utf8;
   if (!utf8) return JS_ThrowOutOfMemory(ctx);
-  for (size_t i = from; i < to; i++) {
+  for (size_t i = 0; i < length; i++) {
     if (bytes[i] >= 0x80) *end++ = (char)(0xc0 | bytes[i] >> 6);
     *end++ = (char)(bytes[i] < 0x80 ? bytes[i] : 0x80 | (bytes[i] & 0x3f));
   }

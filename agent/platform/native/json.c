@@ -26,11 +26,10 @@ static JSValue parse(JSContext *ctx, const uint8_t *text, size_t length);
 NATIVE(parse_canonical) {
   UNUSED_SELF;
   size_t length;
-  const uint8_t *bytes = JS_GetUint8Array(ctx, &length, argv[0]);
-  if (!bytes) return JS_EXCEPTION;
-  size_t from = int_of(ctx, argv[1]), to = int_of(ctx, argv[2]);
-  if (from > to || to > length || !reads_alike(bytes + from, to - from, int_of(ctx, argv[3]))) return JS_UNDEFINED;
-  JSValue value = parse(ctx, bytes + from, to - from);
+  const uint8_t *text = part_of(ctx, argv, &length);
+  if (!text) return JS_EXCEPTION;
+  if (!reads_alike(text, length, int_of(ctx, argv[3]))) return JS_UNDEFINED;
+  JSValue value = parse(ctx, text, length);
   if (!JS_IsException(value)) return value;
   JS_FreeValue(ctx, JS_GetException(ctx));
   return JS_UNDEFINED;

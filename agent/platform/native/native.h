@@ -50,6 +50,8 @@ void free_texts(char **texts);
 size_t count_of(JSContext *ctx, JSValueConst array);
 /** As many as `count`, which stand as major and minor by turns; memory of malloc(3), or NULL. */
 dev_t *devices_of(JSContext *ctx, JSValueConst array, size_t count);
+/** Of the bytes argv[0] those from argv[1] to argv[2], or as many as there are. NULL: an exception is pending. */
+const uint8_t *part_of(JSContext *ctx, JSValueConst *argv, size_t *length);
 /** Takes memory of malloc(3), which is freed with the array. */
 JSValue owned_bytes(JSContext *ctx, uint8_t *memory, size_t from, size_t length);
 

@@ -72,6 +72,17 @@ dev_t *devices_of(JSContext *ctx, JSValueConst array, size_t count) {
   return devices;
 }
 
+const uint8_t *part_of(JSContext *ctx, JSValueConst *argv, size_t *length) {
+  size_t all;
+  const uint8_t *bytes = JS_GetUint8Array(ctx, &all, argv[0]);
+  if (!bytes) return NULL;
+  size_t from = int_of(ctx, argv[1]), to = int_of(ctx, argv[2]);
+  if (to > all) to = all;
+  if (from > to) from = to;
+  *length = to - from;
+  return bytes + from;
+}
+
 JSValue owned_bytes(JSContext *ctx, uint8_t *memory, size_t from, size_t length) {
   JSValue array = JS_NewUint8Array(ctx, memory + from, length, free_owned, memory, false);
   if (JS_IsException(array)) free(memory);
