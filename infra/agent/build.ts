@@ -2,7 +2,7 @@
 
 import { build } from 'esbuild';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../host/run.ts';
 import { cached } from '../lab/cache.ts';
@@ -43,9 +43,7 @@ async function programObject(toolchain: Toolchain): Promise<string> {
   return objectOf(toolchain, join(directory, 'program.c'));
 }
 
-/**
- * The engine reads no TypeScript. One module of all that is there from the start, and one for each import() and for what such share.
- */
+/** The engine reads no TypeScript. One module, main.js, of all that is there from the start, and one for each import() and for what such share. */
 async function bundle(): Promise<{ name: string; text: string }[]> {
   const { outputFiles } = await build({
     entryPoints: [join(nativeDirectory, 'main.ts')],
@@ -60,8 +58,7 @@ async function bundle(): Promise<{ name: string; text: string }[]> {
     minify: true,
     logLevel: 'error',
   });
-  // By the name that imports give it; main.c begins with ./main.js.
-  return outputFiles.map(({ path, text }) => ({ name: `.${path}`, text }));
+  return outputFiles.map(({ path, text }) => ({ name: basename(path), text }));
 }
 
 async function bytecodeCompiler(): Promise<string> {

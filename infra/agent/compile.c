@@ -11,13 +11,11 @@
 
 static FILE *output;
 static const char *directory;
+/** Each that has been compiled becomes NULL. */
 static char **names;
-/** Each name that has been compiled becomes NULL. */
 static int count;
-static size_t total;
 
 static JSModuleDef *compile(JSContext *ctx, const char *name, void *opaque);
-static char *same_name(JSContext *ctx, const char *base, const char *name, void *opaque);
 static char *read_whole(const char *name, size_t *length);
 static void put(const void *bytes, size_t length);
 static void give_up(const char *what, const char *why);
@@ -31,12 +29,12 @@ int main(int argc, char **argv) {
   count = argc - 3;
   JSRuntime *rt = JS_NewRuntime();
   JSContext *ctx = JS_NewContext(rt);
-  JS_SetModuleLoaderFunc(rt, same_name, compile, NULL);
+  JS_SetModuleLoaderFunc(rt, NULL, compile, NULL);
   fprintf(output, "#include <stddef.h>\n#include <stdint.h>\nconst uint8_t program[] = {");
   // One that another imports is compiled within that one.
   for (int i = 0; i < count; i++)
     if (names[i]) compile(ctx, names[i], NULL);
-  fprintf(output, "};\nconst size_t program_length = %zu;\n", total);
+  fprintf(output, "};\nconst size_t program_length = sizeof(program);\n");
   return fclose(output) == 0 ? 0 : 1;
 }
 
@@ -56,11 +54,6 @@ static JSModuleDef *compile(JSContext *ctx, const char *name, void *opaque) {
   return JS_VALUE_GET_PTR(module);
 }
 
-static char *same_name(JSContext *ctx, const char *base, const char *name, void *opaque) {
-  (void)base, (void)opaque;
-  return js_strdup(ctx, name);
-}
-
 static char *read_whole(const char *name, size_t *length) {
   char path[4096];
   snprintf(path, sizeof(path), "%s/%s", directory, name);
@@ -77,7 +70,6 @@ static char *read_whole(const char *name, size_t *length) {
 
 static void put(const void *bytes, size_t length) {
   for (size_t i = 0; i < length; i++) fprintf(output, "%d,", ((const uint8_t *)bytes)[i]);
-  total += length;
 }
 
 static void give_up(const char *what, const char *why) {

@@ -25,7 +25,6 @@ static const NativeList *const lists[] = {&bytes_natives, &channel_natives, &chi
 
 static JSContext *new_context(void);
 static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque);
-static char *same_name(JSContext *ctx, const char *base, const char *name, void *opaque);
 static void forget_program(void);
 static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque);
 
@@ -46,7 +45,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < LENGTH(lists); i++) JS_SetPropertyFunctionList(ctx, native, lists[i]->entries, lists[i]->count);
   JS_SetPropertyStr(ctx, global, "native", native);
   JS_FreeValue(ctx, global);
-  JS_FreeValue(ctx, JS_LoadModule(ctx, "", "./main.js"));
+  JS_FreeValue(ctx, JS_LoadModule(ctx, "", "main.js"));
   run_jobs(ctx);
   loop_run(ctx);
 }
@@ -68,11 +67,6 @@ static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque) 
   }
   JS_ThrowReferenceError(ctx, "no module %s", name);
   return NULL;
-}
-
-static char *same_name(JSContext *ctx, const char *base, const char *name, void *opaque) {
-  (void)base, (void)opaque;
-  return js_strdup(ctx, name);
 }
 
 /** Each part is read once; what was made of it lies in the heap. What is locked would stay (madvise(2)). */
@@ -119,7 +113,7 @@ static JSContext *new_context(void) {
   // Nothing is garbage before we serve; the loop sets its own.
   JS_SetGCThreshold(rt, most_memory);
   JS_SetMaxStackSize(rt, most_stack);
-  JS_SetModuleLoaderFunc(rt, same_name, load_module, NULL);
+  JS_SetModuleLoaderFunc(rt, NULL, load_module, NULL);
   JS_SetHostPromiseRejectionTracker(rt, on_rejection, NULL);
   return ctx;
 }
