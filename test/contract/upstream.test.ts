@@ -6,7 +6,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, suite, test, type TestContext } from 'node:test';
 import { buildAgent } from '../../infra/agent/build.ts';
-import { makeDirectory, startAgent, type AgentProcess, type Client, type StartOptions } from '../agent/native/agent-process.ts';
+import {
+  makeDirectory,
+  runToEnd,
+  startAgent,
+  type AgentProcess,
+  type Client,
+  type StartOptions,
+} from '../agent/native/agent-process.ts';
 import { endsWell, longestBuild } from '../agent/native/binaries.ts';
 import { stockCommand } from '../fuzz/stock.ts';
 
@@ -96,7 +103,7 @@ for (const [name, command] of Object.entries(programs)) {
     });
 
     on('a program, and one that is not there', async ({ client }) => {
-      const ended = await runToEnd(client, { path: 'echo', arg: ['-n', '" test_str "'], 'capture-output': true });
+      const ended = await runAndRead(client, { path: 'echo', arg: ['-n', '" test_str "'], 'capture-output': true });
       assert.deepEqual(ended, { exitcode: 0, 'out-data': '" test_str "' });
       for (const text of ['"guest-exec","arguments":{"path":"/bin/invalid-cmd42"}', '"guest-exec-status","arguments":{"pid":0}'])
         assert.equal((await refusal(client, `{"execute":${text}}`)).class, 'GenericError');
@@ -159,8 +166,11 @@ for (const [name, command] of Object.entries(programs)) {
       const both = (mode: string) => ({ path: 'bash', arg: ['-c', script], 'capture-output': mode });
       on('both streams of a program, apart and in one', async ({ client }) => {
         const [out, err] = ['stdout\nstdout\n', 'stderr\nstderr\n'];
-        assert.deepEqual(await runToEnd(client, both('separated')), { exitcode: 0, 'out-data': out, 'err-data': err });
-        assert.deepEqual(await runToEnd(client, both('merged')), { exitcode: 0, 'out-data': 'stdout\nstderr\nstdout\nstderr\n' });
+        assert.deepEqual(await runAndRead(client, both('separated')), { exitcode: 0, 'out-data': out, 'err-data': err });
+        assert.deepEqual(await runAndRead(client, both('merged')), {
+          exitcode: 0,
+          'out-data': 'stdout\nstderr\nstdout\nstderr\n',
+        });
       });
 
       on(
@@ -224,13 +234,9 @@ async function assertDisabled(client: Client, execute: string): Promise<void> {
 }
 
 /** Its status and what it wrote. */
-async function runToEnd(client: Client, args: Asked): Promise<Asked> {
-  const { pid } = (await client.ask('guest-exec', args)) as { pid: number };
-  for (;;) {
-    const status = (await client.ask('guest-exec-status', { pid })) as Asked;
-    if (!status.exited) continue;
-    const written = ['out-data', 'err-data'].filter((stream) => stream in status);
-    const texts = written.map((stream) => [stream, Buffer.from(status[stream] as string, 'base64').toString()]);
-    return { exitcode: status.exitcode, ...Object.fromEntries(texts) };
-  }
+async function runAndRead(client: Client, args: Asked): Promise<Asked> {
+  const { exitcode, ...status } = await runToEnd(client, args);
+  const written = (['out-data', 'err-data'] as const).filter((stream) => stream in status);
+  const texts = written.map((stream) => [stream, Buffer.from(status[stream]!, 'base64').toString()]);
+  return { exitcode, ...Object.fromEntries(texts) };
 }

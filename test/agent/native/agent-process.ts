@@ -40,6 +40,15 @@ export interface Client {
   leave(): Promise<void>;
 }
 
+/** What guest-exec-status says. */
+export interface ExecStatus {
+  exited: boolean;
+  exitcode?: number;
+  signal?: number;
+  'out-data'?: string;
+  'err-data'?: string;
+}
+
 export interface StartOptions {
   /** Before the binary, as for a processor that is emulated. */
   runner?: string[];
@@ -177,4 +186,13 @@ export function clientOf(socket: Duplex): Client {
     },
     leave: () => leave(socket),
   };
+}
+
+/** Starts a program and asks until it has ended. */
+export async function runToEnd(client: Client, args: Record<string, unknown>): Promise<ExecStatus> {
+  const { pid } = (await client.ask('guest-exec', args)) as { pid: number };
+  for (;;) {
+    const status = (await client.ask('guest-exec-status', { pid })) as ExecStatus;
+    if (status.exited) return status;
+  }
 }

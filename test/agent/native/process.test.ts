@@ -5,16 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { makeDirectory, startAgent, type Client } from './agent-process.ts';
+import { makeDirectory, runToEnd, startAgent } from './agent-process.ts';
 import { endsWell, forEachBinary } from './binaries.ts';
-
-interface ExecStatus {
-  exited: boolean;
-  exitcode?: number;
-  signal?: number;
-  'out-data'?: string;
-  'err-data'?: string;
-}
 
 forEachBinary((binary) => {
   it('wrong usage ends with status 1 and one sentence, questions about itself with 0', async (t) => {
@@ -115,14 +107,6 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 });
-
-async function runToEnd(client: Client, args: Record<string, unknown>): Promise<ExecStatus> {
-  const { pid } = (await client.ask('guest-exec', args)) as { pid: number };
-  for (;;) {
-    const status = (await client.ask('guest-exec-status', { pid })) as ExecStatus;
-    if (status.exited) return status;
-  }
-}
 
 function text(base64: string | undefined): string | undefined {
   return base64 === undefined ? undefined : Buffer.from(base64, 'base64').toString('latin1');
