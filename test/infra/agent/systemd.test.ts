@@ -86,6 +86,8 @@ suite('the package in a Debian guest with systemd', { timeout: 400_000 }, () => 
     const written = await startWriter();
     await guest.shell(`kill -9 ${await mainProcess()}`);
     assert.equal(await written(), 'wrote');
+    // A successor counts as frozen until it has seen to what the record names; a thaw waits for that, and finds nothing left.
+    assert.equal(await ask(guest.ownChannel, 'guest-fsfreeze-thaw'), 0);
     assert.equal(await ask(guest.ownChannel, 'guest-fsfreeze-status'), 'thawed');
   });
 
