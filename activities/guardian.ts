@@ -1,6 +1,6 @@
 /** The guardian's voice. */
 
-import type { Log } from '../host/log.ts';
+import type { Log } from '../lib/log.ts';
 import type { GuardianArm } from '../model/messages.ts';
 
 export function createGuardianActivities({ log }: { log: Log }) {

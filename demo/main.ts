@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { run } from '../host/run.ts';
+import { run } from '../lib/run.ts';
 import { verifyImages } from '../infra/lab/verify.ts';
 import { compareWithWriter } from '../infra/lab/writer.ts';
 import { freePort } from '../infra/temporal/free-port.ts';

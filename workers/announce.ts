@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { HostConfig } from '../host/config.ts';
 import type { Driver } from '../host/drivers/driver.ts';
-import type { Log } from '../host/log.ts';
+import type { Log } from '../lib/log.ts';
 import { messageOf, StillframeError } from '../model/errors.ts';
 import { controlQueue, workflowIds } from '../model/ids.ts';
 import { messages, type Inventory } from '../model/messages.ts';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cacheDirectory } from '../host/cache.ts';
+import { cacheDirectory } from '../lib/cache.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import type { HostConfig } from '../host/config.ts';
-import { run } from '../host/run.ts';
+import { run } from '../lib/run.ts';
 import { StillframeError, type ErrorCode, type Facts } from '../model/errors.ts';
 
 type Answer = { config: HostConfig } | { error: { code: ErrorCode; message: string; facts: Facts } };

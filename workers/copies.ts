@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { HostConfig } from '../host/config.ts';
 import type { Copies } from '../host/copy/copies.ts';
 import type { Driver } from '../host/drivers/driver.ts';
-import type { Log } from '../host/log.ts';
+import type { Log } from '../lib/log.ts';
 import { StillframeError } from '../model/errors.ts';
 import type { CopyProgress } from '../model/messages.ts';
 import type { PointDisk } from '../model/point.ts';

@@ -1,7 +1,7 @@
 /** Points in time that an earlier worker left: adopted for their copies to go on, and ended when no copy claims them. */
 
 import type { Driver } from '../host/drivers/driver.ts';
-import type { Log } from '../host/log.ts';
+import type { Log } from '../lib/log.ts';
 import { messageOf } from '../model/errors.ts';
 import type { BackupId, GuestId } from '../model/ids.ts';
 

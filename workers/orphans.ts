@@ -2,7 +2,7 @@
 
 import { connectAgent } from '../host/channel/agent-channel.ts';
 import type { Intent, Journal } from '../host/journal/journal.ts';
-import type { Log } from '../host/log.ts';
+import type { Log } from '../lib/log.ts';
 import { settle } from '../host/window/settle.ts';
 import type { GuestId } from '../model/ids.ts';
 import type { ThawedBy, WindowOutcome } from '../model/window.ts';

@@ -2,7 +2,7 @@
 
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Log } from '../host/log.ts';
+import type { Log } from '../lib/log.ts';
 import { messageOf } from '../model/errors.ts';
 import { longestLeaseMs } from '../model/lease.ts';
 

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { makeDirectory, writeDurably } from '../host/journal/durable.ts';
+import { makeDirectory, writeDurably } from '../lib/durable.ts';
 import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
 import { logLine } from './log-line.ts';
 import { exitConfiguration } from './warden.ts';

@@ -2,7 +2,7 @@
 
 import { Client } from '@temporalio/client';
 import { parseArgs } from 'node:util';
-import type { Log } from '../host/log.ts';
+import type { Log } from '../lib/log.ts';
 import { workflowBundle } from './bundle.ts';
 import { logLine } from './log-line.ts';
 import {

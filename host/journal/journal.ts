@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
 import { idPattern, type GuestId } from '../../model/ids.ts';
 import type { GuestClaim, Obligation, WindowKey, WindowOutcome } from '../../model/window.ts';
-import { hostBootId, monotonicMs } from '../clock.ts';
-import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from './durable.ts';
+import { hostBootId, monotonicMs } from '../../lib/clock.ts';
+import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from '../../lib/durable.ts';
 
 /** What stands in the journal before a freeze: enough to thaw and to say afterwards what was interrupted. */
 export interface Intent extends Obligation {

@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isStillframeError, messageOf } from '../../model/errors.ts';
 import type { ClosingEvidence } from '../../model/window.ts';
 import type { AgentChannel } from '../channel/types.ts';
-import { monotonicMs } from '../clock.ts';
+import { monotonicMs } from '../../lib/clock.ts';
 import type { Intent } from '../journal/journal.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../../lib/log.ts';
 import { peers, type ThawAnswer } from './peer.ts';
 import type { ReachedAgent } from './reach.ts';
 

@@ -3,7 +3,7 @@
 import { StillframeError, messageOf } from '../../model/errors.ts';
 import { unfrozen } from '../../model/grade.ts';
 import type { CapturedDisk, GuestClaim, Reason, ThawedBy, WindowOutcome } from '../../model/window.ts';
-import { monotonicMs } from '../clock.ts';
+import { monotonicMs } from '../../lib/clock.ts';
 import type { Intent } from '../journal/journal.ts';
 import type { Discharged } from './discharge.ts';
 

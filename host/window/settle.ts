@@ -3,7 +3,7 @@
 import type { ThawedBy, WindowOutcome } from '../../model/window.ts';
 import type { Connect } from '../channel/types.ts';
 import type { Intent, Journal } from '../journal/journal.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../../lib/log.ts';
 import { discharge } from './discharge.ts';
 import { recordInterrupted } from './outcome.ts';
 import { reachForThaw } from './reach.ts';

@@ -9,7 +9,7 @@ import type { AgentChannel, Connect } from '../channel/types.ts';
 import type { HostConfig } from '../config.ts';
 import type { Driver, Guest, PreparedPoint } from '../drivers/driver.ts';
 import type { Intent, Journal } from '../journal/journal.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../../lib/log.ts';
 import { admitWindow } from './limits.ts';
 import { openWindow, type OpenWindow } from './open-window.ts';
 import { readClaim } from './claim.ts';

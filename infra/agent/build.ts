@@ -4,7 +4,7 @@ import { build } from 'esbuild';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 import { cached } from '../lab/cache.ts';
 import { digest, engineObjects, nativeDirectory, nativeObjects, objectOf } from './objects.ts';
 import { ownArchitecture, ownToolchain, toolchainFor, type Architecture, type Purpose, type Toolchain } from './toolchain.ts';

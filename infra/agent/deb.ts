@@ -4,7 +4,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } fro
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 import type { Architecture } from './toolchain.ts';
 
 export interface PackageOptions {

@@ -2,7 +2,7 @@
 
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 import { aptGet } from '../lab/packages.ts';
 import { cached } from '../lab/cache.ts';
 

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 import { cached } from '../lab/cache.ts';
 import { fetchPackage, type PythonPackage } from './fetch.ts';
 import type { Toolchain } from './toolchain.ts';

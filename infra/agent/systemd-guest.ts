@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 import { accelerator } from '../lab/accelerator.ts';
 import { copyDisk } from '../lab/disks.ts';
 import { ensurePackages } from '../lab/packages.ts';

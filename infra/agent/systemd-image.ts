@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, chmod, cp, mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 import { cached } from '../lab/cache.ts';
 import { newcArchive } from '../lab/newc.ts';
 import { aptGet } from '../lab/packages.ts';

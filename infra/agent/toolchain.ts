@@ -2,7 +2,7 @@
 
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 import { aptGet } from '../lab/packages.ts';
 import { fetchPackage, type PythonPackage } from './fetch.ts';
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { cached } from './cache.ts';
 import { newcArchive, type NewcEntry } from './newc.ts';
 import { aptGet } from './packages.ts';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 
 export interface GuestBase {
   kernel: string;

@@ -2,7 +2,7 @@
 
 import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheDirectory } from '../../host/cache.ts';
+import { cacheDirectory } from '../../lib/cache.ts';
 
 export const labCache = join(cacheDirectory, 'lab');
 

@@ -1,7 +1,7 @@
 /** Fresh data disks for lab guests: sparse files with one filesystem each. */
 
 import { truncate, writeFile } from 'node:fs/promises';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 
 export type Filesystem = 'ext4' | 'xfs';
 

@@ -2,7 +2,7 @@
 
 import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 
 /** Program → Debian package and why it is needed. */
 const needed = {

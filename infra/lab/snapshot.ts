@@ -8,7 +8,7 @@ import { cached, dropUnused } from './cache.ts';
 import { copyDisk } from './disks.ts';
 import type { LabGuest } from './guest.ts';
 import type { GuestParts } from './parts.ts';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 
 /** Raise it when the machine that startMachine() describes changes: memory fits one set of devices. */
 const machineRevision = 2;

@@ -5,10 +5,10 @@ import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm, writeFil
 import { delimiter, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { cacheDirectory } from '../../host/cache.ts';
+import { cacheDirectory } from '../../lib/cache.ts';
 import { StillframeError, messageOf } from '../../model/errors.ts';
 import { aptGet } from '../lab/packages.ts';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 
 /** Of the command line tool; it holds the server 1.32.0, which the histories in test/fixtures were recorded with. */
 const version = '1.9.1';

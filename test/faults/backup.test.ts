@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { startSite, type Site } from '../../demo/site.ts';
 import { openMonitor } from '../../host/channel/monitor.ts';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 import { verifyImages } from '../../infra/lab/verify.ts';
 import { compareWithWriter } from '../../infra/lab/writer.ts';
 import { freePort } from '../../infra/temporal/free-port.ts';

@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 
 export interface SandboxedAgent {
   /** One connection; the agent serves one at a time. */

@@ -2,7 +2,7 @@
 
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { run } from '../../host/run.ts';
+import { run } from '../../lib/run.ts';
 import { cached } from '../../infra/lab/cache.ts';
 import { aptGet } from '../../infra/lab/packages.ts';
 import type { Program } from './sandbox.ts';

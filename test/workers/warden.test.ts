@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { it, type TestContext } from 'node:test';
 import { openJournal, type Intent } from '../../host/journal/journal.ts';
-import type { Log } from '../../host/log.ts';
+import type { Log } from '../../lib/log.ts';
 import type { AgentKind } from '../../host/window/peer.ts';
 import { createOrphans, type Pursuit } from '../../workers/orphans.ts';
 import { askWarden, serveThaw } from '../../workers/thaw-socket.ts';

@@ -3,7 +3,7 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openJournal, type Intent } from '../../host/journal/journal.ts';
-import { monotonicMs } from '../../host/clock.ts';
+import { monotonicMs } from '../../lib/clock.ts';
 import { messageOf } from '../../model/errors.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 

@@ -1,7 +1,7 @@
 /** Doctor: Node, the tool that copies run, the clocks. */
 
-import { hostBootId } from '../../host/clock.ts';
-import { run } from '../../host/run.ts';
+import { hostBootId } from '../../lib/clock.ts';
+import { run } from '../../lib/run.ts';
 import { messageOf } from '../../model/errors.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 

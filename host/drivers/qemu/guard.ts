@@ -1,7 +1,7 @@
 /** Gives a point in time up before its scratch is full: below QEMU 10.1 a full scratch fails the guest's own writes. */
 
 import { messageOf } from '../../../model/errors.ts';
-import type { Log } from '../../log.ts';
+import type { Log } from '../../../lib/log.ts';
 import type { MonitorUse } from './monitors.ts';
 import type { PointRecord } from './records.ts';
 

@@ -4,7 +4,7 @@ import { isStillframeError, messageOf, StillframeError } from '../../../model/er
 import { objectPrefix, objectStem, type BackupId, type GuestId } from '../../../model/ids.ts';
 import type { HostConfig } from '../../config.ts';
 import type { Monitor } from '../../channel/types.ts';
-import type { Log } from '../../log.ts';
+import type { Log } from '../../../lib/log.ts';
 import type { Guest, PointInTimeDriver, PreparedPoint } from '../driver.ts';
 import { openExports, verifyPoint } from './exports.ts';
 import { guardScratch } from './guard.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { messageOf, StillframeError } from '../../../model/errors.ts';
 import type { BackupId } from '../../../model/ids.ts';
 import type { ScratchConfig } from '../../config.ts';
-import { run } from '../../run.ts';
+import { run } from '../../../lib/run.ts';
 import type { PointRecord } from './records.ts';
 
 export interface ScratchPlan {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { it } from 'node:test';
-import { run } from '../../../host/run.ts';
+import { run } from '../../../lib/run.ts';
 import { buildAgent } from '../../../infra/agent/build.ts';
 import { aptGet } from '../../../infra/lab/packages.ts';
 import { startAgent } from './agent-process.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Duplex } from 'node:stream';
 import { it, type TestContext } from 'node:test';
-import { run } from '../../../host/run.ts';
+import { run } from '../../../lib/run.ts';
 import { assertRuns, clientOf, connectWhenThere, makeDirectory, startProcess, type RunningAgent } from './agent-process.ts';
 import { endsWell, forEachBinary } from './binaries.ts';
 

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { run } from '../../../host/run.ts';
+import { run } from '../../../lib/run.ts';
 
 /** Runs a program in a cache of its own: where it lies is settled when the module is loaded. */
 async function emptyCache(t: TestContext): Promise<{ lab: string; call(program: string): Promise<unknown> }> {
