@@ -30,7 +30,7 @@ export async function openNamed(context: Context, flags: RepositoryFlags): Promi
   }
   const { openRepository } = await import('../repository/points.ts');
   if (flags.path !== undefined) return openRepository(flags.path);
-  const { readHostConfig } = await import('../workers/config.ts');
+  const { readHostConfig } = await import('../config/host-file.ts');
   const file = configOf(context, flags.config);
   const { repositories } = await readHostConfig(file);
   const name = chooseRepository(flags.repository, Object.keys(repositories), file);

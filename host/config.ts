@@ -1,4 +1,4 @@
-/** What one host may do and where its things are. workers/config.ts reads it from the host's file. */
+/** What one host may do and where its things are. config/ reads it from the host's file. */
 
 import type { HostId } from '../model/ids.ts';
 import type { WindowLimits } from '../model/lease.ts';

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import type { HostConfig } from '../host/config.ts';
 import { messageOf } from '../model/errors.ts';
-import { readHostConfig } from './config.ts';
+import { readHostConfig } from '../config/host-file.ts';
 import { fail, ok, type Finding } from './doctor/finding.ts';
 import { checkJournal } from './doctor/journal.ts';
 import { checkBoot, checkNode, checkQemuImg, checkTime } from './doctor/machine.ts';

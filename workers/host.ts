@@ -17,7 +17,7 @@ import { createWindows, type Windows } from '../host/window/windows.ts';
 import { messageOf, StillframeError } from '../model/errors.ts';
 import { hostQueues } from '../model/ids.ts';
 import { announceForever } from './announce.ts';
-import { readHostConfigApart } from './config-apart.ts';
+import { readHostConfigApart } from '../config/apart.ts';
 import { createCopies } from './copies.ts';
 import { adoptLeftovers } from './leftovers.ts';
 import { logLine } from './log-line.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { StillframeError } from '../../model/errors.ts';
-import { parseHostConfig, readHostConfig } from '../../workers/config.ts';
+import { parseHostConfig, readHostConfig } from '../../config/host-file.ts';
 
 const scratch = 'scratch: { path: /var/lib/stillframe/scratch }';
 const db1 = '{ name: db1, channel: /run/db1/qga.sock, monitor: /run/db1/qmp.sock }';

@@ -9,7 +9,7 @@ import { StillframeError, messageOf } from '../model/errors.ts';
 import { idPattern } from '../model/ids.ts';
 import { defaultWindowLimits, longestLeaseMs } from '../model/lease.ts';
 import { durationForm, parseDuration, parseSize, sizeForm } from '../model/units.ts';
-import { placeOf, problemsOf, reportProblems, type Problem, type Source } from './config-problems.ts';
+import { placeOf, problemsOf, reportProblems, type Problem, type Source } from './problems.ts';
 
 /** What a guest may write between the scratch threshold's event and our abort: a quarter second at 1 GiB/s. */
 const defaultMarginBytes = 256 * 2 ** 20;
@@ -66,7 +66,7 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** A mapping with these keys and no others; the message for an unknown key lists those known (config-problems.ts reads it). */
+/** A mapping with these keys and no others; the message for an unknown key lists those known (problems.ts reads it). */
 function mapping<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {
     error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(', ') : 'a mapping (key: value)'),

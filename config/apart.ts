@@ -7,7 +7,7 @@ import { StillframeError, type ErrorCode, type Facts } from '../model/errors.ts'
 
 type Answer = { config: HostConfig } | { error: { code: ErrorCode; message: string; facts: Facts } };
 
-const entry = fileURLToPath(new URL('./config-main.ts', import.meta.url));
+const entry = fileURLToPath(new URL('./host-file-main.ts', import.meta.url));
 
 /** @throws config-invalid, as readHostConfig() says it */
 export async function readHostConfigApart(path: string): Promise<HostConfig> {
