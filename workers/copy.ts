@@ -7,7 +7,7 @@ import { StillframeError, messageOf, type ErrorCode, type Facts } from '../model
 import type { CopyProgress } from '../model/messages.ts';
 import type { PointDisk } from '../model/point.ts';
 import type { CapturedDisk } from '../model/window.ts';
-import { inspectDisk } from '../repository/inspect/inspect.ts';
+import { inspectDisk } from '../inspect/inspect.ts';
 import { hashImage } from '../repository/hash.ts';
 
 export interface CopyJob {

@@ -1,6 +1,6 @@
 /** Builds log records of an XFS as the kernel lays them out, and puts them into the log of a real image. */
 
-import { read, u32be, write } from '../images.ts';
+import { read, u32be, write } from '../repository/images.ts';
 
 export interface Place {
   cycle: number;

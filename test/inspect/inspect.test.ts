@@ -5,8 +5,8 @@ import { before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import fc from 'fast-check';
 
-import { inspectDisk } from '../../../repository/inspect/inspect.ts';
-import { MiB, blank, ensureTools, lay, partition, read, temporaryFolder, tool, write } from '../images.ts';
+import { inspectDisk } from '../../inspect/inspect.ts';
+import { MiB, blank, ensureTools, lay, partition, read, temporaryFolder, tool, write } from '../repository/images.ts';
 import { logGeometry, superblockTransaction, writeRecord } from './xfs-records.ts';
 
 before(ensureTools);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 
-import { inspectDisk } from '../../../repository/inspect/inspect.ts';
-import { MiB, blank, ensureTools, read, temporaryFolder, tool, u32be, write } from '../images.ts';
+import { inspectDisk } from '../../inspect/inspect.ts';
+import { MiB, blank, ensureTools, read, temporaryFolder, tool, u32be, write } from '../repository/images.ts';
 
 before(ensureTools);
 
