@@ -1,7 +1,7 @@
 /** Copy, commit and release as activities. The copy listens to cancellation; what is owed to a guest afterwards does not. */
 
 import { cancellationSignal } from '@temporalio/activity';
-import type { Copies, CopyRequest } from '../host/copy/copies.ts';
+import type { Copies, CopyRequest } from '../backup/backups.ts';
 import type { CopyProgress } from '../model/messages.ts';
 import type { RestorePoint } from '../model/point.ts';
 import { failing } from './failures.ts';

@@ -18,8 +18,8 @@ import { messageOf, StillframeError } from '../model/errors.ts';
 import { hostQueues } from '../model/ids.ts';
 import { announceForever } from './announce.ts';
 import { readHostConfigApart } from '../config/apart.ts';
-import { createCopies } from './copies.ts';
-import { adoptLeftovers } from './leftovers.ts';
+import { createCopies } from '../backup/copies.ts';
+import { adoptLeftovers } from '../backup/leftovers.ts';
 import { logLine } from './log-line.ts';
 import {
   connectPatiently,

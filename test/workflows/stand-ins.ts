@@ -1,6 +1,6 @@
 /** Windows and copies without guests: what the activities bind to, scripted and watched by a test. */
 
-import type { Copies, CopyRequest } from '../../host/copy/copies.ts';
+import type { Copies, CopyRequest } from '../../backup/backups.ts';
 import type { Windows } from '../../host/window/windows.ts';
 import type { AgentChannel } from '../../host/channel/types.ts';
 import { StillframeError } from '../../model/errors.ts';

@@ -1,7 +1,7 @@
 /** Reads one exported disk into a raw image, with qemu-img. */
 
 import { spawn } from 'node:child_process';
-import { StillframeError } from '../../model/errors.ts';
+import { StillframeError } from '../model/errors.ts';
 
 /** Enough of what qemu-img complained of to act on it. */
 const longestComplaint = 600;

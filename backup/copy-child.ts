@@ -2,7 +2,7 @@
 
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
-import { convertDisk } from '../host/copy/convert.ts';
+import { convertDisk } from './convert.ts';
 import { StillframeError, messageOf, type ErrorCode, type Facts } from '../model/errors.ts';
 import type { CopyProgress } from '../model/messages.ts';
 import type { PointDisk } from '../model/point.ts';

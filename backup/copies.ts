@@ -3,7 +3,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { HostConfig } from '../host/config.ts';
-import type { Copies } from '../host/copy/copies.ts';
+import type { Copies } from './backups.ts';
 import type { Driver } from '../host/drivers/driver.ts';
 import type { Log } from '../lib/log.ts';
 import { StillframeError } from '../model/errors.ts';
@@ -11,7 +11,7 @@ import type { CopyProgress } from '../model/messages.ts';
 import type { PointDisk } from '../model/point.ts';
 import { openRepository, type Repository } from '../repository/points.ts';
 import type { Leftovers } from './leftovers.ts';
-import type { CopyJob, CopyMessage } from './copy.ts';
+import type { CopyJob, CopyMessage } from './copy-child.ts';
 
 export interface CopiesParts {
   driver: Driver;
@@ -65,7 +65,7 @@ export function createCopies({ driver, config, leftovers, log }: CopiesParts): C
   };
 }
 
-const entry = fileURLToPath(new URL('./copy.ts', import.meta.url));
+const entry = fileURLToPath(new URL('./copy-child.ts', import.meta.url));
 
 /** The child ends with its promise: done, failed, aborted, or with this process (its IPC channel closes). */
 async function runCopy(job: CopyJob, signal: AbortSignal, onProgress: (progress: CopyProgress) => void): Promise<PointDisk[]> {
