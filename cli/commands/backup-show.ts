@@ -1,7 +1,7 @@
 /** `stillframe backup show BACKUP`: one backup, running or ended. */
 
 import { messages, type BackupProgress, type BackupResult } from '../../model/messages.ts';
-import { findBackup } from '../backups.ts';
+import { findBackup } from '../../client/backups.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { addressFlag, backupArgument, jsonFlag } from '../flags.ts';
@@ -10,7 +10,7 @@ import { printJson } from '../render/json.ts';
 import { renderFields } from '../render/table.ts';
 import { formatTime } from '../render/text.ts';
 import { windowFields } from '../render/window.ts';
-import { withTemporal } from '../temporal.ts';
+import { withTemporal } from '../../client/connection.ts';
 
 /** A workflow answers in milliseconds when a control worker runs; without one the stage is not known. */
 const queryMs = 5_000;

@@ -3,11 +3,11 @@
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { addressFlag, jsonFlag } from '../flags.ts';
-import { findHosts } from '../hosts.ts';
+import { findHosts } from '../../client/hosts.ts';
 import { printJson } from '../render/json.ts';
 import { renderTable } from '../render/table.ts';
 import { formatBytes } from '../render/text.ts';
-import { withTemporal } from '../temporal.ts';
+import { withTemporal } from '../../client/connection.ts';
 
 export const guestList = command(
   {

@@ -3,7 +3,7 @@
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { addressFlag, guestArgument, jsonFlag } from '../flags.ts';
-import { runGuestCommand } from '../guest-command.ts';
+import { runGuestCommand } from '../../client/guest-command.ts';
 import { printJson } from '../render/json.ts';
 import { escapeText, formatDuration } from '../render/text.ts';
 

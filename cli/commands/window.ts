@@ -11,11 +11,11 @@ import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { exit } from '../exit.ts';
 import { addressFlag, guestArgument, jsonFlag, leaseFlag } from '../flags.ts';
-import { findGuest } from '../hosts.ts';
+import { findGuest } from '../../client/hosts.ts';
 import { printJson } from '../render/json.ts';
 import { renderFields } from '../render/table.ts';
 import { reasonField, windowFields } from '../render/window.ts';
-import { withTemporal, type Temporal } from '../temporal.ts';
+import { withTemporal, type Temporal } from '../../client/connection.ts';
 
 interface Flags {
   snapshot: string;

@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { StillframeError } from '../model/errors.ts';
 import { controlQueue, newBackupId, workflowIds } from '../model/ids.ts';
 import type { GuestCommandInput, GuestCommandName, GuestCommandResult } from '../model/messages.ts';
-import type { Context } from './context.ts';
+import type { Context } from '../cli/context.ts';
 import { findGuest, type FoundGuest } from './hosts.ts';
-import { withTemporal } from './temporal.ts';
+import { withTemporal } from './connection.ts';
 
 /** Above the sum of an activity's own limits (a lease and its margins): an answer still comes after a slow freeze. */
 const answerMs = 90_000;

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { memoOf } from '../../cli/backups.ts';
-import { resolveGuest } from '../../cli/hosts.ts';
+import { memoOf } from '../../client/backups.ts';
+import { resolveGuest } from '../../client/hosts.ts';
 import { chooseRepository } from '../../cli/repository.ts';
 import type { StillframeError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/messages.ts';

@@ -3,11 +3,11 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messages, type BackupProgress, type BackupResult, type CopyProgress } from '../model/messages.ts';
-import type { Context } from './context.ts';
-import { exit } from './exit.ts';
-import { printJson } from './render/json.ts';
-import { createProgress, type Step } from './render/progress.ts';
-import type { Temporal } from './temporal.ts';
+import type { Context } from '../cli/context.ts';
+import { exit } from '../cli/exit.ts';
+import { printJson } from '../cli/render/json.ts';
+import { createProgress, type Step } from '../cli/render/progress.ts';
+import type { Temporal } from './connection.ts';
 
 /** A person sees movement; a log needs less of it. */
 const lookMs = { terminal: 500, plain: 2_000 };

@@ -3,7 +3,7 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { StillframeError } from '../model/errors.ts';
 import { didYouMean } from '../model/near.ts';
-import type { Temporal } from './temporal.ts';
+import type { Temporal } from './connection.ts';
 
 /** What `backup run` writes beside the workflow, so that a list needs no history. */
 export interface BackupMemo {

@@ -2,8 +2,8 @@
 
 import type { Client, Connection } from '@temporalio/client';
 import { StillframeError } from '../model/errors.ts';
-import type { Context } from './context.ts';
-import { addressOf } from './flags.ts';
+import type { Context } from '../cli/context.ts';
+import { addressOf } from '../cli/flags.ts';
 
 export interface Temporal {
   client: Client;

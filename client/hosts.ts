@@ -3,7 +3,7 @@
 import { StillframeError } from '../model/errors.ts';
 import { messages, type GuestListing, type Inventory } from '../model/messages.ts';
 import { didYouMean } from '../model/near.ts';
-import { grpc, grpcCode, type Temporal } from './temporal.ts';
+import { grpc, grpcCode, type Temporal } from './connection.ts';
 
 export interface FoundGuest {
   guest: GuestListing;
