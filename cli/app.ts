@@ -2,15 +2,15 @@
 
 import { buildApplication, buildRouteMap, text_en, type Application } from '@stricli/core';
 import { readFile } from 'node:fs/promises';
-import { backupRoutes } from './commands/backup.ts';
+import { backupRoutes } from './commands/backup/routes.ts';
 import { doctor } from './commands/doctor.ts';
-import { guestRoutes } from './commands/guest.ts';
-import { pointRoutes } from './commands/point.ts';
+import { guestRoutes } from './commands/guest/routes.ts';
+import { pointRoutes } from './commands/point/routes.ts';
 import { restore } from './commands/restore.ts';
 import { thaw } from './commands/thaw.ts';
 import { up } from './commands/up.ts';
-import { windowRoutes } from './commands/window.ts';
-import { workerRoutes } from './commands/worker.ts';
+import { windowRoutes } from './commands/window/run.ts';
+import { workerRoutes } from './commands/worker/routes.ts';
 import type { Context } from './context.ts';
 import { exitOf } from './exit.ts';
 import { renderJsonStory, renderStory } from './render/story.ts';

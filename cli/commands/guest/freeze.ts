@@ -1,11 +1,11 @@
 /** `stillframe guest freeze GUEST`: by hand, and under a lease like everything else. */
 
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { addressFlag, guestArgument, jsonFlag, leaseFlag } from '../flags.ts';
-import { runGuestCommand } from '../../client/guest-command.ts';
-import { printJson } from '../render/json.ts';
-import { escapeText, formatDuration } from '../render/text.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { addressFlag, guestArgument, jsonFlag, leaseFlag } from '../../flags.ts';
+import { runGuestCommand } from '../../../client/guest-command.ts';
+import { printJson } from '../../render/json.ts';
+import { escapeText, formatDuration } from '../../render/text.ts';
 
 interface Flags {
   address?: string;

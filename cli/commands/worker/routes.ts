@@ -1,10 +1,10 @@
 /** `stillframe worker host|control|guardian`: the processes of a fleet, one at a time. */
 
 import { buildRouteMap } from '@stricli/core';
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { becomeEntry, type Entry } from '../entry.ts';
-import { addressFlag, addressOf, configFlag, configOf, stateFlag, stateOf } from '../flags.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { becomeEntry, type Entry } from '../../entry.ts';
+import { addressFlag, addressOf, configFlag, configOf, stateFlag, stateOf } from '../../flags.ts';
 
 const host = command({
   docs: {

@@ -1,13 +1,13 @@
 /** `stillframe guest status GUEST`: frozen or thawed, and whether a window of ours is open. */
 
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { addressFlag, guestArgument, jsonFlag } from '../flags.ts';
-import { runGuestCommand } from '../../client/guest-command.ts';
-import { printJson } from '../render/json.ts';
-import { leaseFields } from '../render/lease.ts';
-import { renderFields } from '../render/table.ts';
-import { formatDuration, formatTime } from '../render/text.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { addressFlag, guestArgument, jsonFlag } from '../../flags.ts';
+import { runGuestCommand } from '../../../client/guest-command.ts';
+import { printJson } from '../../render/json.ts';
+import { leaseFields } from '../../render/lease.ts';
+import { renderFields } from '../../render/table.ts';
+import { formatDuration, formatTime } from '../../render/text.ts';
 
 export const guestStatus = command(
   {

@@ -1,13 +1,13 @@
 /** `stillframe guest list`: every guest that a host announced. */
 
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { addressFlag, jsonFlag } from '../flags.ts';
-import { findHosts } from '../../client/hosts.ts';
-import { printJson } from '../render/json.ts';
-import { renderTable } from '../render/table.ts';
-import { formatBytes } from '../render/text.ts';
-import { withTemporal } from '../../client/connection.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { addressFlag, jsonFlag } from '../../flags.ts';
+import { findHosts } from '../../../client/hosts.ts';
+import { printJson } from '../../render/json.ts';
+import { renderTable } from '../../render/table.ts';
+import { formatBytes } from '../../render/text.ts';
+import { withTemporal } from '../../../client/connection.ts';
 
 export const guestList = command(
   {

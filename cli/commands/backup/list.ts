@@ -1,14 +1,14 @@
 /** `stillframe backup list`: the latest backups that the server knows. */
 
-import type { BackupResult } from '../../model/messages.ts';
-import { listBackups, type Backup } from '../../client/backups.ts';
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { addressFlag, jsonFlag } from '../flags.ts';
-import { printJson } from '../render/json.ts';
-import { renderTable } from '../render/table.ts';
-import { formatDuration, formatTime } from '../render/text.ts';
-import { withTemporal, type Temporal } from '../../client/connection.ts';
+import type { BackupResult } from '../../../model/messages.ts';
+import { listBackups, type Backup } from '../../../client/backups.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { addressFlag, jsonFlag } from '../../flags.ts';
+import { printJson } from '../../render/json.ts';
+import { renderTable } from '../../render/table.ts';
+import { formatDuration, formatTime } from '../../render/text.ts';
+import { withTemporal, type Temporal } from '../../../client/connection.ts';
 
 /** A screenful; each completed one costs a question for its grade. */
 const shownByDefault = 20;

@@ -2,20 +2,20 @@
 
 import { buildRouteMap } from '@stricli/core';
 import { randomBytes } from 'node:crypto';
-import { StillframeError } from '../../model/errors.ts';
-import { controlQueue, newBackupId, workflowIds } from '../../model/ids.ts';
-import type { HeldWindowInput, Inventory } from '../../model/messages.ts';
-import { didYouMean } from '../../model/near.ts';
-import type { WindowOutcome } from '../../model/window.ts';
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { exit } from '../exit.ts';
-import { addressFlag, guestArgument, jsonFlag, leaseFlag } from '../flags.ts';
-import { findGuest } from '../../client/hosts.ts';
-import { printJson } from '../render/json.ts';
-import { renderFields } from '../render/table.ts';
-import { reasonField, windowFields } from '../render/window.ts';
-import { withTemporal, type Temporal } from '../../client/connection.ts';
+import { StillframeError } from '../../../model/errors.ts';
+import { controlQueue, newBackupId, workflowIds } from '../../../model/ids.ts';
+import type { HeldWindowInput, Inventory } from '../../../model/messages.ts';
+import { didYouMean } from '../../../model/near.ts';
+import type { WindowOutcome } from '../../../model/window.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { exit } from '../../exit.ts';
+import { addressFlag, guestArgument, jsonFlag, leaseFlag } from '../../flags.ts';
+import { findGuest } from '../../../client/hosts.ts';
+import { printJson } from '../../render/json.ts';
+import { renderFields } from '../../render/table.ts';
+import { reasonField, windowFields } from '../../render/window.ts';
+import { withTemporal, type Temporal } from '../../../client/connection.ts';
 
 interface Flags {
   snapshot: string;

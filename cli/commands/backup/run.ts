@@ -1,20 +1,20 @@
 /** `stillframe backup run GUEST`: takes a backup and follows it. */
 
 import { randomBytes } from 'node:crypto';
-import { StillframeError } from '../../model/errors.ts';
-import { grades, type Grade } from '../../model/grade.ts';
-import { controlQueue, newBackupId, workflowIds } from '../../model/ids.ts';
-import type { BackupInput } from '../../model/messages.ts';
-import { memoOf, type BackupMemo } from '../../client/backups.ts';
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { addressFlag, guestArgument, jsonFlag, leaseFlag, repositoryFlag } from '../flags.ts';
-import { followBackup } from '../../client/follow.ts';
-import { findGuest } from '../../client/hosts.ts';
-import { printJson } from '../render/json.ts';
-import { printResult } from '../render/backup.ts';
-import { chooseRepository } from '../repository.ts';
-import { withTemporal, type Temporal } from '../../client/connection.ts';
+import { StillframeError } from '../../../model/errors.ts';
+import { grades, type Grade } from '../../../model/grade.ts';
+import { controlQueue, newBackupId, workflowIds } from '../../../model/ids.ts';
+import type { BackupInput } from '../../../model/messages.ts';
+import { memoOf, type BackupMemo } from '../../../client/backups.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { addressFlag, guestArgument, jsonFlag, leaseFlag, repositoryFlag } from '../../flags.ts';
+import { followBackup } from '../../../client/follow.ts';
+import { findGuest } from '../../../client/hosts.ts';
+import { printJson } from '../../render/json.ts';
+import { printResult } from '../../render/backup.ts';
+import { chooseRepository } from '../../repository.ts';
+import { withTemporal, type Temporal } from '../../../client/connection.ts';
 
 interface Flags {
   want: Grade;

@@ -1,11 +1,11 @@
 /** `stillframe guest ping GUEST`: does the agent answer, and how soon? */
 
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { addressFlag, guestArgument, jsonFlag } from '../flags.ts';
-import { runGuestCommand } from '../../client/guest-command.ts';
-import { printJson } from '../render/json.ts';
-import { escapeText, formatDuration } from '../render/text.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { addressFlag, guestArgument, jsonFlag } from '../../flags.ts';
+import { runGuestCommand } from '../../../client/guest-command.ts';
+import { printJson } from '../../render/json.ts';
+import { escapeText, formatDuration } from '../../render/text.ts';
 
 export const guestPing = command(
   {

@@ -1,10 +1,10 @@
 /** `stillframe backup cancel BACKUP`: asks it to stop; what it made in the guest's QEMU is taken out again. */
 
-import { findBackup } from '../../client/backups.ts';
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { addressFlag, backupArgument } from '../flags.ts';
-import { withTemporal } from '../../client/connection.ts';
+import { findBackup } from '../../../client/backups.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { addressFlag, backupArgument } from '../../flags.ts';
+import { withTemporal } from '../../../client/connection.ts';
 
 export const backupCancel = command(
   {

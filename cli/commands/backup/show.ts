@@ -1,16 +1,16 @@
 /** `stillframe backup show BACKUP`: one backup, running or ended. */
 
-import { messages, type BackupProgress, type BackupResult } from '../../model/messages.ts';
-import { findBackup } from '../../client/backups.ts';
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { addressFlag, backupArgument, jsonFlag } from '../flags.ts';
-import { printResult } from '../render/backup.ts';
-import { printJson } from '../render/json.ts';
-import { renderFields } from '../render/table.ts';
-import { formatTime } from '../render/text.ts';
-import { windowFields } from '../render/window.ts';
-import { withTemporal } from '../../client/connection.ts';
+import { messages, type BackupProgress, type BackupResult } from '../../../model/messages.ts';
+import { findBackup } from '../../../client/backups.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { addressFlag, backupArgument, jsonFlag } from '../../flags.ts';
+import { printResult } from '../../render/backup.ts';
+import { printJson } from '../../render/json.ts';
+import { renderFields } from '../../render/table.ts';
+import { formatTime } from '../../render/text.ts';
+import { windowFields } from '../../render/window.ts';
+import { withTemporal } from '../../../client/connection.ts';
 
 /** A workflow answers in milliseconds when a control worker runs; without one the stage is not known. */
 const queryMs = 5_000;

@@ -1,12 +1,12 @@
 /** `stillframe guest info GUEST`: the agent, the system and the filesystems, by the guest's own word. */
 
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { addressFlag, guestArgument, jsonFlag } from '../flags.ts';
-import { runGuestCommand } from '../../client/guest-command.ts';
-import { printJson } from '../render/json.ts';
-import { leaseFields } from '../render/lease.ts';
-import { renderFields } from '../render/table.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { addressFlag, guestArgument, jsonFlag } from '../../flags.ts';
+import { runGuestCommand } from '../../../client/guest-command.ts';
+import { printJson } from '../../render/json.ts';
+import { leaseFields } from '../../render/lease.ts';
+import { renderFields } from '../../render/table.ts';
 
 export const guestInfo = command(
   {

@@ -1,12 +1,12 @@
 /** `stillframe backup follow BACKUP`: as if `backup run` had not been left. */
 
-import { findBackup } from '../../client/backups.ts';
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { addressFlag, backupArgument, jsonFlag } from '../flags.ts';
-import { followBackup } from '../../client/follow.ts';
-import { printResult } from '../render/backup.ts';
-import { withTemporal } from '../../client/connection.ts';
+import { findBackup } from '../../../client/backups.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { addressFlag, backupArgument, jsonFlag } from '../../flags.ts';
+import { followBackup } from '../../../client/follow.ts';
+import { printResult } from '../../render/backup.ts';
+import { withTemporal } from '../../../client/connection.ts';
 
 export const backupFollow = command(
   {

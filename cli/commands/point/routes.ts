@@ -1,16 +1,16 @@
 /** `stillframe point list|show`: what a repository holds; needs the repository and nothing else. */
 
 import { buildRouteMap } from '@stricli/core';
-import type { PointDisk } from '../../model/point.ts';
-import { command } from '../command.ts';
-import type { Context } from '../context.ts';
-import { exit } from '../exit.ts';
-import { configFlag, jsonFlag, pointArgument } from '../flags.ts';
-import { printJson } from '../render/json.ts';
-import { renderFields, renderTable } from '../render/table.ts';
-import { escapeText, formatBytes, formatTime } from '../render/text.ts';
-import { reasonField, windowFields } from '../render/window.ts';
-import { openNamed, repositoryFlags, type RepositoryFlags } from '../repository.ts';
+import type { PointDisk } from '../../../model/point.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { exit } from '../../exit.ts';
+import { configFlag, jsonFlag, pointArgument } from '../../flags.ts';
+import { printJson } from '../../render/json.ts';
+import { renderFields, renderTable } from '../../render/table.ts';
+import { escapeText, formatBytes, formatTime } from '../../render/text.ts';
+import { reasonField, windowFields } from '../../render/window.ts';
+import { openNamed, repositoryFlags, type RepositoryFlags } from '../../repository.ts';
 
 const flags = { ...repositoryFlags, config: configFlag, json: jsonFlag };
 

@@ -1,14 +1,14 @@
 /** `stillframe guest`: the guests, and single commands to them. */
 
 import { buildRouteMap } from '@stricli/core';
-import type { Context } from '../context.ts';
-import { guestFreeze } from './guest-freeze.ts';
-import { guestInfo } from './guest-info.ts';
-import { guestList } from './guest-list.ts';
-import { guestPing } from './guest-ping.ts';
-import { guestShow } from './guest-show.ts';
-import { guestStatus } from './guest-status.ts';
-import { guestThaw } from './guest-thaw.ts';
+import type { Context } from '../../context.ts';
+import { guestFreeze } from './freeze.ts';
+import { guestInfo } from './info.ts';
+import { guestList } from './list.ts';
+import { guestPing } from './ping.ts';
+import { guestShow } from './show.ts';
+import { guestStatus } from './status.ts';
+import { guestThaw } from './thaw.ts';
 
 export const guestRoutes = buildRouteMap<string, Context>({
   routes: {
