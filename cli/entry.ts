@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Context } from './context.ts';
 
-export type Entry = 'control' | 'doctor' | 'guardian' | 'thaw-local' | 'up' | 'warden-main';
+export type Entry = 'control' | 'doctor' | 'guardian' | 'thaw-local' | 'up' | 'warden';
 
 /** This process becomes the worker: no second one beside it, and signals and exit status are its own. */
 export async function becomeEntry(entry: Entry, args: readonly string[]): Promise<void> {

@@ -2,6 +2,6 @@
 
 import { createControlActivities } from '../activities/control.ts';
 import { controlQueue } from '../model/ids.ts';
-import { serveWorkflows } from './workflow-worker.ts';
+import { serveWorkflows } from './temporal/workflow-worker.ts';
 
 await serveWorkflows({ name: 'control', taskQueue: controlQueue, entry: 'index.ts', activities: createControlActivities });

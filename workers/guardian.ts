@@ -2,7 +2,7 @@
 
 import { createGuardianActivities } from '../activities/guardian.ts';
 import { guardianQueue } from '../model/ids.ts';
-import { serveWorkflows } from './workflow-worker.ts';
+import { serveWorkflows } from './temporal/workflow-worker.ts';
 
 await serveWorkflows({
   name: 'guardian',

@@ -16,11 +16,11 @@ import { openJournal } from '../host/journal/journal.ts';
 import { createWindows, type Windows } from '../host/window/windows.ts';
 import { messageOf, StillframeError } from '../model/errors.ts';
 import { hostQueues } from '../model/ids.ts';
-import { announceForever } from './announce.ts';
+import { announceForever } from './host/announce.ts';
 import { readHostConfigApart } from '../config/apart.ts';
 import { createCopies } from '../backup/copies.ts';
 import { adoptLeftovers } from '../backup/leftovers.ts';
-import { logLine } from './log-line.ts';
+import { logLine } from '../lib/log-line.ts';
 import {
   connectPatiently,
   defaultAddress,
@@ -30,8 +30,8 @@ import {
   pollers,
   runWorkers,
   tellReady,
-} from './temporal.ts';
-import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden.ts';
+} from './temporal/temporal.ts';
+import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
 
 /** Thaws must never wait behind other work; windows are bounded by the host's disks; two copies already fill them. */
 const slots = { urgent: 16, ops: 8, copy: 2 };

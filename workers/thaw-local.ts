@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openJournal } from '../host/journal/journal.ts';
-import { logLine } from './log-line.ts';
-import { createOrphans, type Pursuit } from './orphans.ts';
-import { askWarden } from './thaw-socket.ts';
+import { logLine } from '../lib/log-line.ts';
+import { createOrphans, type Pursuit } from './warden/pursue-obligations.ts';
+import { askWarden } from './warden/thaw-socket.ts';
 
 /** An operator waits this long for one guest before being told that it has not confirmed. */
 const waitMs = 15_000;

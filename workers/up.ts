@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { makeDirectory, writeDurably } from '../lib/durable.ts';
 import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
-import { logLine } from './log-line.ts';
-import { exitConfiguration } from './warden.ts';
+import { logLine } from '../lib/log-line.ts';
+import { exitConfiguration } from './warden/warden.ts';
 
 /** What stands in `<state>/up.json` while `up` runs: where the server is, and which processes there are. */
 export interface UpRecord {
@@ -46,7 +46,7 @@ const args = ['--address', address];
 // Everything starts at once: the workers wait for the server.
 keepRunning('control', './control.ts', args);
 keepRunning('guardian', './guardian.ts', args);
-keepRunning('host', './warden-main.ts', ['--config', values.config, '--state', values.state, ...args]);
+keepRunning('host', './warden.ts', ['--config', values.config, '--state', values.state, ...args]);
 process.on('SIGINT', () => void stop(0)).on('SIGTERM', () => void stop(0));
 if (process.channel) process.once('disconnect', () => void stop(0));
 if (!given) await serve();

@@ -1,147 +1,16 @@
-/**
- * The warden: parent of the host worker, there to thaw when the worker cannot. It knows the journal and the channels, and
- * nothing else: no SDK, no configuration, no server.
- */
+/** The warden as a process: its state directory is its own, everything else is the worker's. */
 
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { hostBootId, monotonicMs } from '../lib/clock.ts';
-import { makeDirectory } from '../lib/durable.ts';
-import { openJournal, type Intent } from '../host/journal/journal.ts';
-import { logLine } from './log-line.ts';
-import { createOrphans, type Pursuit } from './orphans.ts';
-import { serveThaw } from './thaw-socket.ts';
+import { parseArgs } from 'node:util';
+import { messageOf } from '../model/errors.ts';
+import { logLine } from '../lib/log-line.ts';
+import { exitConfiguration, runWarden } from './warden/warden.ts';
 
-/** To the worker: is it alive, and the operator's wish that everything be thawed. */
-export type WardenMessage = { kind: 'ping' } | { kind: 'thaw' };
-/** From the worker. */
-export type WorkerMessage = { kind: 'pong' } | { kind: 'ready' };
-
-/** How often the journal is looked at: a listing of one directory, well under a millisecond. */
-const watchMs = 500;
-/** How long past its deadline an open window is left to a worker that does not answer: its own lease timer comes first. */
-const graceMs = 1_000;
-/** Obligations without a living owner are looked for this often, besides at every end of a worker. */
-const sweepMs = 60_000;
-/** How long the start of a worker waits for guests that are still owed a thaw; the thaw is pursued beyond it. */
-const settleMs = 5_000;
-/** How long a worker has to thaw its windows at an operator's wish before it is ended. */
-const obeyMs = 2_000;
-/** How long a worker may take to end its windows and activities; a guest that does not answer must not keep it for ever. */
-const farewellMs = 45_000;
-/** First and longest pause before a worker that ended is started again. */
-const restartMs = { first: 200, longest: 10_000 };
-/** Status by which the worker says that starting it again would end the same way: its configuration is wrong. */
-export const exitConfiguration = 2;
-
-/** Runs until it is told to end by SIGTERM or SIGINT; resolves with the exit status. `args` go to the worker as they are. */
-export async function runWarden({ stateDir, args }: { stateDir: string; args: string[] }): Promise<number> {
-  const log = logLine('warden');
-  await makeDirectory(stateDir);
-  const journal = openJournal(join(stateDir, 'journal'));
-  const orphans = createOrphans(journal, log);
-  const boot = hostBootId();
-  const ended = Promise.withResolvers<number>();
-  let worker: ChildProcess | undefined;
-  let workerStartedMs = 0;
-  let lastPongMs = 0;
-  let ending = false;
-  let pauseMs = restartMs.first;
-
-  /** Process ids come back, after a reboot even soon: only an intent of this worker's own lifetime is the worker's. */
-  const orphaned = ({ pid, hostBoot, startedMs }: Intent) =>
-    pid !== worker?.pid || hostBoot !== boot || startedMs < workerStartedMs;
-
-  function start(): void {
-    workerStartedMs = monotonicMs();
-    worker = fork(workerEntry, args, { stdio: 'inherit' });
-    worker.on('message', (message: WorkerMessage) => {
-      lastPongMs = monotonicMs();
-      if (message.kind !== 'ready') return;
-      pauseMs = restartMs.first;
-      process.send?.(message);
-    });
-    worker.once('exit', (code, signal) => void afterExit(code, signal));
-  }
-
-  async function afterExit(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
-    worker = undefined;
-    await orphans.pursue(orphaned, 'warden', settleMs);
-    if (ending || code === exitConfiguration) return ended.resolve(code ?? 0);
-    log('error', `the host worker ended with ${signal ?? `status ${code}`}; starting it again in ${pauseMs} ms`);
-    await delay(pauseMs);
-    pauseMs = Math.min(pauseMs * 2, restartMs.longest);
-    if (ending) ended.resolve(0);
-    else start();
-  }
-
-  /** A worker that does not answer past a deadline is stopped or spins: only its death frees the channel. */
-  async function watch(): Promise<void> {
-    if (!journal.mayBeOpen()) return;
-    const { intents, damaged } = await journal.open();
-    for (const path of damaged)
-      log('error', `${path} cannot be read: if its guest is frozen, thaw it by hand, then remove the file`);
-    const deadlines = intents.filter((intent) => !orphaned(intent)).map((intent) => intent.startedMs + intent.leaseMs);
-    const overdueMs = monotonicMs() - Math.min(...deadlines);
-    if (!worker?.connected || overdueMs < 0) return;
-    tell({ kind: 'ping' });
-    if (overdueMs > graceMs && monotonicMs() - lastPongMs > graceMs) {
-      log('error', 'the host worker does not answer past the deadline of a window: ending it, then thawing', {
-        overdueMs: Math.round(overdueMs),
-      });
-      worker.kill('SIGKILL');
-    }
-  }
-
-  async function thawNow(): Promise<Pursuit[]> {
-    const owed = (await journal.open()).intents;
-    tell({ kind: 'thaw' });
-    const untilMs = monotonicMs() + obeyMs;
-    while ((await journal.open()).intents.some((intent) => !orphaned(intent)) && monotonicMs() < untilMs) await delay(100);
-    if (worker && (await journal.open()).intents.some((intent) => !orphaned(intent))) {
-      worker.kill('SIGKILL');
-      await once(worker, 'exit');
-    }
-    await orphans.pursue(orphaned, 'operator', settleMs);
-    return Promise.all(
-      owed.map(async (intent) => ({
-        guest: intent.guest,
-        guestName: intent.guestName,
-        epoch: intent.epoch,
-        outcome: await journal.outcome(intent),
-      })),
-    );
-  }
-
-  function tell(message: WardenMessage): void {
-    worker?.send(message, () => {
-      /* A worker that is just ending cannot be told; its exit is handled. */
-    });
-  }
-
-  const server = await serveThaw(stateDir, thawNow);
-  await orphans.pursue(orphaned, 'warden', settleMs);
-  start();
-  const timers = [
-    setInterval(() => void watch(), watchMs),
-    setInterval(() => void orphans.pursue(orphaned, 'warden', settleMs), sweepMs),
-  ];
-  const end = () => {
-    ending = true;
-    worker?.kill('SIGTERM');
-    setTimeout(() => worker?.kill('SIGKILL'), farewellMs).unref();
-  };
-  process.on('SIGTERM', end).on('SIGINT', end);
-  if (process.channel) process.once('disconnect', end);
-
-  const status = await ended.promise;
-  timers.forEach(clearInterval);
-  orphans.stop();
-  server.close();
-  return status;
+const args = process.argv.slice(2);
+const { values } = parseArgs({ args, strict: false, options: { state: { type: 'string' } } });
+try {
+  process.exitCode = await runWarden({ stateDir: String(values.state ?? '/var/lib/stillframe'), args });
+} catch (error) {
+  logLine('warden')('error', messageOf(error));
+  process.exitCode = exitConfiguration;
 }
-
-const workerEntry = fileURLToPath(new URL('./host.ts', import.meta.url));
+process.exit();

@@ -12,8 +12,8 @@ import { it, type TestContext } from 'node:test';
 import { openJournal, type Intent } from '../../host/journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import type { AgentKind } from '../../host/window/peer.ts';
-import { createOrphans, type Pursuit } from '../../workers/orphans.ts';
-import { askWarden, serveThaw } from '../../workers/thaw-socket.ts';
+import { createOrphans, type Pursuit } from '../../workers/warden/pursue-obligations.ts';
+import { askWarden, serveThaw } from '../../workers/warden/thaw-socket.ts';
 
 import { late, startFakeAgent, type FakeAgent } from '../fakes/fake-agent.ts';
 import { onEither } from '../host/window/stage.ts';

@@ -11,8 +11,8 @@ import { createGuestActivities } from '../../activities/guest.ts';
 import { createWindowActivities } from '../../activities/window.ts';
 import { startDevServer } from '../../infra/temporal/dev-server.ts';
 import { controlQueue, guardianQueue, hostQueues, newBackupId } from '../../model/ids.ts';
-import { workflowBundle } from '../../workers/bundle.ts';
-import { installRuntime, pollers } from '../../workers/temporal.ts';
+import { workflowBundle } from '../../workers/temporal/bundle.ts';
+import { installRuntime, pollers } from '../../workers/temporal/temporal.ts';
 import type { StandIns } from './stand-ins.ts';
 
 export interface Stage {

@@ -3,7 +3,7 @@
 import { Connection } from '@temporalio/client';
 import { messageOf } from '../../model/errors.ts';
 import { controlQueue, guardianQueue } from '../../model/ids.ts';
-import { namespace } from '../temporal.ts';
+import { namespace } from '../temporal/temporal.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 /** A server on the same network answers in milliseconds. */

@@ -15,7 +15,7 @@ const host = command({
   parameters: { flags: { config: configFlag, state: stateFlag, address: addressFlag } },
   async func(this: Context, flags: { config?: string; state?: string; address?: string }) {
     const config = ['--config', configOf(this, flags.config), '--state', stateOf(this, flags.state)];
-    await becomeEntry('warden-main', [...config, '--address', addressOf(this, flags.address)]);
+    await becomeEntry('warden', [...config, '--address', addressOf(this, flags.address)]);
   },
 });
 

@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cacheDirectory } from '../lib/cache.ts';
+import { cacheDirectory } from '../../lib/cache.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Path of the bundle of one entry file under workflows/; made when its sources or the lock file have changed. */
 export async function workflowBundle(entry: string): Promise<{ codePath: string }> {

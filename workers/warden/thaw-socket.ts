@@ -4,8 +4,8 @@ import { chmod, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { StillframeError } from '../model/errors.ts';
-import type { Pursuit } from './orphans.ts';
+import { StillframeError } from '../../model/errors.ts';
+import type { Pursuit } from './pursue-obligations.ts';
 
 const socketPath = (stateDir: string) => join(stateDir, 'warden.sock');
 

@@ -1,6 +1,6 @@
 /** Log lines of the processes that must stay small: time, who, what, facts; one line each on standard error. */
 
-import type { Log } from '../lib/log.ts';
+import type { Log } from './log.ts';
 
 export function logLine(name: string): Log {
   return (level, message, facts = {}) => {

@@ -5,12 +5,12 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { HostConfig } from '../host/config.ts';
-import type { Driver } from '../host/drivers/driver.ts';
-import type { Log } from '../lib/log.ts';
-import { messageOf, StillframeError } from '../model/errors.ts';
-import { controlQueue, workflowIds } from '../model/ids.ts';
-import { messages, type Inventory } from '../model/messages.ts';
+import type { HostConfig } from '../../host/config.ts';
+import type { Driver } from '../../host/drivers/driver.ts';
+import type { Log } from '../../lib/log.ts';
+import { messageOf, StillframeError } from '../../model/errors.ts';
+import { controlQueue, workflowIds } from '../../model/ids.ts';
+import { messages, type Inventory } from '../../model/messages.ts';
 
 /** Guests come and go by the minute, not by the second; each look asks every QEMU one question. */
 const lookMs = 30_000;

@@ -1,11 +1,11 @@
 /** Thawing what no living process will thaw: each obligation is pursued until it is discharged, however long the guest takes. */
 
-import { connectAgent } from '../host/channel/agent-channel.ts';
-import type { Intent, Journal } from '../host/journal/journal.ts';
-import type { Log } from '../lib/log.ts';
-import { settle } from '../host/window/settle.ts';
-import type { GuestId } from '../model/ids.ts';
-import type { ThawedBy, WindowOutcome } from '../model/window.ts';
+import { connectAgent } from '../../host/channel/agent-channel.ts';
+import type { Intent, Journal } from '../../host/journal/journal.ts';
+import type { Log } from '../../lib/log.ts';
+import { settle } from '../../host/window/settle.ts';
+import type { GuestId } from '../../model/ids.ts';
+import type { ThawedBy, WindowOutcome } from '../../model/window.ts';
 
 /** How a caller's wait for one guest ended; `outcome` is null when the thaw is not confirmed yet. */
 export interface Pursuit {
