@@ -2,7 +2,7 @@
 
 import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
 import { guardianQueue, workflowIds } from '../model/ids.ts';
-import { messages, type GuardianArm } from '../model/messages.ts';
+import { messages, type GuardianArm } from '../model/workflows/messages.ts';
 
 export function createControlActivities({ client }: { client: Client }) {
   return {

@@ -2,8 +2,8 @@
 
 import { cancellationSignal } from '@temporalio/activity';
 import type { Copies, CopyRequest } from '../backup/backups.ts';
-import type { CopyProgress } from '../model/messages.ts';
-import type { RestorePoint } from '../model/point.ts';
+import type { CopyProgress } from '../model/workflows/messages.ts';
+import type { RestorePoint } from '../model/point/point.ts';
 import { failing } from './failures.ts';
 import { beating } from './heartbeats.ts';
 

@@ -3,7 +3,7 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { Windows } from '../host/window/windows.ts';
 import type { GuestId } from '../model/ids.ts';
-import type { ThawedBy, WindowKey, WindowRequest } from '../model/window.ts';
+import type { ThawedBy, WindowKey, WindowRequest } from '../model/window/window.ts';
 import { failing } from './failures.ts';
 import { beating } from './heartbeats.ts';
 

@@ -1,8 +1,8 @@
 /** What a host does with a point in time once its guest runs again: copy, commit, release. */
 
 import type { BackupId, GuestId } from '../model/ids.ts';
-import type { CopyProgress } from '../model/messages.ts';
-import type { PointDisk, RestorePoint } from '../model/point.ts';
+import type { CopyProgress } from '../model/workflows/messages.ts';
+import type { PointDisk, RestorePoint } from '../model/point/point.ts';
 
 export interface CopyRequest {
   guest: GuestId;

@@ -4,9 +4,9 @@ import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { convertDisk } from './convert.ts';
 import { StillframeError, messageOf, type ErrorCode, type Facts } from '../model/errors.ts';
-import type { CopyProgress } from '../model/messages.ts';
-import type { PointDisk } from '../model/point.ts';
-import type { CapturedDisk } from '../model/window.ts';
+import type { CopyProgress } from '../model/workflows/messages.ts';
+import type { PointDisk } from '../model/point/point.ts';
+import type { CapturedDisk } from '../model/window/window.ts';
 import { inspectDisk } from '../inspect/inspect.ts';
 import { hashImage } from '../repository/hash.ts';
 

@@ -2,7 +2,7 @@
 
 import type { WorkflowHandle } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messages, type BackupProgress, type BackupResult, type CopyProgress } from '../model/messages.ts';
+import { messages, type BackupProgress, type BackupResult, type CopyProgress } from '../model/workflows/messages.ts';
 import type { Context } from '../cli/context.ts';
 import { exit } from '../cli/exit.ts';
 import { printJson } from '../cli/render/json.ts';

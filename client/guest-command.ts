@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { StillframeError } from '../model/errors.ts';
 import { controlQueue, newBackupId, workflowIds } from '../model/ids.ts';
-import type { GuestCommandInput, GuestCommandName, GuestCommandResult } from '../model/messages.ts';
+import type { GuestCommandInput, GuestCommandName, GuestCommandResult } from '../model/workflows/messages.ts';
 import type { Context } from '../cli/context.ts';
 import { findGuest, type FoundGuest } from './hosts.ts';
 import { withTemporal } from './connection.ts';

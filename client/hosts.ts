@@ -1,7 +1,7 @@
 /** Finds guests by what their hosts announced. */
 
 import { StillframeError } from '../model/errors.ts';
-import { messages, type GuestListing, type Inventory } from '../model/messages.ts';
+import { messages, type GuestListing, type Inventory } from '../model/workflows/messages.ts';
 import { didYouMean } from '../model/near.ts';
 import { grpc, grpcCode, type Temporal } from './connection.ts';
 

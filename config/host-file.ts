@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { GuestSource, HostConfig } from '../host/config.ts';
 import { StillframeError, messageOf } from '../model/errors.ts';
 import { idPattern } from '../model/ids.ts';
-import { defaultWindowLimits, longestLeaseMs } from '../model/lease.ts';
+import { defaultWindowLimits, longestLeaseMs } from '../model/window/lease.ts';
 import { durationForm, parseDuration, parseSize, sizeForm } from '../model/units.ts';
 import { placeOf, problemsOf, reportProblems, type Problem, type Source } from './problems.ts';
 

@@ -7,8 +7,8 @@ import { openAgentChannel } from '../host/channel/agent-channel.ts';
 import { openMonitor } from '../host/channel/monitor.ts';
 import type { Intent } from '../host/journal/journal.ts';
 import { controlQueue, newBackupId, objectStem, workflowIds } from '../model/ids.ts';
-import { messages, type BackupInput, type GuardianReport, type HeldWindowInput } from '../model/messages.ts';
-import type { ThawedBy, WindowKey, WindowOutcome } from '../model/window.ts';
+import { messages, type BackupInput, type GuardianReport, type HeldWindowInput } from '../model/workflows/messages.ts';
+import type { ThawedBy, WindowKey, WindowOutcome } from '../model/window/window.ts';
 import { fsfreezeStatus } from '../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { hostId, repositoryName, snapshots, type Site } from './site.ts';
 

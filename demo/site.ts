@@ -10,7 +10,7 @@ import { openJournal, type Journal } from '../host/journal/journal.ts';
 import { startGuest, type LabGuest } from '../infra/lab/guest.ts';
 import { startMonitorProxy, type MonitorProxy } from '../infra/lab/monitor-proxy.ts';
 import { controlQueue } from '../model/ids.ts';
-import type { GuestCommandInput, GuestCommandResult } from '../model/messages.ts';
+import type { GuestCommandInput, GuestCommandResult } from '../model/workflows/messages.ts';
 import type { UpRecord } from '../workers/up.ts';
 
 export interface Site {

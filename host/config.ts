@@ -1,7 +1,7 @@
 /** What one host may do and where its things are. config/ reads it from the host's file. */
 
 import type { HostId } from '../model/ids.ts';
-import type { WindowLimits } from '../model/lease.ts';
+import type { WindowLimits } from '../model/window/lease.ts';
 
 export interface HostConfig {
   host: HostId;

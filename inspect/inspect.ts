@@ -3,7 +3,7 @@
 import { open } from 'node:fs/promises';
 
 import { messageOf } from '../model/errors.ts';
-import type { DiskInspection } from '../model/point.ts';
+import type { DiskInspection } from '../model/point/point.ts';
 import { areaWithin, imageArea, isZero } from './area.ts';
 import type { Area } from './area.ts';
 import { inspectExt, isExt } from './ext.ts';

@@ -1,10 +1,10 @@
 /** The manifest of a restore point as it lies on disk: what is read back is checked field by field before anybody trusts it. */
 
 import { StillframeError } from '../model/errors.ts';
-import { grades } from '../model/grade.ts';
+import { grades } from '../model/window/grade.ts';
 import { idPattern } from '../model/ids.ts';
-import type { PointDisk, RestorePoint } from '../model/point.ts';
-import type { GuestClaim, GuestFilesystem, GuestHook, LeaseClaim, WindowOutcome } from '../model/window.ts';
+import type { PointDisk, RestorePoint } from '../model/point/point.ts';
+import type { GuestClaim, GuestFilesystem, GuestHook, LeaseClaim, WindowOutcome } from '../model/window/window.ts';
 
 /** A manifest is a few kilobytes; one of this size is not ours. */
 export const longestManifest = 4 * 1024 * 1024;

@@ -8,7 +8,7 @@ import { StillframeError, messageOf } from '../model/errors.ts';
 import { idPattern } from '../model/ids.ts';
 import type { BackupId } from '../model/ids.ts';
 import { didYouMean } from '../model/near.ts';
-import type { RestorePoint } from '../model/point.ts';
+import type { RestorePoint } from '../model/point/point.ts';
 import { errnoOf, explaining, syncPath, writeDurably } from './durable.ts';
 import { formatManifest, longestManifest, parseManifest } from './manifest.ts';
 

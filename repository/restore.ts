@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 
 import { StillframeError } from '../model/errors.ts';
 import type { BackupId } from '../model/ids.ts';
-import type { PointDisk, RestorePoint } from '../model/point.ts';
+import type { PointDisk, RestorePoint } from '../model/point/point.ts';
 import { errnoOf, explaining, syncPath, writeDurably } from './durable.ts';
 import { passOver } from './hash.ts';
 import { formatManifest } from './manifest.ts';

@@ -1,10 +1,10 @@
 /** One backup of one guest: window, copy, manifest; and nothing of ours left in the guest's QEMU, whatever happened. */
 
 import { CancellationScope, CancelledFailure, defineQuery, log, setHandler } from '@temporalio/workflow';
-import { gradePoint, satisfies } from '../model/grade.ts';
-import { messages, type BackupInput, type BackupProgress, type BackupResult } from '../model/messages.ts';
-import type { PointDisk, RestorePoint } from '../model/point.ts';
-import type { WindowOutcome } from '../model/window.ts';
+import { gradePoint, satisfies } from '../model/window/grade.ts';
+import { messages, type BackupInput, type BackupProgress, type BackupResult } from '../model/workflows/messages.ts';
+import type { PointDisk, RestorePoint } from '../model/point/point.ts';
+import type { WindowOutcome } from '../model/window/window.ts';
 import { answeredCode, failure, hostAbsent, neverStarted, windowFailed } from './failures.ts';
 import { hostActivities } from './host-activities.ts';
 

@@ -3,7 +3,7 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
 import type { ErrorCode } from '../model/errors.ts';
 import type { HostId } from '../model/ids.ts';
-import type { WindowOutcome } from '../model/window.ts';
+import type { WindowOutcome } from '../model/window/window.ts';
 
 /** The code that the host answered with; undefined when the activity was lost and nobody knows what it did. */
 export function answeredCode(error: unknown): ErrorCode | undefined {

@@ -1,6 +1,6 @@
 /** One command to one guest, from the command line: durable, visible, and under a lease when it freezes. */
 
-import type { GuestCommandInput, GuestCommandResult } from '../model/messages.ts';
+import type { GuestCommandInput, GuestCommandResult } from '../model/workflows/messages.ts';
 import { hostAbsent, neverStarted } from './failures.ts';
 import { hostActivities } from './host-activities.ts';
 

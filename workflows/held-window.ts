@@ -2,11 +2,11 @@
 
 import { CancellationScope, defineSignal, getExternalWorkflowHandle, log, proxyActivities } from '@temporalio/workflow';
 import type { createControlActivities } from '../activities/control.ts';
-import { activityProfiles } from '../model/activity-profiles.ts';
+import { activityProfiles } from '../model/workflows/activities.ts';
 import { controlQueue, workflowIds } from '../model/ids.ts';
-import { longestLeaseMs } from '../model/lease.ts';
-import { messages, type GuardianArm, type HeldWindowInput } from '../model/messages.ts';
-import type { WindowKey, WindowOutcome } from '../model/window.ts';
+import { longestLeaseMs } from '../model/window/lease.ts';
+import { messages, type GuardianArm, type HeldWindowInput } from '../model/workflows/messages.ts';
+import type { WindowKey, WindowOutcome } from '../model/window/window.ts';
 import { answeredCode, hostAbsent, neverStarted, windowFailed } from './failures.ts';
 import { hostActivities } from './host-activities.ts';
 

@@ -4,7 +4,7 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { createCopyActivities } from '../activities/copy.ts';
 import type { createGuestActivities } from '../activities/guest.ts';
 import type { createWindowActivities } from '../activities/window.ts';
-import { activityProfiles } from '../model/activity-profiles.ts';
+import { activityProfiles } from '../model/workflows/activities.ts';
 import { hostQueues, type HostId } from '../model/ids.ts';
 
 type Window = ReturnType<typeof createWindowActivities>;

@@ -10,7 +10,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { messages, type Inventory } from '../model/messages.ts';
+import { messages, type Inventory } from '../model/workflows/messages.ts';
 
 export const announceUpdate = defineUpdate<void, [Inventory]>(messages.announce);
 export const inventoryQuery = defineQuery<Inventory | null>(messages.inventory);

@@ -14,9 +14,9 @@ import {
 } from '@temporalio/workflow';
 import type { createGuardianActivities } from '../activities/guardian.ts';
 import type { createWindowActivities } from '../activities/window.ts';
-import { activityProfiles, freezeStartMs } from '../model/activity-profiles.ts';
+import { activityProfiles, freezeStartMs } from '../model/workflows/activities.ts';
 import { guardianQueue, hostQueues } from '../model/ids.ts';
-import { messages, type GuardianArm, type GuardianReport } from '../model/messages.ts';
+import { messages, type GuardianArm, type GuardianReport } from '../model/workflows/messages.ts';
 
 /** A watch over one window: when the thaw is next demanded, in milliseconds of workflow time, and how often it was in vain. */
 interface Watch {

@@ -1,7 +1,7 @@
 /** `stillframe thaw --local`: ends whatever this host owes its guests, without a server. */
 
 import { StillframeError } from '../../model/errors.ts';
-import type { WindowOutcome } from '../../model/window.ts';
+import type { WindowOutcome } from '../../model/window/window.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { askEntry } from '../entry.ts';

@@ -1,6 +1,6 @@
 /** A closed window for people: how long, ended by whom, and what speaks against it. */
 
-import type { LeaseClaim, Reason, WindowOutcome } from '../../model/window.ts';
+import type { LeaseClaim, Reason, WindowOutcome } from '../../model/window/window.ts';
 import { formatDuration, formatTime } from './text.ts';
 
 type Field = readonly [label: string, value: string | readonly string[]];

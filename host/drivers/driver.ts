@@ -1,8 +1,8 @@
 /** What a driver gives to everything above it: a host's guests, their sockets, their events, their points in time. */
 
 import type { BackupId, GuestId } from '../../model/ids.ts';
-import type { GuestListing } from '../../model/messages.ts';
-import type { CapturedDisk } from '../../model/window.ts';
+import type { GuestListing } from '../../model/workflows/messages.ts';
+import type { CapturedDisk } from '../../model/window/window.ts';
 
 /** A guest that can be used now. */
 export interface Guest {

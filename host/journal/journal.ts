@@ -10,7 +10,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
 import { idPattern, type GuestId } from '../../model/ids.ts';
-import type { GuestClaim, Obligation, WindowKey, WindowOutcome } from '../../model/window.ts';
+import type { GuestClaim, Obligation, WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from '../../lib/durable.ts';
 

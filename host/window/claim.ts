@@ -1,7 +1,7 @@
 /** What a guest claims of itself before a freeze: its agent, its filesystems, and that nobody froze it already. */
 
 import { StillframeError } from '../../model/errors.ts';
-import type { GuestClaim, Obligation } from '../../model/window.ts';
+import type { GuestClaim, Obligation } from '../../model/window/window.ts';
 import { info } from '../../protocol/agent/commands/guest-info.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import type { Guest } from '../drivers/driver.ts';

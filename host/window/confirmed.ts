@@ -1,6 +1,6 @@
 /** Waiting for the end of a window no longer than a caller can. */
 
-import type { WindowOutcome } from '../../model/window.ts';
+import type { WindowOutcome } from '../../model/window/window.ts';
 import type { OpenWindow } from './open-window.ts';
 import { unconfirmed } from './refusals.ts';
 

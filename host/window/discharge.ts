@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { isStillframeError, messageOf } from '../../model/errors.ts';
-import type { ClosingEvidence } from '../../model/window.ts';
+import type { ClosingEvidence } from '../../model/window/window.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import { monotonicMs } from '../../lib/clock.ts';
 import type { Intent } from '../journal/journal.ts';

@@ -1,7 +1,7 @@
 /** The host's own limits on windows: who may be frozen, how soon again, how often. Payloads cannot raise them. */
 
 import { StillframeError } from '../../model/errors.ts';
-import type { WindowLimits } from '../../model/lease.ts';
+import type { WindowLimits } from '../../model/window/lease.ts';
 import type { Guest } from '../drivers/driver.ts';
 
 const hourMs = 3_600_000;

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { StillframeError, messageOf } from '../../model/errors.ts';
-import type { ClosingEvidence, ThawedBy, WindowOutcome } from '../../model/window.ts';
+import type { ClosingEvidence, ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import { monotonicMs } from '../../lib/clock.ts';
 import type { GuestEvent, GuestWatch, PreparedPoint } from '../drivers/driver.ts';

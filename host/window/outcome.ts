@@ -1,8 +1,8 @@
 /** From the facts of a window to its outcome: what can be said of the freeze, and nothing more. */
 
 import { StillframeError, messageOf } from '../../model/errors.ts';
-import { unfrozen } from '../../model/grade.ts';
-import type { CapturedDisk, GuestClaim, Reason, ThawedBy, WindowOutcome } from '../../model/window.ts';
+import { unfrozen } from '../../model/window/grade.ts';
+import type { CapturedDisk, GuestClaim, Reason, ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 import { monotonicMs } from '../../lib/clock.ts';
 import type { Intent } from '../journal/journal.ts';
 import type { Discharged } from './discharge.ts';

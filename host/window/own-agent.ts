@@ -1,7 +1,7 @@
 /** Windows on our agent: a freeze under a lease that the guest keeps itself, and a thaw that undoes one epoch and no other. */
 
 import { StillframeError, isStillframeError } from '../../model/errors.ts';
-import type { GuestClaim, GuestHook, Reason } from '../../model/window.ts';
+import type { GuestClaim, GuestHook, Reason } from '../../model/window/window.ts';
 import { leaseFreeze, type HookReport } from '../../protocol/agent/commands/stillframe-freeze.ts';
 import { leaseStatus, type LeaseStatus } from '../../protocol/agent/commands/stillframe-status.ts';
 import { leaseThaw, type LeaseThawReply } from '../../protocol/agent/commands/stillframe-thaw.ts';

@@ -1,6 +1,6 @@
 /** The two kinds of agent that a window can be held on: what each is told, and what it says. */
 
-import type { GuestClaim, GuestHook, Reason } from '../../model/window.ts';
+import type { GuestClaim, GuestHook, Reason } from '../../model/window/window.ts';
 import type { AgentInfo } from '../../protocol/agent/commands/guest-info.ts';
 import { leaseFreeze } from '../../protocol/agent/commands/stillframe-freeze.ts';
 import { leaseStatus } from '../../protocol/agent/commands/stillframe-status.ts';

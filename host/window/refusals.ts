@@ -1,7 +1,7 @@
 /** What a caller is told when there is no window for it, one sentence each that ends in the way out. */
 
 import { StillframeError } from '../../model/errors.ts';
-import type { WindowKey, WindowOutcome } from '../../model/window.ts';
+import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import type { Guest } from '../drivers/driver.ts';
 import type { Intent } from '../journal/journal.ts';
 

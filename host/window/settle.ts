@@ -1,6 +1,6 @@
 /** Ends what another process left open: thaw from the journal alone. The warden's act, `thaw --local`'s, and `ensureThawed`'s. */
 
-import type { ThawedBy, WindowOutcome } from '../../model/window.ts';
+import type { ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 import type { Connect } from '../channel/types.ts';
 import type { Intent, Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';

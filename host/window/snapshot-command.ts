@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { StillframeError } from '../../model/errors.ts';
-import type { WindowKey } from '../../model/window.ts';
+import type { WindowKey } from '../../model/window/window.ts';
 
 /** A reference is a name (`tank/vm@2026-11-24`), not a report: it goes into histories and manifests. */
 const longestReference = 256;

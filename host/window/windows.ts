@@ -2,8 +2,8 @@
 
 import { isStillframeError, messageOf } from '../../model/errors.ts';
 import type { GuestId } from '../../model/ids.ts';
-import { grantLease } from '../../model/lease.ts';
-import type { Obligation, ThawedBy, ThawReport, WindowKey, WindowOutcome, WindowRequest } from '../../model/window.ts';
+import { grantLease } from '../../model/window/lease.ts';
+import type { Obligation, ThawedBy, ThawReport, WindowKey, WindowOutcome, WindowRequest } from '../../model/window/window.ts';
 import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
 import type { AgentChannel, Connect } from '../channel/types.ts';
 import type { HostConfig } from '../config.ts';

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { hostId, repositoryName, startSite, type Site } from '../../demo/site.ts';
 import { freePort } from '../../infra/temporal/free-port.ts';
 import { controlQueue, workflowIds } from '../../model/ids.ts';
-import type { BackupInput, BackupResult, GuestCommandInput } from '../../model/messages.ts';
+import type { BackupInput, BackupResult, GuestCommandInput } from '../../model/workflows/messages.ts';
 import { newBackup } from './backup-id.ts';
 import { cpuSeconds, parentOf, residentMb } from './processes.ts';
 import { median, round2 } from './quantiles.ts';

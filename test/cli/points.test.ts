@@ -6,7 +6,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { RestorePoint } from '../../model/point.ts';
+import type { RestorePoint } from '../../model/point/point.ts';
 import { openRepository } from '../../repository/points.ts';
 import { samplePoint } from '../repository/sample-point.ts';
 import { runCli } from './run-cli.ts';

@@ -10,7 +10,7 @@ import { verifyImages } from '../../infra/lab/verify.ts';
 import { compareWithWriter } from '../../infra/lab/writer.ts';
 import { freePort } from '../../infra/temporal/free-port.ts';
 import { workflowIds } from '../../model/ids.ts';
-import type { RestorePoint } from '../../model/point.ts';
+import type { RestorePoint } from '../../model/point/point.ts';
 import { openRepository } from '../../repository/points.ts';
 import { command, startCommand } from './operator.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { idPattern, newBackupId, objectStem } from '../../model/ids.ts';
-import { defaultWindowLimits, grantLease } from '../../model/lease.ts';
+import { defaultWindowLimits, grantLease } from '../../model/window/lease.ts';
 
 test('backup ids sort by time and are fit for files, payloads and node names', () => {
   const early = newBackupId(Date.parse('2026-01-01T02:00:00Z'), 'ffffffff');

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 
 import { isStillframeError } from '../../model/errors.ts';
 import type { ErrorCode } from '../../model/errors.ts';
-import type { RestorePoint } from '../../model/point.ts';
+import type { RestorePoint } from '../../model/point/point.ts';
 import { hashImage } from '../../repository/hash.ts';
 import { openRepository } from '../../repository/points.ts';
 import type { Repository } from '../../repository/points.ts';

@@ -1,6 +1,6 @@
 /** A restore point of one small disk, valid in every field. */
 
-import type { RestorePoint } from '../../model/point.ts';
+import type { RestorePoint } from '../../model/point/point.ts';
 
 export function samplePoint(id: string): RestorePoint {
   return {

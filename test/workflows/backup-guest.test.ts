@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { StillframeError } from '../../model/errors.ts';
 import { workflowIds } from '../../model/ids.ts';
-import type { BackupInput, BackupProgress, BackupResult } from '../../model/messages.ts';
-import type { PointDisk } from '../../model/point.ts';
-import type { WindowOutcome, WindowRequest } from '../../model/window.ts';
+import type { BackupInput, BackupProgress, BackupResult } from '../../model/workflows/messages.ts';
+import type { PointDisk } from '../../model/point/point.ts';
+import type { WindowOutcome, WindowRequest } from '../../model/window/window.ts';
 import { cleanDisk, outcomeOf, standIns, type StandIns } from './stand-ins.ts';
 import { failureOf, newIds, openStage, type Ids, type Stage } from './stage.ts';
 

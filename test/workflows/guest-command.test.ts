@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { StillframeError } from '../../model/errors.ts';
 import { workflowIds } from '../../model/ids.ts';
-import type { GuestCommandName, GuestCommandResult } from '../../model/messages.ts';
+import type { GuestCommandName, GuestCommandResult } from '../../model/workflows/messages.ts';
 import { standIns, type StandIns } from './stand-ins.ts';
 import { failureOf, newIds, openStage, type Ids, type Stage } from './stage.ts';
 

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { StillframeError } from '../../model/errors.ts';
 import { guardianQueue, workflowIds } from '../../model/ids.ts';
-import type { GuardianArm, HeldWindowInput } from '../../model/messages.ts';
-import type { WindowOutcome } from '../../model/window.ts';
+import type { GuardianArm, HeldWindowInput } from '../../model/workflows/messages.ts';
+import type { WindowOutcome } from '../../model/window/window.ts';
 import { outcomeOf, standIns, type StandIns } from './stand-ins.ts';
 import { failureOf, newIds, openStage, type Ids, type Stage } from './stage.ts';
 

@@ -4,7 +4,7 @@ import { WithStartWorkflowOperation } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { controlQueue, workflowIds } from '../../model/ids.ts';
-import type { Inventory } from '../../model/messages.ts';
+import type { Inventory } from '../../model/workflows/messages.ts';
 import { failureOf, newIds, openStage, type Stage } from './stage.ts';
 
 let stage: Stage;

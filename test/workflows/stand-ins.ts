@@ -4,8 +4,8 @@ import type { Copies, CopyRequest } from '../../backup/backups.ts';
 import type { Windows } from '../../host/window/windows.ts';
 import type { AgentChannel } from '../../host/channel/types.ts';
 import { StillframeError } from '../../model/errors.ts';
-import type { PointDisk, RestorePoint } from '../../model/point.ts';
-import type { ThawedBy, WindowKey, WindowOutcome } from '../../model/window.ts';
+import type { PointDisk, RestorePoint } from '../../model/point/point.ts';
+import type { ThawedBy, WindowKey, WindowOutcome } from '../../model/window/window.ts';
 
 export interface StandIns {
   windows: Windows;

@@ -10,7 +10,7 @@ import type { Driver } from '../../host/drivers/driver.ts';
 import type { Log } from '../../lib/log.ts';
 import { messageOf, StillframeError } from '../../model/errors.ts';
 import { controlQueue, workflowIds } from '../../model/ids.ts';
-import { messages, type Inventory } from '../../model/messages.ts';
+import { messages, type Inventory } from '../../model/workflows/messages.ts';
 
 /** Guests come and go by the minute, not by the second; each look asks every QEMU one question. */
 const lookMs = 30_000;

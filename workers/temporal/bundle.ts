@@ -26,7 +26,8 @@ export async function workflowBundle(entry: string): Promise<{ codePath: string 
 async function contentHash(entry: string): Promise<string> {
   const hash = createHash('sha256').update(entry);
   for (const folder of ['workflows', 'model']) {
-    for (const name of (await readdir(join(root, folder))).toSorted())
+    const names = await readdir(join(root, folder), { recursive: true });
+    for (const name of names.filter((each) => each.endsWith('.ts')).toSorted())
       hash.update(name).update(await readFile(join(root, folder, name)));
   }
   return hash

@@ -4,7 +4,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
 import { messageOf } from '../../model/errors.ts';
-import { longestLeaseMs } from '../../model/lease.ts';
+import { longestLeaseMs } from '../../model/window/lease.ts';
 
 export const namespace = process.env.TEMPORAL_NAMESPACE ?? 'default';
 export const defaultAddress = '127.0.0.1:7233';

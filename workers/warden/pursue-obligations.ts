@@ -5,7 +5,7 @@ import type { Intent, Journal } from '../../host/journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { settle } from '../../host/window/settle.ts';
 import type { GuestId } from '../../model/ids.ts';
-import type { ThawedBy, WindowOutcome } from '../../model/window.ts';
+import type { ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 
 /** How a caller's wait for one guest ended; `outcome` is null when the thaw is not confirmed yet. */
 export interface Pursuit {

@@ -1,6 +1,6 @@
 /** `stillframe backup list`: the latest backups that the server knows. */
 
-import type { BackupResult } from '../../../model/messages.ts';
+import type { BackupResult } from '../../../model/workflows/messages.ts';
 import { listBackups, type Backup } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';

@@ -2,9 +2,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { StillframeError } from '../../../model/errors.ts';
-import { grades, type Grade } from '../../../model/grade.ts';
+import { grades, type Grade } from '../../../model/window/grade.ts';
 import { controlQueue, newBackupId, workflowIds } from '../../../model/ids.ts';
-import type { BackupInput } from '../../../model/messages.ts';
+import type { BackupInput } from '../../../model/workflows/messages.ts';
 import { memoOf, type BackupMemo } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';

@@ -1,6 +1,6 @@
 /** `stillframe backup show BACKUP`: one backup, running or ended. */
 
-import { messages, type BackupProgress, type BackupResult } from '../../../model/messages.ts';
+import { messages, type BackupProgress, type BackupResult } from '../../../model/workflows/messages.ts';
 import { findBackup } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';

@@ -1,7 +1,7 @@
 /** `stillframe point list|show`: what a repository holds; needs the repository and nothing else. */
 
 import { buildRouteMap } from '@stricli/core';
-import type { PointDisk } from '../../../model/point.ts';
+import type { PointDisk } from '../../../model/point/point.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { exit } from '../../exit.ts';

@@ -1,6 +1,6 @@
 /** What a guest's QEMU says of it: who it is, how it does, which disks it has. */
 
-import type { CapturedDisk } from '../../../model/window.ts';
+import type { CapturedDisk } from '../../../model/window/window.ts';
 import type { Json, JsonObject } from '../../../protocol/json.ts';
 import type { Monitor } from '../../channel/types.ts';
 

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { BackupId, GuestId } from '../../../model/ids.ts';
-import type { CapturedDisk } from '../../../model/window.ts';
+import type { CapturedDisk } from '../../../model/window/window.ts';
 import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from '../../../lib/durable.ts';
 
 export interface RecordedDisk extends CapturedDisk {

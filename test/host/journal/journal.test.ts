@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openJournal, type Journal } from '../../../host/journal/journal.ts';
-import type { WindowOutcome } from '../../../model/window.ts';
+import type { WindowOutcome } from '../../../model/window/window.ts';
 
 let directory: string;
 let journal: Journal;

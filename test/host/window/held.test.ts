@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { it, type TestContext } from 'node:test';
 import { openJournal } from '../../../host/journal/journal.ts';
-import type { GuestClaim } from '../../../model/window.ts';
+import type { GuestClaim } from '../../../model/window/window.ts';
 import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
 import { answering, late, never } from '../../fakes/fake-agent.ts';

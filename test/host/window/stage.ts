@@ -10,8 +10,8 @@ import type { AgentChannel } from '../../../host/channel/types.ts';
 import { openJournal, type Journal } from '../../../host/journal/journal.ts';
 import { createWindows, type Windows } from '../../../host/window/windows.ts';
 import { isStillframeError, type ErrorCode, type StillframeError } from '../../../model/errors.ts';
-import type { WindowLimits } from '../../../model/lease.ts';
-import type { WindowOutcome } from '../../../model/window.ts';
+import type { WindowLimits } from '../../../model/window/lease.ts';
+import type { WindowOutcome } from '../../../model/window/window.ts';
 import { startFakeAgent, type FakeAgent } from '../../fakes/fake-agent.ts';
 import { createFakeDriver, type FakeDriver } from '../../fakes/fake-driver.ts';
 

@@ -10,7 +10,7 @@ import type { GuestSource } from '../../../../host/config.ts';
 import type { GuestEvent, GuestWatch } from '../../../../host/drivers/driver.ts';
 import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
 import { zeroUuid } from '../../../../model/ids.ts';
-import { defaultWindowLimits } from '../../../../model/lease.ts';
+import { defaultWindowLimits } from '../../../../model/window/lease.ts';
 import { startBareQemu, temporaryDirectory } from '../../../fixtures/qemu.ts';
 
 async function driverOf(t: TestContext, ...guests: GuestSource[]) {

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import type { ScratchConfig } from '../../../../host/config.ts';
 import type { PointExports } from '../../../../host/drivers/driver.ts';
 import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
-import { defaultWindowLimits } from '../../../../model/lease.ts';
+import { defaultWindowLimits } from '../../../../model/window/lease.ts';
 import { startBareQemu, temporaryDirectory, type BareQemu, type BareQemuOptions } from '../../../fixtures/qemu.ts';
 
 const backup = '20260101T020000-1a2b3c4d';

@@ -1,8 +1,8 @@
 /** Workflow types, their inputs and results, and the messages they answer: the public contract of workflows/. */
 
-import type { Grade } from './grade.ts';
-import type { BackupId, GuestId, HostId } from './ids.ts';
-import type { ThawReport, WindowOutcome } from './window.ts';
+import type { Grade } from '../window/grade.ts';
+import type { BackupId, GuestId, HostId } from '../ids.ts';
+import type { ThawReport, WindowOutcome } from '../window/window.ts';
 
 /** A guest as its host announces it. Names are labels; `id` is the key. */
 export interface GuestListing {

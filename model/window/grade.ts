@@ -1,6 +1,6 @@
 /** What a restore point is worth, from what the guest claimed and what was observed on its disks. */
 
-import type { DiskInspection } from './point.ts';
+import type { DiskInspection } from '../point/point.ts';
 import type { GuestClaim, GuestFilesystem, LeaseClaim, Reason, WindowOutcome } from './window.ts';
 
 /** Best first. */

@@ -1,6 +1,6 @@
 /** What a window is asked for, and what is known of it when it has closed. Plain JSON: it crosses the server and the disk. */
 
-import type { BackupId, GuestId } from './ids.ts';
+import type { BackupId, GuestId } from '../ids.ts';
 
 /** Names one attempt; a repeated call with the same key gets the same outcome and does not touch the guest. */
 export interface WindowKey {

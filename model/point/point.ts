@@ -1,8 +1,8 @@
 /** The manifest of a restore point: one guest at one point in time, and what that is worth. */
 
-import type { Grade } from './grade.ts';
-import type { BackupId, GuestId, HostId } from './ids.ts';
-import type { Reason, WindowOutcome } from './window.ts';
+import type { Grade } from '../window/grade.ts';
+import type { BackupId, GuestId, HostId } from '../ids.ts';
+import type { Reason, WindowOutcome } from '../window/window.ts';
 
 /** What was observed on a captured disk, whatever the guest claimed. */
 export interface DiskInspection {

@@ -1,6 +1,6 @@
 /** Time-outs and retries of every activity, one row for each class, with their reasons. Milliseconds. */
 
-import { longestLeaseMs } from './lease.ts';
+import { longestLeaseMs } from '../window/lease.ts';
 
 /**
  * A cancelled activity is waited for: with the SDK's own default a workflow would go on to the thaw while the freeze is still

@@ -1,6 +1,6 @@
 /** The bound of a window, and how often a guest may be asked to bear one. */
 
-import { StillframeError } from './errors.ts';
+import { StillframeError } from '../errors.ts';
 
 /** What a host allows, from its own file: payloads cannot raise it. All in milliseconds but the count. */
 export interface WindowLimits {

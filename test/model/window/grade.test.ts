@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freezableCount, gradePoint, satisfies, unfrozen, type Grade } from '../../model/grade.ts';
-import type { DiskInspection } from '../../model/point.ts';
-import type { GuestClaim, GuestHook } from '../../model/window.ts';
+import { freezableCount, gradePoint, satisfies, unfrozen, type Grade } from '../../../model/window/grade.ts';
+import type { DiskInspection } from '../../../model/point/point.ts';
+import type { GuestClaim, GuestHook } from '../../../model/window/window.ts';
 
 const claim: GuestClaim = {
   agent: 'qemu-ga',
