@@ -13,7 +13,7 @@ import { createNodePlatform } from '../../../agent/platform/node/platform.ts';
 import { connectAgent } from '../../../host/channel/agent-channel.ts';
 import { openJournal } from '../../../host/journal/journal.ts';
 import { createWindows } from '../../../host/window/windows.ts';
-import { gradePoint } from '../../../model/window/grade.ts';
+import { gradePoint } from '../../../model/window/grading.ts';
 import { createFakeFreezing } from '../../agent/fakes/fake-freezing.ts';
 import { fakeTreePlatform } from '../../agent/fakes/fake-tree.ts';
 import { createFakeDriver } from '../../fakes/fake-driver.ts';
