@@ -1,7 +1,7 @@
 /** The manifest of a restore point as it lies on disk: what is read back is checked field by field before anybody trusts it. */
 
 import { StillframeError } from '../model/errors.ts';
-import { grades } from '../model/window/grading.ts';
+import { grades } from '../model/window/grade.ts';
 import { idPattern } from '../model/ids.ts';
 import type { PointDisk, RestorePoint } from '../model/point/point.ts';
 import type { GuestClaim, GuestFilesystem, GuestHook, LeaseClaim, WindowOutcome } from '../model/window/window.ts';

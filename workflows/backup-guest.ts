@@ -1,7 +1,8 @@
 /** One backup of one guest: window, copy, manifest; and nothing of ours left in the guest's QEMU, whatever happened. */
 
 import { CancellationScope, CancelledFailure, defineQuery, log, setHandler } from '@temporalio/workflow';
-import { gradePoint, satisfies } from '../model/window/grading.ts';
+import { satisfies } from '../model/window/grade.ts';
+import { gradePoint } from '../model/window/grading.ts';
 import { messages, type BackupInput, type BackupProgress, type BackupResult } from '../model/workflows/messages.ts';
 import type { PointDisk, RestorePoint } from '../model/point/point.ts';
 import type { WindowOutcome } from '../model/window/window.ts';

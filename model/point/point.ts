@@ -1,6 +1,6 @@
 /** The manifest of a restore point: one guest at one point in time, and what that is worth. */
 
-import type { Grade } from '../window/grading.ts';
+import type { Grade } from '../window/grade.ts';
 import type { BackupId, GuestId, HostId } from '../ids.ts';
 import type { Reason, WindowOutcome } from '../window/window.ts';
 

@@ -1,16 +1,8 @@
 /** What a restore point is worth, from what the guest claimed and what was observed on its disks. */
 
 import type { DiskInspection } from '../point/point.ts';
+import type { Grade } from './grade.ts';
 import type { GuestClaim, GuestFilesystem, LeaseClaim, Reason, WindowOutcome } from './window.ts';
-
-/** Best first. */
-export const grades = ['application', 'filesystem', 'crash-atomic', 'crash'] as const;
-export type Grade = (typeof grades)[number];
-
-/** Whether `grade` is at least `wanted`. */
-export function satisfies(grade: Grade, wanted: Grade): boolean {
-  return grades.indexOf(grade) <= grades.indexOf(wanted);
-}
 
 /**
  * Filesystems that no kernel can freeze and that hold no data of applications: named, and no reason to grade down.

@@ -1,6 +1,6 @@
 /** Workflow types, their inputs and results, and the messages they answer: the public contract of workflows/. */
 
-import type { Grade } from '../window/grading.ts';
+import type { Grade } from '../window/grade.ts';
 import type { BackupId, GuestId, HostId } from '../ids.ts';
 import type { ThawReport, WindowOutcome } from '../window/window.ts';
 
