@@ -143,6 +143,37 @@ it('a snapshot whose caller gives up is killed, and the window stays open for th
   assert.deepEqual(verdict(await stage.windows.thaw(request)), nothingTaken);
 });
 
+for (const [what, by] of [
+  ['an operator', 'operator'],
+  ['a workflow', 'workflow'],
+] as const)
+  it(`a snapshot command whose window ${what} ends is killed, and its caller learns that the window was lost`, async (t) => {
+    const slow = await slowCommand(t);
+    const stage = await setStage(t, { snapshots: { slow: slow.argv } });
+    await stage.windows.freeze(request);
+    const snapshot = refused(stage.windows.snapshot(request, 'slow', unlimited), 'window-lost');
+    const life = slow.life();
+    await once(life, 'readable');
+    const report = await stage.windows.ensureThawed(guestId, by);
+    assert.match((await snapshot).message, new RegExp(`guest db was ended by ${by} before`));
+    await text(life);
+    assert.deepEqual(verdict(report.outcome!), { ...nothingTaken, thawedBy: by });
+    await assertThawed(stage);
+  });
+
+it('a snapshot command that runs when its host ends is killed, and its caller learns that the window was lost', async (t) => {
+  const slow = await slowCommand(t);
+  const stage = await setStage(t, { snapshots: { slow: slow.argv } });
+  await stage.windows.freeze(request);
+  const snapshot = refused(stage.windows.snapshot(request, 'slow', unlimited), 'window-lost');
+  const life = slow.life();
+  await once(life, 'readable');
+  await stage.windows.drain();
+  await snapshot;
+  await text(life);
+  await assertThawed(stage);
+});
+
 onEither('a held window that nobody thaws is thawed by its lease, and says so afterwards', async (t, kind) => {
   const stage = await setStage(t, { kind, snapshots: { zfs: ['true'] } });
   const thawed = stage.agent.takesUp(wire[kind].thaw);
