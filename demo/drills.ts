@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import { openAgentChannel } from '../host/channel/agent-channel.ts';
 import { openMonitor } from '../host/channel/monitor.ts';
-import type { Intent } from '../host/journal/journal.ts';
+import type { Intent } from '../host/journal/intent.ts';
 import { controlQueue, newBackupId, objectStem, workflowIds } from '../model/ids.ts';
 import { messages, type BackupInput, type GuardianReport, type HeldWindowInput } from '../model/workflows/messages.ts';
 import type { ThawedBy, WindowKey, WindowOutcome } from '../model/window/window.ts';

@@ -22,8 +22,19 @@ export interface AgentChannel {
   close(): void;
 }
 
+/**
+ * Where an agent can be reached, as its guest's driver names it and the journal keeps it. It is resolved at each connection, by
+ * processes without a driver too (warden, `thaw --local`).
+ */
+export type AgentAddress = SocketAddress;
+
+interface SocketAddress {
+  kind: 'socket';
+  path: string;
+}
+
 /** Opens a channel and syncs it; `timeoutMs` bounds the sync, the channel's own limit when absent. */
-export type Connect = (path: string, timeoutMs?: number) => Promise<AgentChannel>;
+export type Connect = (address: AgentAddress, timeoutMs?: number) => Promise<AgentChannel>;
 
 export interface MonitorEvent {
   name: string;

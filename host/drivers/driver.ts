@@ -1,19 +1,18 @@
-/** What a driver gives to everything above it: a host's guests, their sockets, their events, their points in time. */
+/** What a driver gives to everything above it: a host's guests, where their agents are, their events, their points in time. */
 
 import type { BackupId, GuestId } from '../../model/ids.ts';
 import type { GuestListing } from '../../model/workflows/messages.ts';
 import type { CapturedDisk } from '../../model/window/window.ts';
+import type { AgentAddress } from '../channel/types.ts';
 
-/** A guest that can be used now. */
+/** A guest that can be used now, with the driver that gave it. */
 export interface Guest {
   id: GuestId;
   name: string;
-  /** Socket of the agent's channel, the classic port `org.qemu.guest_agent.0`. */
-  channel: string;
-  /** Socket of the second channel `org.stillframe.agent.0`, on which only our agent answers; preferred where it is there. */
-  agentChannel?: string | undefined;
-  /** Socket of the monitor. */
-  monitor: string;
+  /** The agent's channel on the classic port `org.qemu.guest_agent.0`. */
+  channel: AgentAddress;
+  /** The second channel `org.stillframe.agent.0`, on which only our agent answers; preferred where it is there. */
+  agentChannel?: AgentAddress | undefined;
   carries: readonly string[];
 }
 

@@ -10,24 +10,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
 import { idPattern, type GuestId } from '../../model/ids.ts';
-import type { GuestClaim, Obligation, WindowKey, WindowOutcome } from '../../model/window/window.ts';
+import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from '../../lib/durable.ts';
-
-/** What stands in the journal before a freeze: enough to thaw and to say afterwards what was interrupted. */
-export interface Intent extends Obligation {
-  guestName: string;
-  /** Socket that the freeze goes through, */
-  channel: string;
-  /** and the one to try where nobody answers on that any more. */
-  otherChannel?: string | undefined;
-  claim: GuestClaim;
-  /** Process that holds the channel for this window. */
-  pid: number;
-  /** Monotonic milliseconds of `hostBoot` at which the intent was written; the deadline is `leaseMs` later. */
-  startedMs: number;
-  hostBoot: string;
-}
+import { readIntent, type Intent } from './intent.ts';
 
 /** An outcome with the monotonic time of its writing, by which the limits are kept when somebody sets the clock. */
 interface OutcomeRecord {
@@ -78,8 +64,9 @@ export function openJournal(directory: string): Journal {
     name === undefined ? null : ((await readValue(join(outcomesPath(guest), name))) as OutcomeRecord).outcome;
 
   const openFor = async (guest: GuestId): Promise<Intent | null> => {
-    const intent = (await readValue(openPath(guest))) as Intent | undefined;
-    if (intent === undefined) return null;
+    const stored = await readValue(openPath(guest));
+    if (stored === undefined) return null;
+    const intent = readIntent(stored);
     // The process died between writing the outcome and letting go of the intent: the outcome carries closing evidence.
     return intent.epoch > (await newestEpoch(guest)) ? intent : null;
   };

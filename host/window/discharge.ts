@@ -5,7 +5,7 @@ import { isStillframeError, messageOf } from '../../model/errors.ts';
 import type { ClosingEvidence } from '../../model/window/window.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import { monotonicMs } from '../../lib/clock.ts';
-import type { Intent } from '../journal/journal.ts';
+import type { Intent } from '../journal/intent.ts';
 import type { Log } from '../../lib/log.ts';
 import { peers, type ThawAnswer } from './peer.ts';
 import type { ReachedAgent } from './reach.ts';

@@ -6,7 +6,8 @@ import type { ClosingEvidence, ThawedBy, WindowOutcome } from '../../model/windo
 import type { AgentChannel } from '../channel/types.ts';
 import { monotonicMs } from '../../lib/clock.ts';
 import type { GuestEvent, GuestWatch, PreparedPoint } from '../drivers/driver.ts';
-import type { Intent, Journal } from '../journal/journal.ts';
+import type { Intent } from '../journal/intent.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { discharge } from './discharge.ts';
 import { recordOutcome, type WindowFacts } from './outcome.ts';

@@ -3,7 +3,7 @@
 import { StillframeError } from '../../model/errors.ts';
 import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import type { Guest } from '../drivers/driver.ts';
-import type { Intent } from '../journal/journal.ts';
+import type { Intent } from '../journal/intent.ts';
 
 export function ending(): StillframeError {
   return new StillframeError(

@@ -2,7 +2,8 @@
 
 import type { ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 import type { Connect } from '../channel/types.ts';
-import type { Intent, Journal } from '../journal/journal.ts';
+import type { Intent } from '../journal/intent.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { discharge } from './discharge.ts';
 import { recordInterrupted } from './outcome.ts';

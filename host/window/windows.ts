@@ -8,7 +8,8 @@ import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.
 import type { AgentChannel, Connect } from '../channel/types.ts';
 import type { HostConfig } from '../config.ts';
 import type { Driver, Guest, PreparedPoint } from '../drivers/driver.ts';
-import type { Intent, Journal } from '../journal/journal.ts';
+import type { Intent } from '../journal/intent.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { admitWindow } from './limits.ts';
 import { openWindow, type OpenWindow } from './open-window.ts';
@@ -102,7 +103,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
       const watch = await driver.watch(guest);
       undo.defer(() => watch.close());
       refuseUnlessRunning(guest, watch);
-      const { channel, path } = await openPreferred(guest, connect);
+      const { channel, address, otherAddress } = await openPreferred(guest, connect);
       undo.defer(() => channel.close());
       const claim = await readClaim(channel, guest, () => journal.openFor(guest.id));
       refuseWhileOpen(request);
@@ -113,8 +114,8 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
         attempt,
         leaseMs,
         guestName: guest.name,
-        channel: path,
-        otherChannel: path === guest.channel ? undefined : guest.channel,
+        channel: address,
+        otherChannel: otherAddress,
         claim,
       });
       const window = openWindow({

@@ -9,13 +9,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { it, type TestContext } from 'node:test';
-import { openJournal, type Intent } from '../../host/journal/journal.ts';
+import type { Intent } from '../../host/journal/intent.ts';
+import { openJournal } from '../../host/journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import type { AgentKind } from '../../host/window/peer.ts';
 import { createOrphans, type Pursuit } from '../../workers/warden/pursue-obligations.ts';
 import { askWarden, serveThaw } from '../../workers/warden/thaw-socket.ts';
 
 import { late, startFakeAgent, type FakeAgent } from '../fakes/fake-agent.ts';
+import { writeOldIntent } from '../host/journal/old-intent.ts';
 import { onEither } from '../host/window/stage.ts';
 
 const quiet: Log = () => {};
@@ -38,14 +40,14 @@ async function frozenAgent(t: TestContext, kind: AgentKind = 'qemu-ga'): Promise
 }
 
 /** As the worker writes it before it freezes. */
-function owe(stateDir: string, guest: string, channel: string, kind: AgentKind = 'qemu-ga'): Promise<Intent> {
+function owe(stateDir: string, guest: string, agent: Pick<FakeAgent, 'address'>, kind: AgentKind = 'qemu-ga'): Promise<Intent> {
   return openJournal(join(stateDir, 'journal')).begin({
     guest,
     guestName: `name of ${guest}`,
     backup: 'b-1',
     attempt: 1,
     leaseMs: 5000,
-    channel,
+    channel: agent.address,
     claim: {
       agent: kind,
       version: '11.1.3',
@@ -67,7 +69,7 @@ function pursuer(t: TestContext, stateDir: string) {
 onEither('what a dead worker left is thawed, and its outcome names it and who thawed', async (t, kind) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t, kind);
-  const intent = await owe(stateDir, 'db1', agent.path, kind);
+  const intent = await owe(stateDir, 'db1', agent, kind);
   const { journal, orphans } = pursuer(t, stateDir);
   const [pursuit] = await orphans.pursue(all, 'warden', longMs);
   assert.equal(agent.frozen, false);
@@ -82,10 +84,22 @@ onEither('what a dead worker left is thawed, and its outcome names it and who th
   assert.deepEqual(await orphans.pursue(all, 'warden', longMs), []);
 });
 
+onEither('what a worker of an older version left is thawed by the paths of sockets in its journal', async (t, kind) => {
+  const stateDir = await stateDirectory(t);
+  const agent = await frozenAgent(t, kind);
+  const key = { guest: 'db1', backup: 'b-1', attempt: 1, agent: kind };
+  await writeOldIntent(join(stateDir, 'journal'), { ...key, channel: join(stateDir, 'gone.sock'), otherChannel: agent.path });
+  const { journal, orphans } = pursuer(t, stateDir);
+  const [pursuit] = await orphans.pursue(all, 'warden', longMs);
+  assert.equal(agent.frozen, false);
+  assert.deepEqual([pursuit?.outcome?.thawedBy, pursuit?.outcome?.closing], ['warden', 'status-thawed']);
+  assert.deepEqual(await journal.open(), { intents: [], damaged: [] });
+});
+
 it('what a living worker holds is left alone', async (t) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
-  const intent = await owe(stateDir, 'db1', agent.path);
+  const intent = await owe(stateDir, 'db1', agent);
   const { journal, orphans } = pursuer(t, stateDir);
   assert.deepEqual(await orphans.pursue(({ pid }) => pid !== intent.pid, 'warden', longMs), []);
   assert.deepEqual(agent.ran, []);
@@ -95,8 +109,8 @@ it('what a living worker holds is left alone', async (t) => {
 it('a guest that does not answer holds up no other, and is pursued beyond the wait until it is thawed', async (t) => {
   const stateDir = await stateDirectory(t);
   const [agent, stubborn] = [await frozenAgent(t), await frozenAgent(t)];
-  await owe(stateDir, 'db1', agent.path);
-  const owed = await owe(stateDir, 'db2', stubborn.path);
+  await owe(stateDir, 'db1', agent);
+  const owed = await owe(stateDir, 'db2', stubborn);
   const answer = Promise.withResolvers<void>();
   stubborn.behave('guest-fsfreeze-thaw', late(answer.promise));
   const { journal, orphans } = pursuer(t, stateDir);
@@ -120,7 +134,7 @@ it('a guest that does not answer holds up no other, and is pursued beyond the wa
 it('two who pursue the same guest from the same journal both learn the one outcome', async (t) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
-  const intent = await owe(stateDir, 'db1', agent.path);
+  const intent = await owe(stateDir, 'db1', agent);
   const [one, other] = [pursuer(t, stateDir), pursuer(t, stateDir)];
   const both = await Promise.all([one, other].map(({ orphans }) => orphans.pursue(all, 'warden', longMs)));
   const outcome = await one.journal.outcome(intent);
@@ -131,7 +145,7 @@ it('two who pursue the same guest from the same journal both learn the one outco
 
 it('a pursuit that is stopped leaves what is owed in the journal', async (t) => {
   const stateDir = await stateDirectory(t);
-  const intent = await owe(stateDir, 'db1', join(stateDir, 'no-such-socket'));
+  const intent = await owe(stateDir, 'db1', { address: { kind: 'socket', path: join(stateDir, 'no-such-socket') } });
   const { journal, orphans } = pursuer(t, stateDir);
   const pursuit = orphans.pursue(all, 'warden', longMs);
   orphans.stop();
@@ -193,14 +207,28 @@ async function thawLocal(stateDir: string): Promise<{ status: number | null; pur
 it('thaw --local acts alone from the journal when no warden answers', async (t) => {
   const stateDir = await stateDirectory(t);
   const [one, other] = [await frozenAgent(t), await frozenAgent(t)];
-  await owe(stateDir, 'db1', one.path);
-  await owe(stateDir, 'db2', other.path);
+  await owe(stateDir, 'db1', one);
+  await owe(stateDir, 'db2', other);
   const { status, pursuits } = await thawLocal(stateDir);
   assert.equal(status, 0);
   assert.deepEqual(new Set(pursuits.map(({ guest }) => guest)), new Set(['db1', 'db2']));
   for (const { outcome } of pursuits) assert.deepEqual([outcome?.thawedBy, outcome?.closing], ['operator', 'status-thawed']);
   assert.deepEqual([one.frozen, other.frozen], [false, false]);
   assert.deepEqual(await openJournal(join(stateDir, 'journal')).open(), { intents: [], damaged: [] });
+});
+
+it('thaw --local acts from the journal of an older version as well', async (t) => {
+  const stateDir = await stateDirectory(t);
+  const agent = await frozenAgent(t);
+  await writeOldIntent(join(stateDir, 'journal'), {
+    guest: 'db1',
+    backup: 'b-1',
+    attempt: 1,
+    agent: 'qemu-ga',
+    channel: agent.path,
+  });
+  const { status, pursuits } = await thawLocal(stateDir);
+  assert.deepEqual([status, pursuits[0]?.outcome?.closing, agent.frozen], [0, 'status-thawed', false]);
 });
 
 it('thaw --local with nothing owed says nothing and succeeds', async (t) => {
@@ -210,7 +238,7 @@ it('thaw --local with nothing owed says nothing and succeeds', async (t) => {
 it('thaw --local leaves the thaw to the warden that answers, and tells what it could not confirm', async (t) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
-  await owe(stateDir, 'db1', agent.path);
+  await owe(stateDir, 'db1', agent);
   const pursuit: Pursuit = { guest: 'db1', guestName: 'db', epoch: 1, outcome: null };
   await served(t, stateDir, async () => [pursuit]);
   assert.deepEqual(await thawLocal(stateDir), { status: 1, pursuits: [pursuit] });

@@ -2,7 +2,8 @@
 
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openJournal, type Intent } from '../../host/journal/journal.ts';
+import type { Intent } from '../../host/journal/intent.ts';
+import { openJournal } from '../../host/journal/journal.ts';
 import { monotonicMs } from '../../lib/clock.ts';
 import { messageOf } from '../../model/errors.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';

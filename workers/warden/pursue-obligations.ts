@@ -1,7 +1,8 @@
 /** Thawing what no living process will thaw: each obligation is pursued until it is discharged, however long the guest takes. */
 
 import { connectAgent } from '../../host/channel/agent-channel.ts';
-import type { Intent, Journal } from '../../host/journal/journal.ts';
+import type { Intent } from '../../host/journal/intent.ts';
+import type { Journal } from '../../host/journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { settle } from '../../host/window/settle.ts';
 import type { GuestId } from '../../model/ids.ts';

@@ -22,8 +22,8 @@ export interface PointInTimeParts {
   config: Pick<HostConfig, 'scratch'>;
   stateDir: string;
   log: Log;
-  /** The monitor of a guest of which there is no record; undefined when nobody knows it. */
-  monitorOf: (guest: GuestId) => string | undefined;
+  /** The monitor of every guest that the driver has handed out. */
+  monitorPaths: ReadonlyMap<GuestId, string>;
 }
 
 export function createPointInTimeDriver({
@@ -31,9 +31,10 @@ export function createPointInTimeDriver({
   config: { scratch },
   stateDir,
   log,
-  monitorOf,
+  monitorPaths,
 }: PointInTimeParts): PointInTimeDriver {
   const records = openPointRecords(stateDir);
+  const monitorOf = ({ id }: Guest) => monitorPaths.get(id)!;
   const guards = new Map<BackupId, () => void>();
   let planned: Promise<unknown> = Promise.resolve();
 
@@ -50,7 +51,7 @@ export function createPointInTimeDriver({
 
   async function prepare(guest: Guest, backup: BackupId): Promise<PreparedPoint> {
     if (await records.read(backup)) await end(guest.id, backup);
-    const { monitor, release } = await monitors.use(guest.monitor);
+    const { monitor, release } = await monitors.use(monitorOf(guest));
     try {
       const disks = await queryDisks(monitor);
       await refuseForeign(monitor, guest, disks);
@@ -81,7 +82,7 @@ export function createPointInTimeDriver({
   function plan(guest: Guest, backup: BackupId, disks: GuestDisks): Promise<PointRecord> {
     const planning = planned.then(async () => {
       const room = await planScratch(scratch, backup, disks.captured, await records.all());
-      const record = { backup, guest: guest.id, monitor: guest.monitor, ...room, disks: nameObjects(backup, disks) };
+      const record = { backup, guest: guest.id, monitor: monitorOf(guest), ...room, disks: nameObjects(backup, disks) };
       await records.write(record);
       return record;
     });
@@ -110,7 +111,7 @@ export function createPointInTimeDriver({
 
   async function end(guest: GuestId, backup: BackupId): Promise<void> {
     const record = await records.read(backup);
-    const path = record?.monitor ?? monitorOf(guest);
+    const path = record?.monitor ?? monitorPaths.get(guest);
     try {
       if (path !== undefined) await monitors.ask(path, (monitor) => teardown(monitor, objectStem(backup), record?.socket));
     } catch (error) {
@@ -138,17 +139,17 @@ export function createPointInTimeDriver({
     async exports(guest, backup) {
       const record = await recordOf(backup);
       await guard(record);
-      return openExports(await monitors.use(guest.monitor), record);
+      return openExports(await monitors.use(monitorOf(guest)), record);
     },
     async verify(guest, backup) {
       const record = await recordOf(backup);
-      await monitors.ask(guest.monitor, (monitor) => verifyPoint(monitor, record));
+      await monitors.ask(monitorOf(guest), (monitor) => verifyPoint(monitor, record));
     },
     async leftovers(guests) {
       const found = (await records.all()).map(({ guest, backup }) => ({ guest, backup }));
       const stems = new Set(found.map(({ backup }) => objectStem(backup)));
       for (const guest of guests) {
-        const names = await monitors.ask(guest.monitor, ourNames);
+        const names = await monitors.ask(monitorOf(guest), ourNames);
         const strays = new Set(names.map((name) => name.split('.').slice(0, 2).join('.')).filter((stem) => !stems.has(stem)));
         for (const stem of strays) found.push({ guest: guest.id, backup: stem.slice(objectPrefix.length) });
       }

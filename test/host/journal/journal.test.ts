@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openJournal, type Journal } from '../../../host/journal/journal.ts';
 import type { WindowOutcome } from '../../../model/window/window.ts';
+import { writeOldIntent } from './old-intent.ts';
 
 let directory: string;
 let journal: Journal;
@@ -29,7 +30,7 @@ const intentFor = (backup: string, guest = 'db1') => ({
   backup,
   attempt: 1,
   leaseMs: 5000,
-  channel: '/run/db.sock',
+  channel: { kind: 'socket' as const, path: '/run/db.sock' },
   claim: { ...claim, filesystems: [] },
 });
 
@@ -92,6 +93,17 @@ test('a process that died between outcome and letting go owes nothing', async ()
   await writeFile(open, JSON.stringify(intent));
   assert.deepEqual((await journal.open()).intents, []);
   assert.equal((await journal.begin(intentFor('b-2'))).epoch, 2);
+});
+
+test('an intent that an older version wrote with the paths of sockets is read as one with their addresses', async () => {
+  const old = { guest: 'db1', backup: 'b-1', attempt: 1, agent: 'qemu-ga' } as const;
+  await writeOldIntent(directory, { ...old, channel: '/run/own.sock', otherChannel: '/run/db.sock' });
+  const { channel, otherChannel } = (await journal.openFor('db1'))!;
+  assert.deepEqual(
+    { channel, otherChannel },
+    { channel: { kind: 'socket', path: '/run/own.sock' }, otherChannel: { kind: 'socket', path: '/run/db.sock' } },
+  );
+  await assert.rejects(journal.begin(intentFor('b-2')), { code: 'obligation-open' });
 });
 
 test('a file that was being written when the power went is no obligation; a damaged one is named', async () => {

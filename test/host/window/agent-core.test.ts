@@ -72,7 +72,7 @@ async function setStage(t: TestContext, hooks: Record<string, string> = {}) {
       throw error;
     },
   });
-  const driver = createFakeDriver({ id: guestId, name: 'db', channel: path, monitor: '/run/none.sock', carries: [] });
+  const driver = createFakeDriver({ id: guestId, name: 'db', channel: { kind: 'socket', path }, carries: [] });
   const journal = openJournal(join(directory, 'journal'));
   const windows = createWindows({
     driver,

@@ -14,6 +14,7 @@ import type { GuestClaim } from '../../../model/window/window.ts';
 import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
 import { answering, late, never } from '../../fakes/fake-agent.ts';
+import { writeOldIntent } from '../journal/old-intent.ts';
 import {
   assertThawed,
   freezes,
@@ -304,7 +305,7 @@ async function dieInsideWindow({ agent, directory }: Stage, kind: Kind) {
     thawedCount: null,
     frozenAfterPointInTime: false,
   };
-  return openJournal(directory).begin({ ...request, guestName: 'db', leaseMs: 20_000, channel: agent.path, claim });
+  return openJournal(directory).begin({ ...request, guestName: 'db', leaseMs: 20_000, channel: agent.address, claim });
 }
 
 for (const [what, settle, by] of [
@@ -321,6 +322,15 @@ for (const [what, settle, by] of [
     assert.deepEqual(verdict(outcome), { ...nothingTaken, thawedBy: by });
     assert.equal(outcome.claim.thawedCount, 2);
   });
+
+onEither('what an older version left frozen is thawed by the paths of sockets in its journal', async (t, kind) => {
+  const stage = await setStage(t, { kind });
+  await dieInsideWindow(stage, kind);
+  await writeOldIntent(stage.directory, { ...request, agent: kind, channel: stage.agent.path });
+  const { outcome } = await stage.windows.ensureThawed(guestId, 'guardian');
+  await assertThawed(stage);
+  assert.deepEqual(verdict(outcome!), { ...nothingTaken, thawedBy: 'guardian' });
+});
 
 onEither('several who ask at once for what a dead process left get one thaw', async (t, kind) => {
   const stage = await setStage(t, { kind });

@@ -70,9 +70,8 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
   const driver = createFakeDriver({
     id: guestId,
     name: 'db',
-    channel: agent.path,
-    agentChannel: second?.path,
-    monitor: '/run/none.sock',
+    channel: agent.address,
+    agentChannel: second?.address,
     carries,
   });
   const journal = openJournal(directory);
@@ -81,7 +80,7 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
     driver,
     journal,
     config: { limits: { leaseMs: 20_000, leaseCapMs: 30_000, gapMs: 0, perHour: 0, ...limits }, snapshots },
-    connect: async (path, timeoutMs) => hurried(await connectAgent(path, stage.hurry ? soonMs : timeoutMs), stage),
+    connect: async (address, timeoutMs) => hurried(await connectAgent(address, stage.hurry ? soonMs : timeoutMs), stage),
     log: (_, message) => waiters.filter(({ words }) => message.includes(words)).forEach(({ resolve }) => resolve()),
   });
   const stage: Stage = {

@@ -275,13 +275,15 @@ it('cleans scratch and records of a QEMU that has ended, which took the point in
 });
 
 it('finds, reads and ends after a restart what an earlier worker began', async (t) => {
-  const { qemu, points, guest, restarted, assertNothingLeft } = await hostWith(t, {});
+  const { qemu, points, guest: before, restarted, assertNothingLeft } = await hostWith(t, {});
   await qemu.write(0, 7, 0, 8);
-  const prepared = await points.prepare(guest, backup);
+  const prepared = await points.prepare(before, backup);
   await prepared.begin();
   await qemu.write(0, 8, 0, 8);
-  const next = restarted().pointInTime;
-  assert.deepEqual(await next.leftovers([]), [{ guest: guest.id, backup }]);
+  const driver = restarted();
+  const next = driver.pointInTime;
+  assert.deepEqual(await next.leftovers([]), [{ guest: before.id, backup }]);
+  const guest = await driver.guest(before.id);
   const exports = await next.exports(guest, backup);
   assert.deepEqual((await read(t, exports))[0], Buffer.alloc(8 * mib, 7));
   await exports.close();
