@@ -7,7 +7,8 @@ import type { AgentChannel } from '../channel/types.ts';
 import { monotonicMs } from '../../lib/clock.ts';
 import type { Intent } from '../journal/intent.ts';
 import type { Log } from '../../lib/log.ts';
-import { peers, type ThawAnswer } from './peer.ts';
+import type { ThawAnswer } from './peer.ts';
+import { peers } from './peers.ts';
 import type { ReachedAgent } from './reach.ts';
 
 export interface Discharged {

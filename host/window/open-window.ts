@@ -11,7 +11,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { discharge } from './discharge.ts';
 import { recordOutcome, type WindowFacts } from './outcome.ts';
-import { peers } from './peer.ts';
+import { peers } from './peers.ts';
 import type { ReachedAgent } from './reach.ts';
 
 export interface OpenWindow {
