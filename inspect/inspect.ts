@@ -7,15 +7,13 @@ import type { DiskInspection } from '../model/point/point.ts';
 import { areaWithin, imageArea, isZero } from './area.ts';
 import type { Area } from './area.ts';
 import { inspectExt, isExt } from './ext.ts';
+import type { Finding } from './finding.ts';
 import { readPartitions } from './partitions.ts';
 import type { Partition } from './partition-table.ts';
 import { headBytes, recognise } from './signatures.ts';
 import { inspectXfs, isXfs } from './xfs.ts';
 
 type Row = DiskInspection['filesystems'][number];
-
-/** What an inspector of one format says. */
-export type Finding = Omit<Row, 'where'>;
 
 /**
  * Inspects the raw image at `path` without writing to it. Memory and reads are bounded whatever the image says of itself, and
