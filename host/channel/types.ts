@@ -1,4 +1,7 @@
-/** The two connections to a guest: its agent's channel and its monitor. One owner, one command at a time. */
+/**
+ * The two connections to a guest: its agent's channel, which has one owner and one command out at a time, and its monitor, which
+ * several may share because each reply carries the id of its command.
+ */
 
 import type { AgentCommand } from '../../protocol/agent/command.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
@@ -45,8 +48,11 @@ export interface MonitorEvent {
 export interface Monitor {
   /** Runs one QMP command. @throws monitor-refused (facts: class, desc), monitor-timed-out, monitor-closed, monitor-garbled */
   execute(command: string, args?: JsonObject, options?: { timeoutMs?: number }): Promise<Json>;
-  /** Every event since the connection began is passed on, in order. */
-  onEvent(listener: (event: MonitorEvent) => void): void;
+  /**
+   * Passes every event on, in order, until the returned function is called. The first listener also gets what came before it; later
+   * ones get what comes after they have asked.
+   */
+  onEvent(listener: (event: MonitorEvent) => void): () => void;
   /** Resolves once when the connection has ended, for whatever reason. */
   readonly closed: Promise<void>;
   close(): void;

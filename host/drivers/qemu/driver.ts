@@ -23,7 +23,7 @@ export interface QemuDriverParts {
 const listMs = 8_000;
 
 export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Driver {
-  const monitors = createMonitors();
+  const monitors = createMonitors(log);
   const known = new Map<GuestId, ListedGuest>();
   /** Where the monitor of each guest was when it could last be used: what it still owes us is looked for there. */
   const monitorPaths = new Map<GuestId, string>();
