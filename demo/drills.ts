@@ -45,7 +45,7 @@ export async function runDrill(site: Site, form: Form, fault: Fault): Promise<Dr
   const { guest } = site;
   guest.console.mark();
   const open = form === 'whole' ? await openWhole(site) : await openHeld(site, fault);
-  const intent = await site.journal.openFor(guest.uuid);
+  const intent = await site.journal.intentOf(guest.uuid);
   await strike(site, open, intent, fault);
   const outcome = await ended(site, open.key);
   open.release();

@@ -67,7 +67,7 @@ async function serve(): Promise<void> {
   const driver = createQemuDriver({ config, stateDir: values.state, log });
   const journal = openJournal(join(values.state, 'journal'));
   const windows = createWindows({ driver, journal, config, connect: connectAgent, log });
-  obeyWarden(windows, async () => (await journal.open()).intents.map((intent) => intent.guest));
+  obeyWarden(windows, async () => (await journal.openIntents()).intents.map((intent) => intent.guest));
   const drained = Promise.withResolvers<void>();
   ending.addEventListener('abort', () => void windows.drain().then(drained.resolve, drained.reject), { once: true });
 

@@ -21,7 +21,7 @@ export interface SettleOptions {
 export async function settle(intent: Intent, { journal, connect, by, log, signal }: SettleOptions): Promise<WindowOutcome> {
   const elsewhere = new AbortController();
   const stopUnlessOwed = async () => {
-    if ((await journal.openFor(intent.guest))?.epoch !== intent.epoch) elsewhere.abort();
+    if ((await journal.intentOf(intent.guest))?.epoch !== intent.epoch) elsewhere.abort();
     elsewhere.signal.throwIfAborted();
   };
   try {

@@ -105,7 +105,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
       refuseUnlessRunning(guest, watch);
       const { channel, address, otherAddress } = await openPreferred(guest, connect);
       undo.defer(() => channel.close());
-      const claim = await readClaim(channel, guest, () => journal.openFor(guest.id));
+      const claim = await readClaim(channel, guest, () => journal.intentOf(guest.id));
       refuseWhileOpen(request);
       const { backup, attempt } = request;
       const intent = await journal.begin({
@@ -202,14 +202,14 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     if (entry) return confirmed(entry.window, entry.window.end('window'));
     const known = await journal.outcome(key);
     if (known) return known;
-    const intent = await journal.openFor(key.guest);
+    const intent = await journal.intentOf(key.guest);
     if (!intent || !sameKey(intent, key)) throw gone(key, null);
     return settleOnce(intent, 'workflow');
   }
 
   async function ensureThawed(guest: GuestId, by: ThawedBy): Promise<ThawReport> {
     const entry = entries.get(guest);
-    const intent = entry ? null : await journal.openFor(guest);
+    const intent = entry ? null : await journal.intentOf(guest);
     const outcome = entry ? await confirmed(entry.window, entry.window.end(by)) : intent && (await settleOnce(intent, by));
     if (by === 'operator' && (!outcome || leavesOthers(outcome)))
       await withChannel(guest, (channel) => channel.execute(fsfreezeThaw, undefined));
@@ -255,7 +255,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     ensureThawed,
     withChannel,
     outcome: (key) => journal.outcome(key),
-    status: (guest) => journal.openFor(guest),
+    status: (guest) => journal.intentOf(guest),
     async drain() {
       draining = true;
       await Promise.all([...entries.values()].map(({ window, held }) => (held ? window.end('shutdown') : window.outcome)));

@@ -80,7 +80,7 @@ onEither('what a dead worker left is thawed, and its outcome names it and who th
   assert.equal(outcome.failure?.code, 'window-lost');
   assert.match(outcome.failure.message, new RegExp(`pid ${intent.pid}`));
   assert.deepEqual(await journal.outcome(intent), outcome);
-  assert.deepEqual(await journal.open(), { intents: [], damaged: [] });
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
   assert.deepEqual(await orphans.pursue(all, 'warden', longMs), []);
 });
 
@@ -93,7 +93,7 @@ onEither('what a worker of an older version left is thawed by the paths of socke
   const [pursuit] = await orphans.pursue(all, 'warden', longMs);
   assert.equal(agent.frozen, false);
   assert.deepEqual([pursuit?.outcome?.thawedBy, pursuit?.outcome?.closing], ['warden', 'status-thawed']);
-  assert.deepEqual(await journal.open(), { intents: [], damaged: [] });
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
 });
 
 it('what a living worker holds is left alone', async (t) => {
@@ -103,7 +103,7 @@ it('what a living worker holds is left alone', async (t) => {
   const { journal, orphans } = pursuer(t, stateDir);
   assert.deepEqual(await orphans.pursue(({ pid }) => pid !== intent.pid, 'warden', longMs), []);
   assert.deepEqual(agent.ran, []);
-  assert.deepEqual((await journal.open()).intents, [intent]);
+  assert.deepEqual((await journal.openIntents()).intents, [intent]);
 });
 
 it('a guest that does not answer holds up no other, and is pursued beyond the wait until it is thawed', async (t) => {
@@ -123,11 +123,11 @@ it('a guest that does not answer holds up no other, and is pursued beyond the wa
   // The second pursuit joins the first, and waits no longer than it was told.
   const [waited] = await orphans.pursue(all, 'operator', 100);
   assert.deepEqual([waited?.guest, waited?.outcome], ['db2', null]);
-  assert.deepEqual((await journal.openFor('db2'))?.epoch, owed.epoch);
+  assert.deepEqual((await journal.intentOf('db2'))?.epoch, owed.epoch);
 
   answer.resolve();
   assert.equal((await answered)[0]?.outcome?.thawedBy, 'warden');
-  assert.deepEqual(await journal.open(), { intents: [], damaged: [] });
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
   assert.deepEqual([agent.frozen, stubborn.frozen], [false, false]);
 });
 
@@ -150,7 +150,7 @@ it('a pursuit that is stopped leaves what is owed in the journal', async (t) => 
   const pursuit = orphans.pursue(all, 'warden', longMs);
   orphans.stop();
   assert.equal((await pursuit)[0]?.outcome, null);
-  assert.deepEqual((await journal.open()).intents, [intent]);
+  assert.deepEqual((await journal.openIntents()).intents, [intent]);
 });
 
 async function served(t: TestContext, stateDir: string, thaw: () => Promise<Pursuit[]>): Promise<Server> {
@@ -214,7 +214,7 @@ it('thaw --local acts alone from the journal when no warden answers', async (t) 
   assert.deepEqual(new Set(pursuits.map(({ guest }) => guest)), new Set(['db1', 'db2']));
   for (const { outcome } of pursuits) assert.deepEqual([outcome?.thawedBy, outcome?.closing], ['operator', 'status-thawed']);
   assert.deepEqual([one.frozen, other.frozen], [false, false]);
-  assert.deepEqual(await openJournal(join(stateDir, 'journal')).open(), { intents: [], damaged: [] });
+  assert.deepEqual(await openJournal(join(stateDir, 'journal')).openIntents(), { intents: [], damaged: [] });
 });
 
 it('thaw --local acts from the journal of an older version as well', async (t) => {

@@ -23,7 +23,7 @@ export async function checkJournal(stateDir: string): Promise<Finding[]> {
       ),
     ];
   }
-  const { intents, damaged } = await openJournal(join(stateDir, 'journal')).open();
+  const { intents, damaged } = await openJournal(join(stateDir, 'journal')).openIntents();
   const findings = [
     ...damaged.map((path) =>
       fail('journal', `${path} cannot be read`, 'if its guest is frozen, thaw it by hand, then remove the file'),

@@ -35,7 +35,7 @@ export function createOrphans(journal: Journal, log: Log): Orphans {
 
   return {
     async pursue(which, by, limitMs) {
-      const { intents } = await journal.open();
+      const { intents } = await journal.openIntents();
       return Promise.all(
         intents.filter(which).map(async (intent) => {
           const { guest, guestName, epoch } = intent;

@@ -81,8 +81,8 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
 
   /** A worker that does not answer past a deadline is stopped or spins: only its death frees the channel. */
   async function watch(): Promise<void> {
-    if (!journal.mayBeOpen()) return;
-    const { intents, damaged } = await journal.open();
+    if (!journal.mayHaveIntents()) return;
+    const { intents, damaged } = await journal.openIntents();
     for (const path of damaged)
       log('error', `${path} cannot be read: if its guest is frozen, thaw it by hand, then remove the file`);
     const deadlines = intents.filter((intent) => !orphaned(intent)).map((intent) => intent.startedMs + intent.leaseMs);
@@ -98,11 +98,11 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   }
 
   async function thawNow(): Promise<Pursuit[]> {
-    const owed = (await journal.open()).intents;
+    const owed = (await journal.openIntents()).intents;
     tell({ kind: 'thaw' });
     const untilMs = monotonicMs() + obeyMs;
-    while ((await journal.open()).intents.some((intent) => !orphaned(intent)) && monotonicMs() < untilMs) await delay(100);
-    if (worker && (await journal.open()).intents.some((intent) => !orphaned(intent))) {
+    while ((await journal.openIntents()).intents.some((intent) => !orphaned(intent)) && monotonicMs() < untilMs) await delay(100);
+    if (worker && (await journal.openIntents()).intents.some((intent) => !orphaned(intent))) {
       worker.kill('SIGKILL');
       await once(worker, 'exit');
     }

@@ -148,12 +148,12 @@ it('a freeze that hangs in the guest’s kernel is owed until the kernel lets go
   freezing.mood('/data', 'hangs');
   const running = windows.freezeWindow({ ...request, leaseMs: 1_000 });
   await thawAsked;
-  assert.equal((await journal.openFor(guestId))?.epoch, 1);
+  assert.equal((await journal.intentOf(guestId))?.epoch, 1);
   assert.notEqual(agent.freeze!.state(), 'thawed');
   freezing.letGo('/data');
   assert.deepEqual(verdict(await running), { ...clean, thawedBy: 'lease', failure: 'lease-expired', point: false });
   assert.deepEqual(freezing.frozen, []);
-  assert.equal(await journal.openFor(guestId), null);
+  assert.equal(await journal.intentOf(guestId), null);
 });
 
 it('the epoch of an earlier window thaws nothing of a later one', async (t) => {

@@ -29,7 +29,7 @@ it('where nobody answers on our own channel the classic one is used, and the jou
   second.behave(sync, never);
   stage.hurry = true;
   await windows.freeze(request);
-  const intent = await journal.openFor(guestId);
+  const intent = await journal.intentOf(guestId);
   assert.deepEqual([intent?.channel, intent?.otherChannel, intent?.claim.agent], [classic.address, undefined, 'qemu-ga']);
   const outcome = await windows.thaw(request);
   assert.deepEqual(verdict(outcome), { ...clean, failure: 'window-lost', point: false });

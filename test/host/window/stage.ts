@@ -138,13 +138,13 @@ export function freezes(agent: FakeAgent): number {
 /** Nothing is owed, and the guest is not frozen. */
 export async function assertThawed({ agent, journal }: Stage): Promise<void> {
   assert.equal(agent.frozen, false);
-  assert.deepEqual(await journal.open(), { intents: [], damaged: [] });
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
 }
 
 /** No freeze was sent, nothing is owed, and what was prepared is given back. */
 export async function assertUntouched({ agent, driver, journal }: Stage): Promise<void> {
   assert.equal(freezes(agent), 0);
-  assert.equal(await journal.openFor(guestId), null);
+  assert.equal(await journal.intentOf(guestId), null);
   assert.equal(await journal.latest(guestId), null);
   const count = (call: string) => driver.calls.filter((each) => each === call).length;
   assert.equal(count('abandon'), count('prepare'));
