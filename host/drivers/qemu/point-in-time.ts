@@ -7,7 +7,7 @@ import type { Monitor } from '../../channel/types.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Guest, PointInTimeDriver, PreparedPoint } from '../driver.ts';
 import { openExports, verifyPoint } from './exports.ts';
-import { guardScratch } from './guard.ts';
+import { watchScratch } from './scratch-watch.ts';
 import { objects, queryDisks, type GuestDisks } from './identify.ts';
 import type { Monitors } from './monitors.ts';
 import { openPointRecords, type PointRecord, type RecordedDisk } from './records.ts';
@@ -35,7 +35,7 @@ export function createPointInTimeDriver({
 }: PointInTimeParts): PointInTimeDriver {
   const records = openPointRecords(stateDir);
   const monitorOf = ({ id }: Guest) => monitorPaths.get(id)!;
-  const guards = new Map<BackupId, () => void>();
+  const stopWatching = new Map<BackupId, () => void>();
   let planned: Promise<unknown> = Promise.resolve();
 
   async function recordOf(backup: BackupId): Promise<PointRecord> {
@@ -61,7 +61,7 @@ export function createPointInTimeDriver({
         await makeScratchDirectory(scratch, record.directory);
         await startServer(monitor, record);
         for (const disk of record.disks) await addScratch(monitor, record, disk);
-        await guard(record);
+        await watch(record);
       } catch (error) {
         await end(guest.id, backup);
         throw error;
@@ -90,9 +90,9 @@ export function createPointInTimeDriver({
     return planning;
   }
 
-  async function guard(record: PointRecord): Promise<void> {
-    if (record.thresholdBytes === null || guards.has(record.backup)) return;
-    guards.set(record.backup, guardScratch(await monitors.use(record.monitor), record, log));
+  async function watch(record: PointRecord): Promise<void> {
+    if (record.thresholdBytes === null || stopWatching.has(record.backup)) return;
+    stopWatching.set(record.backup, watchScratch(await monitors.use(record.monitor), record, log));
   }
 
   async function addScratch(monitor: Monitor, record: PointRecord, disk: RecordedDisk): Promise<void> {
@@ -125,8 +125,8 @@ export function createPointInTimeDriver({
         );
       }
     }
-    guards.get(backup)?.();
-    guards.delete(backup);
+    stopWatching.get(backup)?.();
+    stopWatching.delete(backup);
     if (!record) return;
     await removeScratch(record.directory);
     await records.remove(backup);
@@ -138,7 +138,7 @@ export function createPointInTimeDriver({
     end,
     async exports(guest, backup) {
       const record = await recordOf(backup);
-      await guard(record);
+      await watch(record);
       return openExports(await monitors.use(monitorOf(guest)), record);
     },
     async verify(guest, backup) {
