@@ -13,7 +13,8 @@ import type { Intent } from '../../host/journal/intent.ts';
 import { openJournal } from '../../host/journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import type { AgentKind } from '../../host/window/peer.ts';
-import { createOrphans, type Pursuit } from '../../workers/warden/pursue-obligations.ts';
+import type { PursuedObligation } from '../../model/window/window.ts';
+import { createObligations } from '../../workers/warden/pursue-obligations.ts';
 import { askWarden, serveThaw } from '../../workers/warden/thaw-socket.ts';
 
 import { late, startFakeAgent, type FakeAgent } from '../fakes/fake-agent.ts';
@@ -61,17 +62,17 @@ function owe(stateDir: string, guest: string, agent: Pick<FakeAgent, 'address'>,
 
 function pursuer(t: TestContext, stateDir: string) {
   const journal = openJournal(join(stateDir, 'journal'));
-  const orphans = createOrphans(journal, quiet);
-  t.after(() => orphans.stop());
-  return { journal, orphans };
+  const obligations = createObligations(journal, quiet);
+  t.after(() => obligations.stop());
+  return { journal, obligations };
 }
 
 onEither('what a dead worker left is thawed, and its outcome names it and who thawed', async (t, kind) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t, kind);
   const intent = await owe(stateDir, 'db1', agent, kind);
-  const { journal, orphans } = pursuer(t, stateDir);
-  const [pursuit] = await orphans.pursue(all, 'warden', longMs);
+  const { journal, obligations } = pursuer(t, stateDir);
+  const [pursuit] = await obligations.pursue(all, 'warden', longMs);
   assert.equal(agent.frozen, false);
   assert.equal(agent.ran.includes('guest-fsfreeze-thaw'), kind === 'qemu-ga');
   assert.deepEqual([pursuit?.guest, pursuit?.guestName, pursuit?.epoch], ['db1', 'name of db1', 1]);
@@ -81,7 +82,7 @@ onEither('what a dead worker left is thawed, and its outcome names it and who th
   assert.match(outcome.failure.message, new RegExp(`pid ${intent.pid}`));
   assert.deepEqual(await journal.outcome(intent), outcome);
   assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
-  assert.deepEqual(await orphans.pursue(all, 'warden', longMs), []);
+  assert.deepEqual(await obligations.pursue(all, 'warden', longMs), []);
 });
 
 onEither('what a worker of an older version left is thawed by the paths of sockets in its journal', async (t, kind) => {
@@ -89,8 +90,8 @@ onEither('what a worker of an older version left is thawed by the paths of socke
   const agent = await frozenAgent(t, kind);
   const key = { guest: 'db1', backup: 'b-1', attempt: 1, agent: kind };
   await writeOldIntent(join(stateDir, 'journal'), { ...key, channel: join(stateDir, 'gone.sock'), otherChannel: agent.path });
-  const { journal, orphans } = pursuer(t, stateDir);
-  const [pursuit] = await orphans.pursue(all, 'warden', longMs);
+  const { journal, obligations } = pursuer(t, stateDir);
+  const [pursuit] = await obligations.pursue(all, 'warden', longMs);
   assert.equal(agent.frozen, false);
   assert.deepEqual([pursuit?.outcome?.thawedBy, pursuit?.outcome?.closing], ['warden', 'status-thawed']);
   assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
@@ -100,8 +101,8 @@ it('what a living worker holds is left alone', async (t) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
   const intent = await owe(stateDir, 'db1', agent);
-  const { journal, orphans } = pursuer(t, stateDir);
-  assert.deepEqual(await orphans.pursue(({ pid }) => pid !== intent.pid, 'warden', longMs), []);
+  const { journal, obligations } = pursuer(t, stateDir);
+  assert.deepEqual(await obligations.pursue(({ pid }) => pid !== intent.pid, 'warden', longMs), []);
   assert.deepEqual(agent.ran, []);
   assert.deepEqual((await journal.openIntents()).intents, [intent]);
 });
@@ -113,15 +114,15 @@ it('a guest that does not answer holds up no other, and is pursued beyond the wa
   const owed = await owe(stateDir, 'db2', stubborn);
   const answer = Promise.withResolvers<void>();
   stubborn.behave('guest-fsfreeze-thaw', late(answer.promise));
-  const { journal, orphans } = pursuer(t, stateDir);
+  const { journal, obligations } = pursuer(t, stateDir);
 
   const thawing = stubborn.takesUp('guest-fsfreeze-thaw');
-  const answered = orphans.pursue(({ guest }) => guest === 'db2', 'warden', longMs);
+  const answered = obligations.pursue(({ guest }) => guest === 'db2', 'warden', longMs);
   await thawing;
-  const [other] = await orphans.pursue(({ guest }) => guest === 'db1', 'operator', longMs);
+  const [other] = await obligations.pursue(({ guest }) => guest === 'db1', 'operator', longMs);
   assert.equal(other?.outcome?.closing, 'status-thawed');
   // The second pursuit joins the first, and waits no longer than it was told.
-  const [waited] = await orphans.pursue(all, 'operator', 100);
+  const [waited] = await obligations.pursue(all, 'operator', 100);
   assert.deepEqual([waited?.guest, waited?.outcome], ['db2', null]);
   assert.deepEqual((await journal.intentOf('db2'))?.epoch, owed.epoch);
 
@@ -136,7 +137,7 @@ it('two who pursue the same guest from the same journal both learn the one outco
   const agent = await frozenAgent(t);
   const intent = await owe(stateDir, 'db1', agent);
   const [one, other] = [pursuer(t, stateDir), pursuer(t, stateDir)];
-  const both = await Promise.all([one, other].map(({ orphans }) => orphans.pursue(all, 'warden', longMs)));
+  const both = await Promise.all([one, other].map(({ obligations }) => obligations.pursue(all, 'warden', longMs)));
   const outcome = await one.journal.outcome(intent);
   assert.equal(outcome?.claim.thawedCount, 2);
   for (const [pursuit] of both) assert.deepEqual(pursuit?.outcome, outcome);
@@ -146,14 +147,14 @@ it('two who pursue the same guest from the same journal both learn the one outco
 it('a pursuit that is stopped leaves what is owed in the journal', async (t) => {
   const stateDir = await stateDirectory(t);
   const intent = await owe(stateDir, 'db1', { address: { kind: 'socket', path: join(stateDir, 'no-such-socket') } });
-  const { journal, orphans } = pursuer(t, stateDir);
-  const pursuit = orphans.pursue(all, 'warden', longMs);
-  orphans.stop();
+  const { journal, obligations } = pursuer(t, stateDir);
+  const pursuit = obligations.pursue(all, 'warden', longMs);
+  obligations.stop();
   assert.equal((await pursuit)[0]?.outcome, null);
   assert.deepEqual((await journal.openIntents()).intents, [intent]);
 });
 
-async function served(t: TestContext, stateDir: string, thaw: () => Promise<Pursuit[]>): Promise<Server> {
+async function served(t: TestContext, stateDir: string, thaw: () => Promise<PursuedObligation[]>): Promise<Server> {
   const server = await serveThaw(stateDir, thaw);
   t.after(() => server.close());
   return server;
@@ -161,7 +162,7 @@ async function served(t: TestContext, stateDir: string, thaw: () => Promise<Purs
 
 it('the warden’s socket is for nobody but its user, and answers with what was thawed', async (t) => {
   const stateDir = await stateDirectory(t);
-  const pursuit: Pursuit = { guest: 'db1', guestName: 'db', epoch: 7, outcome: null };
+  const pursuit: PursuedObligation = { guest: 'db1', guestName: 'db', epoch: 7, outcome: null };
   await served(t, stateDir, async () => [pursuit]);
   assert.equal((await stat(join(stateDir, 'warden.sock'))).mode & 0o777, 0o600);
   assert.deepEqual(await askWarden(stateDir), [pursuit]);
@@ -195,13 +196,13 @@ it('a warden whose thaw fails, or that is not there, answers nothing: the caller
 });
 
 /** `stillframe thaw --local` as its own process. */
-async function thawLocal(stateDir: string): Promise<{ status: number | null; pursuits: Pursuit[] }> {
+async function thawLocal(stateDir: string): Promise<{ status: number | null; pursuits: PursuedObligation[] }> {
   const entry = join(import.meta.dirname, '../../workers/thaw-local.ts');
   const child = spawn(process.execPath, [entry, '--state', stateDir], { stdio: ['ignore', 'pipe', 'ignore'] });
   const ended = once(child, 'close');
   const lines = (await text(child.stdout)).split('\n').filter((line) => line !== '');
   await ended;
-  return { status: child.exitCode, pursuits: lines.map((line) => JSON.parse(line) as Pursuit) };
+  return { status: child.exitCode, pursuits: lines.map((line) => JSON.parse(line) as PursuedObligation) };
 }
 
 it('thaw --local acts alone from the journal when no warden answers', async (t) => {
@@ -239,7 +240,7 @@ it('thaw --local leaves the thaw to the warden that answers, and tells what it c
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
   await owe(stateDir, 'db1', agent);
-  const pursuit: Pursuit = { guest: 'db1', guestName: 'db', epoch: 1, outcome: null };
+  const pursuit: PursuedObligation = { guest: 'db1', guestName: 'db', epoch: 1, outcome: null };
   await served(t, stateDir, async () => [pursuit]);
   assert.deepEqual(await thawLocal(stateDir), { status: 1, pursuits: [pursuit] });
   assert.deepEqual(agent.ran, []);
