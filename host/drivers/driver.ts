@@ -55,16 +55,21 @@ export interface PointInTimeDriver {
    */
   verify(guest: Guest, backup: BackupId): Promise<void>;
   /**
-   * Takes everything of this backup out of QEMU and off the disk; idempotent, and fine with a QEMU that has ended.
+   * Takes everything of this point in time out of QEMU and off the disk; idempotent, and fine with a QEMU that has ended.
    * @throws release-unfinished when the monitor cannot be used now
    */
-  end(guest: GuestId, backup: BackupId): Promise<void>;
+  end(guest: GuestId, point: PointName): Promise<void>;
   /**
-   * Every backup that has a record on disk, whether or not its guest still answers, and every one without that has objects in
-   * the QEMU of these guests; such a one is named by its eight digits.
+   * Every point in time that has a record on disk, whether or not its guest still answers, and every one without a record that
+   * has objects in the QEMU of these guests.
    */
-  leftovers(guests: readonly Guest[]): Promise<{ guest: GuestId; backup: BackupId }[]>;
+  leftovers(guests: readonly Guest[]): Promise<Leftover[]>;
 }
+
+/** By its backup; where no record says which backup that was, by the stem of its objects' names in QEMU. */
+export type PointName = { backup: BackupId } | { stem: string };
+
+export type Leftover = { guest: GuestId } & PointName;
 
 export interface PreparedPoint {
   disks: CapturedDisk[];

@@ -90,7 +90,7 @@ function ourWindow(guest: LabGuest, directory: string): () => Promise<number> {
   });
   return async () => {
     const outcome = await windows.freezeWindow({ guest: guest.uuid, backup: newBackup(), attempt: 1 });
-    await driver.pointInTime.end(guest.uuid, outcome.backup);
+    await driver.pointInTime.end(guest.uuid, { backup: outcome.backup });
     if (outcome.failure || outcome.reasons.length > 0) throw new Error(`a window was not clean: ${JSON.stringify(outcome)}`);
     return outcome.times.heldMs!;
   };

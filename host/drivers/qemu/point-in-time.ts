@@ -5,7 +5,7 @@ import { objectPrefix, objectStem, type BackupId, type GuestId } from '../../../
 import type { HostConfig } from '../../config.ts';
 import type { Monitor } from '../../channel/types.ts';
 import type { Log } from '../../../lib/log.ts';
-import type { Guest, PointInTimeDriver, PreparedPoint } from '../driver.ts';
+import type { Guest, Leftover, PointInTimeDriver, PointName, PreparedPoint } from '../driver.ts';
 import { openExports, verifyPoint } from './exports.ts';
 import { watchScratch } from './scratch-watch.ts';
 import { objects, queryDisks, type GuestDisks } from './identify.ts';
@@ -50,7 +50,7 @@ export function createPointInTimeDriver({
   }
 
   async function prepare(guest: Guest, backup: BackupId): Promise<PreparedPoint> {
-    if (await records.read(backup)) await end(guest.id, backup);
+    if (await records.read(backup)) await end(guest.id, { backup });
     const { monitor, release } = await monitors.use(monitorOf(guest));
     try {
       const disks = await queryDisks(monitor);
@@ -63,14 +63,14 @@ export function createPointInTimeDriver({
         for (const disk of record.disks) await addScratch(monitor, record, disk);
         await watch(record);
       } catch (error) {
-        await end(guest.id, backup);
+        await end(guest.id, { backup });
         throw error;
       }
       return {
         disks: record.disks.map(({ name, device, bytes }) => ({ name, device, bytes })),
         skipped: disks.skipped,
         begin: () => begin(monitor, record, options).finally(release),
-        abandon: () => end(guest.id, backup).finally(release),
+        abandon: () => end(guest.id, { backup }).finally(release),
       };
     } catch (error) {
       release();
@@ -109,28 +109,34 @@ export function createPointInTimeDriver({
       await monitor.execute('block-set-write-threshold', { 'node-name': disk.file, 'write-threshold': record.thresholdBytes });
   }
 
-  async function end(guest: GuestId, backup: BackupId): Promise<void> {
-    const record = await records.read(backup);
-    const path = record?.monitor ?? monitorPaths.get(guest);
-    try {
-      if (path !== undefined) await monitors.ask(path, (monitor) => teardown(monitor, objectStem(backup), record?.socket));
-    } catch (error) {
-      // A QEMU that has ended took everything of ours along.
-      if (!isStillframeError(error, 'monitor-unreachable')) {
-        throw new StillframeError(
-          'release-unfinished',
-          `what backup ${backup} left in QEMU could not be taken away yet: ${messageOf(error)}`,
-          { backup },
-          error,
-        );
-      }
-    }
+  async function end(guest: GuestId, point: PointName): Promise<void> {
+    const record = 'backup' in point ? await records.read(point.backup) : undefined;
+    await takeOutOfQemu(record?.monitor ?? monitorPaths.get(guest), point, record?.socket);
+    if ('stem' in point) return;
+    const { backup } = point;
     stopWatching.get(backup)?.();
     stopWatching.delete(backup);
     if (!record) return;
     await removeScratch(record.directory);
     await records.remove(backup);
     log('info', 'released a point in time; nothing of it is left in QEMU or scratch', { backup });
+  }
+
+  async function takeOutOfQemu(path: string | undefined, point: PointName, socket: string | undefined): Promise<void> {
+    if (path === undefined) return;
+    const stem = 'backup' in point ? objectStem(point.backup) : point.stem;
+    try {
+      await monitors.ask(path, (monitor) => teardown(monitor, stem, socket));
+    } catch (error) {
+      // A QEMU that has ended took everything of ours along.
+      if (isStillframeError(error, 'monitor-unreachable')) return;
+      throw new StillframeError(
+        'release-unfinished',
+        `what backup ${'backup' in point ? point.backup : `"${stem}"`} left in QEMU could not be taken away yet: ${messageOf(error)}`,
+        { ...point },
+        error,
+      );
+    }
   }
 
   return {
@@ -146,12 +152,13 @@ export function createPointInTimeDriver({
       await monitors.ask(monitorOf(guest), (monitor) => verifyPoint(monitor, record));
     },
     async leftovers(guests) {
-      const found = (await records.all()).map(({ guest, backup }) => ({ guest, backup }));
-      const stems = new Set(found.map(({ backup }) => objectStem(backup)));
+      const recorded = await records.all();
+      const found: Leftover[] = recorded.map(({ guest, backup }) => ({ guest, backup }));
+      const stems = new Set(recorded.map(({ backup }) => objectStem(backup)));
       for (const guest of guests) {
         const names = await monitors.ask(monitorOf(guest), ourNames);
         const strays = new Set(names.map((name) => name.split('.').slice(0, 2).join('.')).filter((stem) => !stems.has(stem)));
-        for (const stem of strays) found.push({ guest: guest.id, backup: stem.slice(objectPrefix.length) });
+        for (const stem of strays) found.push({ guest: guest.id, stem });
       }
       return found;
     },
