@@ -133,7 +133,7 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     });
     const record = recordOutcome(intent, facts, discharged, by, failure);
     await journalled(record);
-    discharged.release();
+    discharged.closeChannel();
     await watch.close();
     return record;
   }

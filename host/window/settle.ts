@@ -43,7 +43,7 @@ export async function settle(intent: Intent, { journal, connect, by, log, signal
       signal: signal ? AbortSignal.any([signal, elsewhere.signal]) : elsewhere.signal,
     });
     const outcome = recordInterrupted(intent, discharged, by);
-    await journal.close(outcome).finally(discharged.release);
+    await journal.close(outcome).finally(discharged.closeChannel);
     log('warn', `guest ${intent.guestName} is thawed`, {
       guest: intent.guest,
       epoch: intent.epoch,

@@ -14,9 +14,9 @@ import type { Log } from '../../lib/log.ts';
 import { admitWindow } from './limits.ts';
 import { openWindow, type OpenWindow } from './open-window.ts';
 import { readClaim } from './claim.ts';
-import { confirmed, confirmMs } from './confirmed.ts';
+import { waitForOutcome, confirmMs } from './wait-for-outcome.ts';
 import { openPreferred, reachForThaw } from './reach.ts';
-import { alreadyOpen, ending, gone, noSuchSnapshot, refuseUnlessRunning, unconfirmed } from './refusals.ts';
+import { alreadyOpen, noSuchSnapshot, refuseUnlessRunning, unconfirmed, windowGone, workerDraining } from './refusals.ts';
 import { settle } from './settle.ts';
 import { runSnapshotCommand } from './snapshot-command.ts';
 import { createTurns } from './turns.ts';
@@ -141,14 +141,14 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
   }
 
   function refuseWhileOpen(request: WindowRequest): void {
-    if (draining) throw ending();
+    if (draining) throw workerDraining();
     const entry = entries.get(request.guest);
     if (entry) throw alreadyOpen(entry.guest, entry.window.intent);
   }
 
   async function freezeWindow(request: WindowRequest): Promise<WindowOutcome> {
     const running = entryOf(request);
-    if (running) return confirmed(running.window, running.window.outcome);
+    if (running) return waitForOutcome(running.window, running.window.outcome);
     const known = await journal.outcome(request);
     if (known) return known;
     const { window, prepared } = await open(request, true);
@@ -156,10 +156,10 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     try {
       await window.freeze();
       await window.capture(() => point());
-      return await confirmed(window, window.end('window'));
+      return await waitForOutcome(window, window.end('window'));
     } catch (error) {
       if (isStillframeError(error, 'thaw-unconfirmed')) throw error;
-      const outcome = await confirmed(window, window.end('window', error));
+      const outcome = await waitForOutcome(window, window.end('window', error));
       if (outcome.failure)
         await prepared!.abandon().catch((left: unknown) => log('warn', messageOf(left), { guest: request.guest }));
       return outcome;
@@ -173,7 +173,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
       try {
         entry.held = { frozenCount: await window.freeze() };
       } catch (error) {
-        await confirmed(window, window.end('window', error));
+        await waitForOutcome(window, window.end('window', error));
         throw error;
       }
     }
@@ -183,7 +183,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
 
   async function openUnlessDone(request: WindowRequest): Promise<Entry> {
     const known = await journal.outcome(request);
-    if (known) throw gone(request, known);
+    if (known) throw windowGone(request, known);
     return open(request, false);
   }
 
@@ -191,7 +191,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     const argv = config.snapshots[name];
     if (!argv) throw noSuchSnapshot(name, Object.keys(config.snapshots));
     const entry = entryOf(key);
-    if (!entry) throw gone(key, await journal.outcome(key));
+    if (!entry) throw windowGone(key, await journal.outcome(key));
     const taken = await entry.window.capture((over) => runSnapshotCommand(name, argv, key, AbortSignal.any([over, signal])));
     entry.window.refer(taken.reference);
     return taken;
@@ -199,18 +199,18 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
 
   async function thaw(key: WindowKey): Promise<WindowOutcome> {
     const entry = entryOf(key);
-    if (entry) return confirmed(entry.window, entry.window.end('window'));
+    if (entry) return waitForOutcome(entry.window, entry.window.end('window'));
     const known = await journal.outcome(key);
     if (known) return known;
     const intent = await journal.intentOf(key.guest);
-    if (!intent || !sameKey(intent, key)) throw gone(key, null);
+    if (!intent || !sameKey(intent, key)) throw windowGone(key, null);
     return settleOnce(intent, 'workflow');
   }
 
   async function ensureThawed(guest: GuestId, by: ThawedBy): Promise<ThawReport> {
     const entry = entries.get(guest);
     const intent = entry ? null : await journal.intentOf(guest);
-    const outcome = entry ? await confirmed(entry.window, entry.window.end(by)) : intent && (await settleOnce(intent, by));
+    const outcome = entry ? await waitForOutcome(entry.window, entry.window.end(by)) : intent && (await settleOnce(intent, by));
     if (by === 'operator' && (!outcome || leavesOthers(outcome)))
       await withChannel(guest, (channel) => channel.execute(fsfreezeThaw, undefined));
     return { guest, was: outcome ? 'open' : 'closed', status: 'thawed', outcome: outcome ?? (await journal.latest(guest)) };
