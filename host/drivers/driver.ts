@@ -82,7 +82,7 @@ export interface PreparedPoint {
 }
 
 export interface PointExports {
-  /** The NBD URI of each disk, and the bytes that are allocated in it as far as QEMU tells. */
+  /** The NBD URI of each disk; `bytes` is its whole size, whatever of it is allocated. */
   disks: (CapturedDisk & { uri: string })[];
   /** Rejects when the point in time is lost while the exports are read: threshold crossed, job ended, QEMU gone. */
   lost: Promise<never>;
