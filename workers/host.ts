@@ -20,7 +20,7 @@ import { servedOn } from '../model/workflows/activities.ts';
 import { announceForever } from './host/announce.ts';
 import { readHostConfigApart } from '../config/apart.ts';
 import { createBackups } from '../backup/backups.ts';
-import { adoptLeftovers } from '../backup/leftovers.ts';
+import { endUnclaimedPoints } from '../backup/leftovers.ts';
 import { logLine } from '../lib/log-line.ts';
 import {
   connectPatiently,
@@ -67,11 +67,11 @@ async function serve(): Promise<void> {
   const driver = createQemuDriver({ config, stateDir: values.state, log });
   const journal = openJournal(join(values.state, 'journal'));
   const windows = createWindows({ driver, journal, config, connect: connectAgent, log });
-  obeyWarden(windows, async () => (await journal.open()).intents.map((intent) => intent.guest));
+  obeyWarden(windows, async () => (await journal.openIntents()).intents.map((intent) => intent.guest));
   const drained = Promise.withResolvers<void>();
   ending.addEventListener('abort', () => void windows.drain().then(drained.resolve, drained.reject), { once: true });
 
-  const backups = createBackups({ driver, journal, config, leftovers: adoptLeftovers({ driver, log }), log });
+  const backups = createBackups({ driver, journal, config, leftovers: endUnclaimedPoints({ driver, log }), log });
   installRuntime(log);
   const connection = await connectPatiently(values.address, log, ending);
   const client = new Client({ connection, namespace });

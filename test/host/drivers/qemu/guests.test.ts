@@ -65,11 +65,13 @@ it('finds guests by a pattern and gives each its directory as name', async (t) =
   assert.deepEqual(
     guests.map(({ channel, agentChannel }) => [channel, agentChannel]),
     [
-      [join(root, 'db1', 'qga.sock'), join(root, 'db1', 'sfa.sock')],
-      [join(root, 'web$&', 'qga.sock'), undefined],
+      [socketAt(root, 'db1', 'qga.sock'), socketAt(root, 'db1', 'sfa.sock')],
+      [socketAt(root, 'web$&', 'qga.sock'), undefined],
     ],
   );
 });
+
+const socketAt = (...path: string[]) => ({ kind: 'socket', path: join(...path) });
 
 it('refuses the all-zero UUID unless the file gives an id', async (t) => {
   const qemu = await startBareQemu(t, { uuid: null });
@@ -77,7 +79,9 @@ it('refuses the all-zero UUID unless the file gives an id', async (t) => {
   assert.equal((await driver.inventory())[0]!.problem, 'guest-uuid-zero');
   await assert.rejects(driver.guest(zeroUuid), { code: 'guest-uuid-zero', message: /nobody.*-uuid.*id:/ });
   const named = await driverOf(t, listed('nobody', qemu, 'db-eu-1'));
-  assert.equal((await named.guest('db-eu-1')).monitor, qemu.monitor);
+  const watch = await named.watch(await named.guest('db-eu-1'));
+  assert.equal(watch.state, 'prelaunch');
+  await watch.close();
 });
 
 it('refuses an id that two guests report, and names both', async (t) => {
