@@ -18,8 +18,8 @@ export function adoptLeftovers({ driver, log }: { driver: Driver; log: Log }): L
   const claimed = new Set<BackupId>();
 
   async function find(): Promise<void> {
-    const usable = (await driver.inventory()).filter((listing) => listing.problem === null);
-    const guests = await Promise.all(usable.map((listing) => driver.guest(listing.id)));
+    const usable = (await driver.inventory()).flatMap(({ id, problem }) => (problem === null && id !== null ? [id] : []));
+    const guests = await Promise.all(usable.map((id) => driver.guest(id)));
     for (const { guest, backup } of await driver.pointInTime.leftovers(guests)) {
       if (claimed.has(backup)) continue;
       unclaimed.set(backup, guest);

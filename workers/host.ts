@@ -14,22 +14,26 @@ import { connectAgent } from '../host/channel/agent-channel.ts';
 import { createQemuDriver } from '../host/drivers/qemu/driver.ts';
 import { openJournal } from '../host/journal/journal.ts';
 import { createWindows, type Windows } from '../host/window/windows.ts';
-import { messageOf, StillframeError } from '../model/errors.ts';
+import { isStillframeError, messageOf } from '../model/errors.ts';
 import { hostQueues } from '../model/ids.ts';
 import { announceForever } from './host/announce.ts';
+import { pollerIdentity } from './host/poller-identity.ts';
+import { watchRivals } from './host/rivals.ts';
 import { readHostConfigApart } from '../config/apart.ts';
 import { createCopies } from '../backup/copies.ts';
 import { adoptLeftovers } from '../backup/leftovers.ts';
 import { logLine } from '../lib/log-line.ts';
+import { nameOfThisProcess } from '../lib/process.ts';
 import {
   connectPatiently,
-  defaultAddress,
   endSignal,
   installRuntime,
   namespace,
   pollers,
   runWorkers,
+  serverOptions,
   tellReady,
+  tryForever,
 } from './temporal/temporal.ts';
 import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
 
@@ -43,7 +47,7 @@ const { values } = parseArgs({
   options: {
     config: { type: 'string', default: '/etc/stillframe/host.yaml' },
     state: { type: 'string', default: '/var/lib/stillframe' },
-    address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaultAddress },
+    ...serverOptions,
   },
 });
 const log = logLine('host');
@@ -54,12 +58,18 @@ try {
 } catch (error) {
   if (!ending.aborted) {
     log('error', messageOf(error));
-    process.exitCode =
-      error instanceof StillframeError && (error.kind === 'invalid' || error.code === 'host-id-taken') ? exitConfiguration : 1;
+    process.exitCode = isFinal(error) ? exitConfiguration : 1;
   }
 }
 // Timers of the SDK may still be waiting; every window has ended.
 process.exit();
+
+/** Another start would end the same way, and while another worker serves this host it must not be tried. */
+function isFinal(error: unknown): boolean {
+  return (
+    isStillframeError(error) && (error.kind === 'invalid' || error.code === 'host-id-taken' || error.code === 'host-id-served')
+  );
+}
 
 async function serve(): Promise<void> {
   const config = await readHostConfigApart(values.config);
@@ -72,8 +82,12 @@ async function serve(): Promise<void> {
 
   const copies = createCopies({ driver, config, leftovers: adoptLeftovers({ driver, log }), log });
   installRuntime(log);
-  const connection = await connectPatiently(values.address, log, ending);
+  const connection = await connectPatiently(values, log, ending);
   const client = new Client({ connection, namespace });
+  const self = nameOfThisProcess();
+  const rivals = watchRivals({ client, host: config.host, self, signal: ending, log });
+  const unsaid = `the server does not say yet who serves host ${config.host}`;
+  await tryForever(() => rivals.demandNone(), unsaid, log, ending);
   const queues = hostQueues(config.host);
   const queue = (taskQueue: string, activities: object, most: number): WorkerOptions => ({
     connection,
@@ -83,14 +97,19 @@ async function serve(): Promise<void> {
     activityTaskPollerBehavior: pollers,
     // A cancelled copy hears of it with its next heartbeat; at the SDK's own pace that is eight seconds.
     maxHeartbeatThrottleInterval: heartbeatMs,
-    identity: `${taskQueue}/${process.pid}`,
+    identity: pollerIdentity(taskQueue, self),
   });
   const window = createWindowActivities({ windows });
   const guest = createGuestActivities({ windows });
   const copy = createCopyActivities({ copies });
-  const announced = announceForever({ client, driver, config, signal: ending, log });
+  const announced = Promise.withResolvers<void>();
+  const announce = async () => {
+    await tryForever(() => rivals.demandNoOlder(), unsaid, log, ending);
+    tellReady();
+    await announceForever({ client, driver, config, rivals, signal: ending, log });
+  };
   await Promise.race([
-    announced,
+    announced.promise,
     runWorkers(
       [
         queue(queues.urgent, { ...window.urgent, ...guest, release: copy.release }, slots.urgent),
@@ -98,7 +117,7 @@ async function serve(): Promise<void> {
         queue(queues.copy, { copy: copy.copy, commitPoint: copy.commitPoint }, slots.copy),
       ],
       ending,
-      tellReady,
+      () => void announce().then(announced.resolve, announced.reject),
     ),
   ]);
   await drained.promise;

@@ -6,7 +6,8 @@ import type { ThawReport, WindowOutcome } from '../window/window.ts';
 
 /** A guest as its host announces it. Names are labels; `id` is the key. */
 export interface GuestListing {
-  id: GuestId;
+  /** Null while it is not known: QEMU tells it, and this one has not answered since the host worker began. */
+  id: GuestId | null;
   name: string;
   /** QEMU's run state: `running`, `paused`, …, or `unreachable`. */
   state: string;
