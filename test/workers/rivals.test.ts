@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { after, before, it } from 'node:test';
+import { grpc, grpcCode } from '../../client/connection.ts';
 import { startDevServer, type DevServer } from '../../infra/temporal/dev-server.ts';
 import { isAlive, nameOfThisProcess, type ProcessName } from '../../lib/process.ts';
 import { hostQueues } from '../../model/ids.ts';
@@ -30,8 +31,11 @@ function rivalsOf(host: string, signal = new AbortController().signal): Rivals {
   return watchRivals({ client: new Client({ connection }), host, self, signal, log: () => {} });
 }
 
-/** One long poll, as a worker's; it ends with this test's patience, and stands at the server until then and after. */
-async function poll(host: string, by: ProcessName, ms: number): Promise<void> {
+/** The server takes no poll that asks for less than two seconds; this one is given up sooner. */
+const pollMs = 300;
+
+/** One long poll, as a worker's; it stands at the server until it ends and after. */
+async function poll(host: string, by: ProcessName): Promise<void> {
   const name = hostQueues(host).urgent;
   const ask = () =>
     connection.workflowService.pollActivityTaskQueue({
@@ -39,15 +43,18 @@ async function poll(host: string, by: ProcessName, ms: number): Promise<void> {
       taskQueue: { name },
       identity: pollerIdentity(name, by),
     });
-  await connection.withDeadline(Date.now() + ms, ask).catch(() => {});
+  const limited = () => connection.withDeadline(Date.now() + 30_000, ask);
+  await connection.withAbortSignal(AbortSignal.timeout(pollMs), limited).catch((error: unknown) => {
+    if (grpcCode(error) !== grpc.cancelled) throw error;
+  });
 }
 
 it('a worker of another machine that goes on polling is a living one: the host id is refused, and machine, user and pid are named', async () => {
   const stop = new AbortController();
   const polling = (async () => {
-    while (!stop.signal.aborted) await poll('a', elsewhere, 500);
+    while (!stop.signal.aborted) await poll('a', elsewhere);
   })();
-  await poll('a', elsewhere, 500);
+  await poll('a', elsewhere);
   await assert.rejects(rivalsOf('a').demandNone(), {
     code: 'host-id-served',
     message: /^host id a is served by process 12 of user ops on rack9 \(machine f+\): end that one first/,
@@ -61,13 +68,13 @@ it('a process of this machine that has ended is no rival, though its poll still 
   const name = { ...self, pid: child.pid!, since: '2020-01-01T00:00:00.000Z' };
   child.kill('SIGKILL');
   await once(child, 'exit');
-  await poll('b', name, 500);
+  await poll('b', name);
   await rivalsOf('b').demandNone();
 });
 
 it('a process that got the id of one that has ended is not taken for it, nor is one of an earlier boot', async () => {
-  await poll('c', { ...self, ticks: '1' }, 500);
-  await poll('c', { ...self, boot: 'another' }, 500);
+  await poll('c', { ...self, ticks: '1' });
+  await poll('c', { ...self, boot: 'another' });
   await rivalsOf('c').demandNone();
 });
 
@@ -76,10 +83,10 @@ it('of two that serve at once the younger gives way, and the older goes on', asy
   try {
     const other = { ...self, pid: living.pid!, ticks: await ticksOf(living.pid!) };
     assert.equal(isAlive(other), true);
-    await poll('d', self, 500);
-    await poll('d', { ...other, since: '2999-01-01T00:00:00.000Z' }, 500);
+    await poll('d', self);
+    await poll('d', { ...other, since: '2999-01-01T00:00:00.000Z' });
     await rivalsOf('d').demandNoOlder();
-    await poll('d', { ...other, since: '2020-01-01T00:00:00.000Z' }, 500);
+    await poll('d', { ...other, since: '2020-01-01T00:00:00.000Z' });
     await assert.rejects(rivalsOf('d').demandNoOlder(), { code: 'host-id-served' });
     await assert.rejects(rivalsOf('d').demandNone(), { code: 'host-id-served' });
   } finally {
@@ -88,7 +95,7 @@ it('of two that serve at once the younger gives way, and the older goes on', asy
 });
 
 it('waiting for a worker that cannot be looked up ends when this one is to end', async () => {
-  await poll('e', elsewhere, 500);
+  await poll('e', elsewhere);
   const ending = new AbortController();
   const waiting = rivalsOf('e', ending.signal).demandNone();
   ending.abort();
