@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startSite, type Site } from '../../demo/site.ts';
 import { freePort } from '../../infra/temporal/free-port.ts';
-import type { GuestListing } from '../../model/workflows/messages.ts';
+import type { GuestListing } from '../../model/guest/listing.ts';
 import { makeTemporary, startEntry, stranger } from '../workers/up-process.ts';
 import { command, startCommand } from './operator.ts';
 

@@ -8,8 +8,9 @@ import type { Driver } from '../../host/drivers/driver.ts';
 import type { Log } from '../../lib/log.ts';
 import { machineId } from '../../lib/process.ts';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
-import { controlQueue, workflowIds, type HostId } from '../../model/ids.ts';
-import { messages, type Inventory } from '../../model/workflows/messages.ts';
+import type { HostId } from '../../model/ids.ts';
+import type { WorkflowOf } from '../../model/workflows/contract.ts';
+import { hostEntity, type Inventory } from '../../model/workflows/host-entity.ts';
 import type { Rivals } from './rivals.ts';
 
 /** Guests come and go by the minute, not by the second; each look asks every QEMU one question. */
@@ -66,7 +67,8 @@ export async function announceForever(parts: {
 /** What the fleet believes now, by whomever; undefined when no announcement is held. */
 async function announced(client: Client, host: HostId): Promise<Omit<Inventory, 'announcedAt'> | undefined> {
   try {
-    const ask = () => client.workflow.getHandle(workflowIds.host(host)).query<Inventory | null>(messages.inventory);
+    const ask = () =>
+      client.workflow.getHandle(hostEntity.id({ host })).query<Inventory | null>(hostEntity.queries.inventory.name);
     const inventory = await client.connection.withDeadline(Date.now() + queryMs, ask);
     if (inventory === null) return undefined;
     const { announcedAt: _, ...known } = inventory;
@@ -78,14 +80,14 @@ async function announced(client: Client, host: HostId): Promise<Omit<Inventory, 
 }
 
 async function announce(client: Client, inventory: Inventory): Promise<void> {
-  const startWorkflowOperation = new WithStartWorkflowOperation('hostEntity', {
-    workflowId: workflowIds.host(inventory.host),
-    taskQueue: controlQueue,
+  const startWorkflowOperation = new WithStartWorkflowOperation<WorkflowOf<typeof hostEntity>>(hostEntity.type, {
+    workflowId: hostEntity.id(inventory),
+    taskQueue: hostEntity.queue,
     workflowIdConflictPolicy: 'USE_EXISTING',
     args: [],
     staticSummary: `host ${inventory.host}`,
   });
-  await client.workflow.executeUpdateWithStart(messages.announce, { args: [inventory], startWorkflowOperation });
+  await client.workflow.executeUpdateWithStart(hostEntity.updates.announce.name, { args: [inventory], startWorkflowOperation });
 }
 
 function refusal(error: unknown): StillframeError | null {

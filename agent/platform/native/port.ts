@@ -23,33 +23,47 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
   let paused = false;
   let closed = false;
   let connected = false;
+  /** Cancels the loss that the last hang-up set: a timer that outlives its hang-up would drop what the next client asked. */
+  let cancelLoss: (() => void) | undefined;
   let readMs = Number.NEGATIVE_INFINITY;
 
   function onEdge(told: number): void {
     if (told & pollHangUp) hangUp();
-    else {
-      connected = true;
-      flush();
-    }
+    else connect();
     read();
   }
 
+  function connect(): void {
+    connected = true;
+    keep();
+    flush();
+  }
+
   /**
-   * The host's next client may have come already, and its first request been read: the kernel tells of data and of clients by two
-   * queues (measured: a freeze asked for at once after a reconnect). So what was read just now is kept until it is plain that nobody is there.
+   * The host's next client may be there already, and its first request read: the kernel reports data and clients by two queues
+   * (measured: a freeze that is requested immediately after a reconnect). So what was read recently is kept until no client can follow.
    */
   function hangUp(): void {
     if (!connected && queue.queued() === 0) return;
     connected = false;
     if (native.bootMs() - readMs > overlapMs) return lose();
     events.clientChanged(true);
-    after(overlapMs, () => {
-      if (!connected && !closed) lose();
-    });
+    loseLater();
+  }
+
+  function loseLater(): void {
+    keep();
+    cancelLoss = after(overlapMs, lose);
+  }
+
+  function keep(): void {
+    cancelLoss?.();
+    cancelLoss = undefined;
   }
 
   /** What was queued before was for a host that has gone. */
   function lose(): void {
+    keep();
     queue.drop();
     events.clientChanged(false);
   }
@@ -68,8 +82,9 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
       const count = native.receive(fd);
       if (count === 0 || count === tryAgain) return;
       if (count < 0) return events.failed(failure(-count));
-      connected = true;
       readMs = native.bootMs();
+      // Read before its client is reported: that report, or the lack of it, decides about the reply.
+      if (!connected) loseLater();
       events.data(input.subarray(0, count));
     }
   }
@@ -93,6 +108,7 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
     },
     close() {
       closed = true;
+      keep();
       queue.drop();
       unwatch(fd);
       native.close(fd);

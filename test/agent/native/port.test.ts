@@ -83,9 +83,46 @@ suite('a port', () => {
     assert.equal(kernel.written, '');
     assert.deepEqual(clients, ['may be next', 'gone']);
   });
+
+  it('the wait that one hang-up began does not drop the reply to the client after it', () => {
+    open();
+    hostComes();
+    ask();
+    hostGoes();
+    kernel.now += 295;
+    kernel.written = '';
+    ask();
+    kernel.tell(fileEvent, port, hungUp);
+    kernel.now += 10;
+    kernel.tell(deadlineEvent, 0, 0);
+    hostComes();
+    assert.equal(kernel.written, 'reply');
+  });
+
+  it('what is read after a hang-up is answered to nobody when no client comes soon', () => {
+    open();
+    hostComes();
+    hostGoes();
+    ask();
+    kernel.now += 1_000;
+    kernel.tell(deadlineEvent, 0, 0);
+    hostComes();
+    assert.equal(kernel.written, '');
+  });
+
+  it('a closed port drops nothing later, and reports no client any more', () => {
+    const { clients, channel } = open();
+    hostComes();
+    ask();
+    hostGoes();
+    channel.close();
+    kernel.now += 1_000;
+    kernel.tell(deadlineEvent, 0, 0);
+    assert.deepEqual(clients, ['may be next']);
+  });
 });
 
-function open(): { clients: string[] } {
+function open(): { clients: string[]; channel: Channel } {
   const clients: string[] = [];
   Object.assign(kernel, { isOpen: false, unread: '', written: '' });
   const channel: Channel = createPort(port, {
@@ -94,16 +131,21 @@ function open(): { clients: string[] } {
     drained() {},
     failed: (error) => assert.fail(error.message),
   });
-  return { clients };
+  return { clients, channel };
 }
 
 /** The port is not open for writing yet: the kernel hears of the request by one queue and of the client by another. */
 function ask(): void {
   kernel.unread = 'request';
-  kernel.tell(fileEvent, port, readable);
+  kernel.tell(fileEvent, port, kernel.isOpen ? readable : readable | hungUp);
 }
 
 function hostComes(): void {
   kernel.isOpen = true;
   kernel.tell(fileEvent, port, readable | writable);
+}
+
+function hostGoes(): void {
+  kernel.isOpen = false;
+  kernel.tell(fileEvent, port, hungUp);
 }
