@@ -71,7 +71,7 @@ export function watchRivals(parts: { client: Client; host: HostId; self: Process
   function refuse({ identity, process }: Poller): never {
     throw new StillframeError(
       'host-id-served',
-      `host id ${host} is served by ${process ? described(process) : `the worker ${identity}`}: end that one first, or give this host an id of its own ("host" in its file)`,
+      `host id ${host} is served by ${process ? described(process) : `the worker ${JSON.stringify(identity)}`}: end that one first, or give this host an id of its own ("host" in its file)`,
       process ? { host, pid: process.pid, user: process.user, machine: process.machine } : { host },
     );
   }
@@ -84,7 +84,8 @@ export function watchRivals(parts: { client: Client; host: HostId; self: Process
         if (living) refuse(living.each);
         const unknown = states.find(({ alive }) => alive === null);
         if (!unknown) return;
-        if (!told) log('info', `waiting to learn whether another worker still serves this host: ${unknown.each.identity}`);
+        if (!told)
+          log('info', `waiting to learn whether another worker still serves this host: ${JSON.stringify(unknown.each.identity)}`);
         told = true;
         await delay(renewalLookMs, undefined, { signal });
       }
