@@ -13,8 +13,11 @@ import type { WorkflowOf } from '../../model/workflows/contract.ts';
 import { hostEntity, type Inventory } from '../../model/workflows/host-entity.ts';
 import type { Rivals } from './rivals.ts';
 
-/** Guests come and go by the minute, not by the second; each look asks every QEMU one question. */
-const lookMs = 30_000;
+/**
+ * Guests come and go by the minute, not by the second; each look asks every QEMU one question. The first looks follow closely,
+ * each after twice the time: an older worker that began at the same moment may show at the server only after this one has.
+ */
+const lookMs = { first: 1_000, longest: 30_000 };
 /** After a failure, mostly a server that is just away. */
 const retryMs = 2_000;
 
@@ -36,8 +39,9 @@ export async function announceForever(parts: {
 }): Promise<void> {
   const { client, driver, config, rivals, signal, log } = parts;
   let said = '';
+  let betweenMs = lookMs.first;
   while (!signal.aborted) {
-    let waitMs = lookMs;
+    let waitMs = betweenMs;
     try {
       await rivals.demandNoOlder();
       const found = {
@@ -50,6 +54,7 @@ export async function announceForever(parts: {
       if (!isDeepStrictEqual(found, await announced(client, config.host))) {
         await announce(client, { ...found, announcedAt: new Date().toISOString() });
       }
+      betweenMs = Math.min(betweenMs * 2, lookMs.longest);
     } catch (error) {
       if (signal.aborted) return;
       const taken = refusal(error);
