@@ -19,8 +19,8 @@ export function endUnclaimedPoints({ driver, log }: { driver: Driver; log: Log }
   const isClaimed = (point: PointName) => 'backup' in point && claimed.has(point.backup);
 
   async function find(): Promise<Leftover[]> {
-    const usable = (await driver.inventory()).filter((listing) => listing.problem === null);
-    const guests = await Promise.all(usable.map((listing) => driver.guest(listing.id)));
+    const usable = (await driver.inventory()).flatMap(({ id, problem }) => (problem === null && id !== null ? [id] : []));
+    const guests = await Promise.all(usable.map((id) => driver.guest(id)));
     const found = (await driver.pointInTime.leftovers(guests)).filter((each) => !isClaimed(each));
     for (const each of found) log('info', 'found a point in time of an earlier worker; its copy may go on', { ...each });
     return found;

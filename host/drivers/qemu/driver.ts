@@ -35,7 +35,7 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
 
   async function list(source: ListedGuest): Promise<GuestListing> {
     const listing: GuestListing = {
-      id: source.id ?? last.get(source.monitor) ?? '',
+      id: source.id ?? last.get(source.monitor) ?? null,
       name: source.name,
       state: 'unreachable',
       disks: [],
@@ -63,7 +63,7 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
     const listings = await Promise.all(sources.map(list));
     known.clear();
     for (const [index, listing] of listings.entries()) {
-      if (listing.problem !== null) continue;
+      if (listing.problem !== null || listing.id === null) continue;
       const same = listings.filter((each) => each.id === listing.id);
       if (same.length > 1) listing.problem = 'guest-ambiguous';
       else remember(listing.id, sources[index]!);

@@ -118,6 +118,18 @@ it('knows by its last id a guest that has ended, and does not take another one f
   await assert.rejects(driver.guest(qemu.uuid), { code: 'guest-unknown' });
 });
 
+it('does not know the id of a guest that has not answered yet, unless the file gives one', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const off = { monitor: join(directory, 'qmp.sock') };
+  const driver = await driverOf(t, listed('db1', off));
+  const [listing] = await driver.inventory();
+  assert.deepEqual([listing!.id, listing!.problem], [null, 'monitor-unreachable']);
+  const named = await driverOf(t, listed('db1', off, 'db-eu-1'));
+  assert.equal((await named.inventory())[0]!.id, 'db-eu-1');
+  const qemu = await startBareQemu(t, { directory });
+  assert.equal((await driver.inventory())[0]!.id, qemu.uuid);
+});
+
 it('lets all its users of a monitor share the one connection that QEMU serves', async (t) => {
   const qemu = await startBareQemu(t);
   const driver = await driverOf(t, listed('db1', qemu));
