@@ -1,7 +1,7 @@
 /** The guardian's voice. */
 
 import type { Log } from '../lib/log.ts';
-import type { GuardianArm } from '../model/workflows/messages.ts';
+import type { GuardianArm } from '../model/window/watches.ts';
 
 export function createGuardianActivities({ log }: { log: Log }) {
   return {

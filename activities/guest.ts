@@ -4,7 +4,7 @@ import type { AgentChannel } from '../host/channel/types.ts';
 import type { Windows } from '../host/window/windows.ts';
 import { isStillframeError } from '../model/errors.ts';
 import type { GuestId } from '../model/ids.ts';
-import type { GuestInfo, GuestLease } from '../model/workflows/messages.ts';
+import type { GuestInfo, GuestLease } from '../model/workflows/guest-command.ts';
 import { fsfreezeStatus } from '../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { getFsinfo } from '../protocol/agent/commands/guest-get-fsinfo.ts';
 import { getOsinfo } from '../protocol/agent/commands/guest-get-osinfo.ts';

@@ -9,20 +9,15 @@ import { beating } from './heartbeats.ts';
 
 const nothing = () => undefined;
 
-/** `ops` opens windows; `urgent` ends them and tells of them, on a queue that nothing else can fill. */
 export function createWindowActivities({ windows }: { windows: Windows }) {
   return {
-    ops: {
-      freezeWindow: (request: WindowRequest) => failing(() => beating(nothing, () => windows.freezeWindow(request))),
-      freeze: (request: WindowRequest) => failing(() => windows.freeze(request)),
-      /** The one that listens: a snapshot command that nobody waits for is ended. */
-      snapshot: ({ key, name }: { key: WindowKey; name: string }) =>
-        failing(() => beating(nothing, () => windows.snapshot(key, name, cancellationSignal()))),
-    },
-    urgent: {
-      thaw: (key: WindowKey) => failing(() => windows.thaw(key)),
-      ensureThawed: ({ guest, by }: { guest: GuestId; by: ThawedBy }) => failing(() => windows.ensureThawed(guest, by)),
-      windowOutcome: (key: WindowKey) => failing(() => windows.outcome(key)),
-    },
+    freezeWindow: (request: WindowRequest) => failing(() => beating(nothing, () => windows.freezeWindow(request))),
+    freeze: (request: WindowRequest) => failing(() => windows.freeze(request)),
+    /** The one that listens: a snapshot command that nobody waits for is ended. */
+    snapshot: ({ key, name }: { key: WindowKey; name: string }) =>
+      failing(() => beating(nothing, () => windows.snapshot(key, name, cancellationSignal()))),
+    thaw: (key: WindowKey) => failing(() => windows.thaw(key)),
+    ensureThawed: ({ guest, by }: { guest: GuestId; by: ThawedBy }) => failing(() => windows.ensureThawed(guest, by)),
+    windowOutcome: (key: WindowKey) => failing(() => windows.outcome(key)),
   };
 }

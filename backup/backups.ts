@@ -1,28 +1,89 @@
-/** What a host does with a point in time once its guest runs again: copy, commit, release. */
+/** What a host does with a point in time once its guest runs again: copy it, commit a restore point, clean up. */
 
+import type { HostConfig } from '../host/config.ts';
+import type { Driver } from '../host/drivers/driver.ts';
+import type { Journal } from '../host/journal/journal.ts';
+import type { Log } from '../lib/log.ts';
+import { StillframeError } from '../model/errors.ts';
 import type { BackupId, GuestId } from '../model/ids.ts';
-import type { CopyProgress } from '../model/workflows/messages.ts';
-import type { PointDisk, RestorePoint } from '../model/point/point.ts';
+import type { RestorePoint } from '../model/point/point.ts';
+import type { CopyProgress } from '../model/workflows/backup-guest.ts';
+import { openRepository, type Repository } from '../repository/points.ts';
+import { commitPoint } from './commit.ts';
+import { runCopy } from './copy.ts';
+import type { Leftovers } from './leftovers.ts';
 
-export interface CopyRequest {
+export interface BackupRequest {
   guest: GuestId;
   backup: BackupId;
   /** Name of a repository in the host's file. */
   repository: string;
 }
 
-export interface Copies {
+export interface Backups {
   /**
    * Copies, hashes and inspects every disk into the repository's session, in a child process of its own. A repeated call
    * starts the bytes over, from the same point in time.
    * @throws point-in-time-lost, scratch-exhausted, copy-failed, repository-*
    */
-  copy(
-    request: CopyRequest,
-    options: { signal: AbortSignal; onProgress: (progress: CopyProgress) => void },
-  ): Promise<PointDisk[]>;
-  /** Makes sure that what was copied was the point in time, then commits the manifest. */
-  commit(request: CopyRequest & { point: RestorePoint }): Promise<void>;
-  /** Takes everything of this backup out of QEMU, scratch and the repository's session; a committed point stays. Idempotent. */
-  release(request: CopyRequest): Promise<void>;
+  copy(request: BackupRequest, options: { signal: AbortSignal; onProgress: (progress: CopyProgress) => void }): Promise<void>;
+  /**
+   * Commits what was copied, graded by what this host's own journal and its own copy say. A repeated call answers with the same point.
+   * @throws point-in-time-lost, scratch-exhausted, copy-failed, repository-*
+   */
+  commit(request: BackupRequest): Promise<RestorePoint>;
+  /** Removes everything of this backup from QEMU, scratch and the repository's session; a committed point stays. Idempotent. */
+  cleanUp(request: BackupRequest): Promise<void>;
+}
+
+export interface BackupParts {
+  driver: Driver;
+  journal: Pick<Journal, 'captured'>;
+  config: Pick<HostConfig, 'host' | 'repositories'>;
+  leftovers: Leftovers;
+  log: Log;
+}
+
+export function createBackups({ driver, journal, config, leftovers, log }: BackupParts): Backups {
+  const repositoryNamed = (name: string): Promise<Repository> => {
+    const path = config.repositories[name];
+    if (path === undefined) {
+      const names = Object.keys(config.repositories).join(', ') || 'none';
+      throw new StillframeError('repository-unknown', `this host has no repository named ${name}; its file names: ${names}`, {
+        repository: name,
+      });
+    }
+    return openRepository(path, { create: true });
+  };
+
+  return {
+    async copy({ guest: id, backup, repository: name }, { signal, onProgress }) {
+      leftovers.claim(backup);
+      const guest = await driver.guest(id);
+      const repository = await repositoryNamed(name);
+      const exports = await driver.pointInTime.exports(guest, backup);
+      const lost = new AbortController();
+      exports.lost.catch((error: unknown) => lost.abort(error));
+      try {
+        if (await repository.abandon(backup))
+          log('info', 'removed what an interrupted copy had left; starting over from the same point in time', { backup });
+        const directory = await repository.begin(backup);
+        const disks = await runCopy({ directory, disks: exports.disks }, AbortSignal.any([signal, lost.signal]), onProgress);
+        await repository.recordDisks(backup, disks);
+      } finally {
+        await exports.close();
+      }
+    },
+
+    async commit({ guest, backup, repository: name }) {
+      leftovers.claim(backup);
+      return commitPoint({ guest, backup, repository: await repositoryNamed(name) }, { driver, journal, host: config.host });
+    },
+
+    async cleanUp({ guest: id, backup, repository: name }) {
+      leftovers.claim(backup);
+      await driver.pointInTime.end(id, backup);
+      await (await repositoryNamed(name)).abandon(backup);
+    },
+  };
 }

@@ -4,7 +4,7 @@ import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { convertDisk } from './convert.ts';
 import { StillframeError, messageOf, type ErrorCode, type Facts } from '../model/errors.ts';
-import type { CopyProgress } from '../model/workflows/messages.ts';
+import type { CopyProgress } from '../model/workflows/backup-guest.ts';
 import type { PointDisk } from '../model/point/point.ts';
 import type { CapturedDisk } from '../model/window/window.ts';
 import { inspectDisk } from '../inspect/inspect.ts';

@@ -9,7 +9,7 @@ import { pointRoutes } from './commands/point/routes.ts';
 import { restore } from './commands/restore.ts';
 import { thaw } from './commands/thaw.ts';
 import { up } from './commands/up.ts';
-import { windowRoutes } from './commands/window/run.ts';
+import { windowRoutes } from './commands/window/routes.ts';
 import { workerRoutes } from './commands/worker/routes.ts';
 import type { Context } from './context.ts';
 import { exitOf } from './exit.ts';

@@ -1,5 +1,6 @@
 /** Flags and arguments that several commands share, each with its environment variable. */
 
+import type { ServerSettings } from '../client/connection.ts';
 import { durationForm, parseDuration } from '../model/units.ts';
 import type { Context } from './context.ts';
 
@@ -61,6 +62,11 @@ export function configOf(context: Context, flag: string | undefined): string {
 
 export function stateOf(context: Context, flag: string | undefined): string {
   return flag ?? (context.process.env['STILLFRAME_STATE'] || '/var/lib/stillframe');
+}
+
+/** The server that a command talks to. */
+export function serverOf(context: Context, flags: { address?: string }): ServerSettings {
+  return { address: addressOf(context, flags.address), namespace: context.process.env['TEMPORAL_NAMESPACE'] || 'default' };
 }
 
 export function addressOf(context: Context, flag: string | undefined): string {

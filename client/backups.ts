@@ -1,9 +1,11 @@
-/** Backups as the server knows them: workflows of one type, told apart by their memo. */
+/** Backups as the server knows them: workflows of one type, distinguished by their memo. */
 
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { StillframeError } from '../model/errors.ts';
 import { didYouMean } from '../model/near.ts';
+import { backupGuest, type BackupInput, type BackupProgress } from '../model/workflows/backup-guest.ts';
 import type { Temporal } from './connection.ts';
+import { ask, handleOf, startWorkflow, type HandleOf } from './workflows.ts';
 
 /** What `backup run` writes beside the workflow, so that a list needs no history. */
 export interface BackupMemo {
@@ -18,10 +20,42 @@ export interface Backup {
   info: WorkflowExecutionInfo;
 }
 
+/** A workflow answers in milliseconds when a control worker runs, and never without one. */
+const queryMs = 5_000;
+
+/** The id of the run. @throws backup-running */
+export async function startBackup({ client }: Temporal, input: BackupInput): Promise<string> {
+  const { WorkflowExecutionAlreadyStartedError } = await import('@temporalio/client');
+  const { backup, guest, guestName, host } = input;
+  const memo: BackupMemo = { backup, guest, guestName, host };
+  try {
+    const summary = `backup of ${guestName} on ${host}`;
+    return (await startWorkflow(client, backupGuest, input, { summary, memo: { ...memo } })).firstExecutionRunId;
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    const running = memoOf(await handleOf(client, backupGuest, input).describe())?.backup ?? backupGuest.id(input);
+    throw new StillframeError(
+      'backup-running',
+      `a backup of ${guestName} is running already (${running}): follow it with "stillframe backup follow ${running}"`,
+      { guest, backup: running },
+    );
+  }
+}
+
+export function backupHandle({ client }: Temporal, { memo, info }: Backup): HandleOf<typeof backupGuest> {
+  return handleOf(client, backupGuest, memo, info.runId);
+}
+
+/** Null when no control worker answers. */
+export async function progressOf(temporal: Temporal, backup: Backup): Promise<BackupProgress | null> {
+  const question = () => ask(backupHandle(temporal, backup), backupGuest.queries.progress);
+  return temporal.connection.withDeadline(Date.now() + queryMs, question).catch(() => null);
+}
+
 /** Newest first, `most` at most. */
 export async function listBackups({ client }: Temporal, most: number): Promise<Backup[]> {
   const backups: Backup[] = [];
-  for await (const info of client.workflow.list({ query: "WorkflowType = 'backupGuest'", pageSize: Math.min(most, 1_000) })) {
+  for await (const info of client.workflow.list({ query: ofOurType, pageSize: Math.min(most, 1_000) })) {
     if (backups.length === most) break;
     const memo = memoOf(info);
     if (memo) backups.push({ memo, info });
@@ -38,7 +72,7 @@ export async function findBackup({ client }: Temporal, id: string): Promise<Back
       ? ''
       : ` AND StartTime > '${new Date(startedMs - day).toISOString()}' AND StartTime < '${new Date(startedMs + day).toISOString()}'`;
   const seen: string[] = [];
-  for await (const info of client.workflow.list({ query: `WorkflowType = 'backupGuest'${between}` })) {
+  for await (const info of client.workflow.list({ query: `${ofOurType}${between}` })) {
     const memo = memoOf(info);
     if (memo?.backup === id) return { memo, info };
     if (memo) seen.push(memo.backup);
@@ -49,6 +83,8 @@ export async function findBackup({ client }: Temporal, id: string): Promise<Back
     { backup: id },
   );
 }
+
+const ofOurType = `WorkflowType = '${backupGuest.type}'`;
 
 /** Undefined for a workflow that somebody started without us. */
 export function memoOf(info: Pick<WorkflowExecutionInfo, 'memo'>): BackupMemo | undefined {

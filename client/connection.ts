@@ -1,9 +1,13 @@
-/** The Temporal server as commands see it: connected within seconds, or an error that says how to start one. */
+/** The Temporal server as a client sees it: connected within seconds, or an error that says how to start one. */
 
 import type { Client, Connection } from '@temporalio/client';
 import { StillframeError } from '../model/errors.ts';
-import type { Context } from '../cli/context.ts';
-import { addressOf } from '../cli/flags.ts';
+
+/** Where the server is, and which namespace of it is ours. */
+export interface ServerSettings {
+  address: string;
+  namespace: string;
+}
 
 export interface Temporal {
   client: Client;
@@ -19,14 +23,11 @@ export const grpc = { cancelled: 1, deadlineExceeded: 4, notFound: 5, failedPrec
 
 /** Runs `work` on a connection of its own. @throws temporal-unreachable, also when the server goes away meanwhile */
 export async function withTemporal<T>(
-  context: Context,
-  flags: { address?: string },
+  { address, namespace }: ServerSettings,
   work: (temporal: Temporal) => Promise<T>,
 ): Promise<T> {
-  const address = addressOf(context, flags.address);
   const { Client, Connection } = await import('@temporalio/client');
   const connection = await connect(() => Connection.connect({ address, connectTimeout: connectMs }), address);
-  const namespace = context.process.env['TEMPORAL_NAMESPACE'] || 'default';
   try {
     return await work({ client: new Client({ connection, namespace }), connection, address });
   } catch (error) {
@@ -53,7 +54,7 @@ async function connect(attempt: () => Promise<Connection>, address: string): Pro
   }
 }
 
-/** The SDK's words about it add nothing for a person, so they are not part of the story. */
+/** The SDK's own error adds nothing that a person can act on, so it is not the cause. */
 function unreachable(address: string, what: string): StillframeError {
   return new StillframeError(
     'temporal-unreachable',

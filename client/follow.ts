@@ -1,59 +1,53 @@
-/** Follows a backup to its end: stage by query, bytes from the heartbeat of its copy. */
+/** Follows a backup to its end: its stage by query, its bytes from the heartbeat of its copy. */
 
-import type { WorkflowHandle } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messages, type BackupProgress, type BackupResult, type CopyProgress } from '../model/workflows/messages.ts';
-import type { Context } from '../cli/context.ts';
-import { exit } from '../cli/exit.ts';
-import { printJson } from '../cli/render/json.ts';
-import { createProgress, type Step } from '../cli/render/progress.ts';
+import { backupGuest, type BackupResult, type BackupStage, type CopyProgress } from '../model/workflows/backup-guest.ts';
+import type { BackupMemo } from './backups.ts';
 import type { Temporal } from './connection.ts';
+import { ask, handleOf, type HandleOf } from './workflows.ts';
 
-/** A person sees movement; a log needs less of it. */
-const lookMs = { terminal: 500, plain: 2_000 };
-/** A look that takes longer is skipped: the end of the backup is watched for apart from it. */
+export interface BackupStep {
+  stage: BackupStage;
+  /** Absent while there is nothing to count. */
+  bytes?: { done: number; total: number; disk: string };
+}
+
+/** A look that takes longer is skipped: the end of the backup is awaited apart from it. */
 const answerMs = 2_000;
 
 /**
- * The backup's result; null when Ctrl-C left it to itself, which has been said and has its exit status by then.
+ * The backup's result; null when `signal` fired first: the backup then goes on by itself.
  * @throws whatever the backup failed with
  */
 export async function followBackup(
-  context: Context,
   { client, connection }: Temporal,
-  target: { workflowId: string; runId: string; backup: string; guestName: string },
-  { json, interrupt }: { json: boolean; interrupt: AbortSignal },
+  { memo, runId }: { memo: BackupMemo; runId: string },
+  { signal, everyMs, onStep }: { signal: AbortSignal; everyMs: number; onStep: (step: BackupStep) => void },
 ): Promise<BackupResult | null> {
-  const handle: WorkflowHandle = client.workflow.getHandle(target.workflowId, target.runId);
+  const handle = handleOf(client, backupGuest, memo, runId);
   const ended = new AbortController();
-  const either = AbortSignal.any([interrupt, ended.signal]);
-  const progress = json ? jsonProgress(context) : createProgress(context, () => performance.now());
-
+  const either = AbortSignal.any([signal, ended.signal]);
   const watch = async (): Promise<void> => {
     while (!either.aborted) {
       const step = await connection.withDeadline(Date.now() + answerMs, () => lookAt(handle)).catch(() => null);
-      if (step && !either.aborted) progress.show(step);
-      await delay(context.isTTY ? lookMs.terminal : lookMs.plain, undefined, { signal: either }).catch(() => {});
+      if (step && !either.aborted) onStep(step);
+      await delay(everyMs, undefined, { signal: either }).catch(() => {});
     }
   };
   const watching = watch();
   try {
-    return await connection.withAbortSignal(interrupt, () => handle.result() as Promise<BackupResult>);
+    return await connection.withAbortSignal(signal, () => handle.result());
   } catch (error) {
-    if (!interrupt.aborted) throw error;
-    progress.clear();
-    sayItGoesOn(context, target);
-    context.process.exitCode = exit.interrupted;
+    if (!signal.aborted) throw error;
     return null;
   } finally {
     ended.abort();
     await watching;
-    progress.clear();
   }
 }
 
-async function lookAt(handle: WorkflowHandle): Promise<Step> {
-  const { stage } = await handle.query<BackupProgress>(messages.progress);
+async function lookAt(handle: HandleOf<typeof backupGuest>): Promise<BackupStep> {
+  const { stage } = await ask(handle, backupGuest.queries.progress);
   if (stage !== 'copy') return { stage };
   const { raw } = await handle.describe();
   const copy = raw.pendingActivities?.find((activity) => activity.activityType?.name === 'copy');
@@ -63,26 +57,4 @@ async function lookAt(handle: WorkflowHandle): Promise<Step> {
   const { doneBytes, totalBytes, disk } = defaultPayloadConverter.fromPayload<CopyProgress>(payload);
   // The first heartbeat comes before the size is known.
   return totalBytes === 0 ? { stage } : { stage, bytes: { done: doneBytes, total: totalBytes, disk } };
-}
-
-function sayItGoesOn(context: Context, { backup, guestName }: { backup: string; guestName: string }): void {
-  context.process.stderr.write(
-    `The backup of ${guestName} goes on in the background.\n` +
-      `  Look at it:  stillframe backup follow ${backup}\n` +
-      `  Stop it:     stillframe backup cancel ${backup}\n`,
-  );
-}
-
-function jsonProgress(context: Context): ReturnType<typeof createProgress> {
-  let last = '';
-  return {
-    show({ stage, bytes }) {
-      const counts = bytes ? { doneBytes: bytes.done, totalBytes: bytes.total, disk: bytes.disk } : {};
-      const line = { message_type: 'progress', stage, ...counts };
-      if (JSON.stringify(line) === last) return;
-      last = JSON.stringify(line);
-      printJson(context, line);
-    },
-    clear() {},
-  };
 }

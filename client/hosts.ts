@@ -1,9 +1,11 @@
 /** Finds guests by what their hosts announced. */
 
 import { StillframeError } from '../model/errors.ts';
-import { messages, type GuestListing, type Inventory } from '../model/workflows/messages.ts';
+import type { GuestListing } from '../model/guest/listing.ts';
+import { hostEntity, type Inventory } from '../model/workflows/host-entity.ts';
 import { didYouMean } from '../model/near.ts';
 import { grpc, grpcCode, type Temporal } from './connection.ts';
+import { ask } from './workflows.ts';
 
 export interface FoundGuest {
   guest: GuestListing;
@@ -16,13 +18,13 @@ const queryMs = 5_000;
 /** What every host of the fleet announced, by host id. @throws control-absent */
 export async function findHosts({ client, connection }: Temporal): Promise<Inventory[]> {
   const ids: string[] = [];
-  const query = "WorkflowType = 'hostEntity' AND ExecutionStatus = 'Running'";
+  const query = `WorkflowType = '${hostEntity.type}' AND ExecutionStatus = 'Running'`;
   for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
   const answers = await Promise.all(
     ids.map(async (id) => {
       try {
-        const ask = () => client.workflow.getHandle(id).query<Inventory | null>(messages.inventory);
-        return await connection.withDeadline(Date.now() + queryMs, ask);
+        const question = () => ask(client.workflow.getHandle(id), hostEntity.queries.inventory);
+        return await connection.withDeadline(Date.now() + queryMs, question);
       } catch (error) {
         throw unanswered(error);
       }

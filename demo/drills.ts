@@ -3,11 +3,15 @@
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { randomBytes } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
+import { ask, handleOf, startWorkflow } from '../client/workflows.ts';
 import { openAgentChannel } from '../host/channel/agent-channel.ts';
 import { openMonitor } from '../host/channel/monitor.ts';
 import type { Intent } from '../host/journal/journal.ts';
-import { controlQueue, newBackupId, objectStem, workflowIds } from '../model/ids.ts';
-import { messages, type BackupInput, type GuardianReport, type HeldWindowInput } from '../model/workflows/messages.ts';
+import { newBackupId, objectStem } from '../model/ids.ts';
+import type { GuardianReport } from '../model/window/watches.ts';
+import { backupGuest, type BackupInput } from '../model/workflows/backup-guest.ts';
+import { heldWindow, type HeldWindowInput } from '../model/workflows/held-window.ts';
+import { thawGuardian } from '../model/workflows/thaw-guardian.ts';
 import type { ThawedBy, WindowKey, WindowOutcome } from '../model/window/window.ts';
 import { fsfreezeStatus } from '../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { hostId, repositoryName, snapshots, type Site } from './site.ts';
@@ -84,7 +88,7 @@ async function openWhole(site: Site): Promise<OpenDrill> {
     repository: repositoryName,
     want: 'filesystem',
   };
-  const handle = await start(site, 'backupGuest', workflowIds.backup(key.guest), input);
+  const handle = await startWorkflow(site.client, backupGuest, input, { summary: 'drill' });
   await hold.seen;
   return { key, handle, release: hold.release };
 }
@@ -102,13 +106,9 @@ async function openHeld(site: Site, fault: Fault): Promise<OpenDrill> {
     snapshot,
     leaseMs: site.leaseMs,
   };
-  const handle = await start(site, 'heldWindow', workflowIds.window(key.guest), input);
+  const handle = await startWorkflow(site.client, heldWindow, input, { summary: 'drill' });
   if (snapshot === snapshots.slow) await until(() => exists(site.snapshotBegan));
   return { key, handle, release: () => {} };
-}
-
-function start(site: Site, type: string, workflowId: string, input: BackupInput | HeldWindowInput): Promise<WorkflowHandle> {
-  return site.client.workflow.start(type, { workflowId, taskQueue: controlQueue, args: [input] });
 }
 
 async function strike(site: Site, open: OpenDrill, intent: Intent | null, fault: Fault): Promise<void> {
@@ -177,9 +177,7 @@ async function statusOf(path: string): Promise<'thawed' | 'frozen'> {
 async function guardianActed(site: Site, key: WindowKey): Promise<GuardianReport['ended']> {
   let found: GuardianReport | undefined;
   await until(async () => {
-    const reports = await site.client.workflow
-      .getHandle(workflowIds.guardian(key.guest))
-      .query<GuardianReport[]>(messages.reports);
+    const reports = await ask(handleOf(site.client, thawGuardian, key), thawGuardian.queries.reports);
     return (found = reports.find((report) => report.backup === key.backup)) !== undefined;
   });
   return found!.ended;

@@ -6,11 +6,11 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startWorkflow } from '../client/workflows.ts';
 import { openJournal, type Journal } from '../host/journal/journal.ts';
 import { startGuest, type LabGuest } from '../infra/lab/guest.ts';
 import { startMonitorProxy, type MonitorProxy } from '../infra/lab/monitor-proxy.ts';
-import { controlQueue } from '../model/ids.ts';
-import type { GuestCommandInput, GuestCommandResult } from '../model/workflows/messages.ts';
+import { guestCommand, type GuestCommandInput, type GuestCommandResult } from '../model/workflows/guest-command.ts';
 import type { UpRecord } from '../workers/up.ts';
 
 export interface Site {
@@ -158,9 +158,5 @@ async function untilWhole(client: Client, guest: string): Promise<void> {
 const mostPings = 120;
 
 export async function ask(client: Client, input: GuestCommandInput): Promise<GuestCommandResult> {
-  return client.workflow.execute<(input: GuestCommandInput) => Promise<GuestCommandResult>>('guestCommand', {
-    workflowId: `guest/${input.guest}/${performance.now()}`,
-    taskQueue: controlQueue,
-    args: [input],
-  });
+  return (await startWorkflow(client, guestCommand, input, { summary: `${input.command} of ${input.guest}` })).result();
 }

@@ -1,4 +1,4 @@
-/** Every id and name that two processes must agree on: queues, workflow ids, names of ours inside QEMU. */
+/** Every id and name that two processes must agree on: queues, and our names inside QEMU. Workflow ids are in their contracts. */
 
 /** Lower-case UUID of a guest, or the `id:` that the host's file gives it. */
 export type GuestId = string;
@@ -26,15 +26,6 @@ export function hostQueues(host: HostId): { urgent: string; ops: string; copy: s
 
 export const controlQueue = 'control';
 export const guardianQueue = 'guardian';
-
-/** Workflow ids double as locks: one backup and one held window at a time for each guest. */
-export const workflowIds = {
-  host: (host: HostId) => `host/${host}`,
-  backup: (guest: GuestId) => `backup/${guest}`,
-  window: (guest: GuestId) => `window/${guest}`,
-  guardian: (guest: GuestId) => `guardian/${guest}`,
-  guestCommand: (guest: GuestId, unique: string) => `guest/${guest}/${unique}`,
-};
 
 /** Prefix of every job, node, export and bitmap of ours inside QEMU. */
 export const objectPrefix = 'sf.';

@@ -37,6 +37,27 @@ export function formatManifest(point: RestorePoint): string {
   return `${JSON.stringify(point, null, 2)}\n`;
 }
 
+/** @throws StillframeError copy-failed that names the field. `id`: the backup whose copy wrote the text. */
+export function parseDisks(text: string, id: string): PointDisk[] {
+  try {
+    return list(disk)(JSON.parse(text) as unknown, 'disks');
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new StillframeError(
+      'copy-failed',
+      `the record of the copy of backup ${id} is damaged (${problem}): run the backup again`,
+      {
+        point: id,
+        problem,
+      },
+    );
+  }
+}
+
+export function formatDisks(disks: readonly PointDisk[]): string {
+  return `${JSON.stringify(disks, null, 2)}\n`;
+}
+
 const is =
   <T>(expected: string, test: (value: unknown) => value is T): Check<T> =>
   (value, path) => {

@@ -8,12 +8,14 @@ import { StillframeError, messageOf } from '../model/errors.ts';
 import { idPattern } from '../model/ids.ts';
 import type { BackupId } from '../model/ids.ts';
 import { didYouMean } from '../model/near.ts';
-import type { RestorePoint } from '../model/point/point.ts';
+import type { PointDisk, RestorePoint } from '../model/point/point.ts';
 import { errnoOf, explaining, syncPath, writeDurably } from './durable.ts';
-import { formatManifest, longestManifest, parseManifest } from './manifest.ts';
+import { formatDisks, formatManifest, longestManifest, parseDisks, parseManifest } from './manifest.ts';
 
 const markerFile = 'stillframe-repository.json';
 export const manifestFile = 'manifest.json';
+/** What the copy found, from its end until the manifest says it. */
+const disksFile = 'disks.json';
 
 export interface PointList {
   /** Oldest point in time first. */
@@ -30,6 +32,10 @@ export interface Repository {
    * @throws repository-unwritable, input-invalid when the point exists already
    */
   begin(id: BackupId): Promise<string>;
+  /** Makes durable what the copy found on each disk, beside the images of the begun point, for `commit` to rely on. */
+  recordDisks(id: BackupId, disks: readonly PointDisk[]): Promise<void>;
+  /** @throws copy-failed when there is no such record: the copy did not end */
+  recordedDisks(id: BackupId): Promise<PointDisk[]>;
   /**
    * Makes the begun directory and the manifest durable, in this order. A repeated call finds what the first one did.
    * @throws repository-unwritable, copy-failed when an image is missing or has another size than the manifest says
@@ -39,6 +45,8 @@ export interface Repository {
   abandon(id: BackupId): Promise<boolean>;
   /** @throws repository-unwritable when the directory cannot be read */
   list(): Promise<PointList>;
+  /** The committed point; null when there is none. @throws point-damaged */
+  find(id: BackupId): Promise<RestorePoint | null>;
   /** @throws point-unknown, point-damaged */
   read(id: BackupId): Promise<RestorePoint>;
   /** Path of an image of a point that was read. */
@@ -69,9 +77,14 @@ export async function openRepository(directory: string, options: { create?: bool
     return (await readdir(join(directory, 'points'))).filter((name) => idPattern.test(name));
   }
 
-  async function read(point: BackupId): Promise<RestorePoint> {
+  async function find(point: BackupId): Promise<RestorePoint | null> {
     const text = idPattern.test(point) ? await readText(manifest(point)) : null;
-    if (text !== null) return parseManifest(text, point);
+    return text === null ? null : parseManifest(text, point);
+  }
+
+  async function read(point: BackupId): Promise<RestorePoint> {
+    const found = await find(point);
+    if (found) return found;
     throw new StillframeError(
       'point-unknown',
       `no restore point ${JSON.stringify(point)} in ${directory}.${didYouMean(point, await pointNames())} "stillframe point list" shows all`,
@@ -98,6 +111,20 @@ export async function openRepository(directory: string, options: { create?: bool
         return session(point);
       }),
 
+    recordDisks: (point, disks) => writing(() => writeDurably(join(session(point), disksFile), formatDisks(disks))),
+
+    recordedDisks: (point) =>
+      writing(async () => {
+        // A commit that was cut short has renamed the session already.
+        for (const place of [session(point), folder(point)]) {
+          const text = await readText(join(place, disksFile));
+          if (text !== null) return parseDisks(text, point);
+        }
+        throw new StillframeError('copy-failed', `${directory} holds no finished copy of backup ${point}: run the backup again`, {
+          point,
+        });
+      }),
+
     commit: (point) =>
       writing(async () => {
         if (await exists(manifest(point.id))) return;
@@ -111,9 +138,11 @@ export async function openRepository(directory: string, options: { create?: bool
         await syncPath(dirname(folder(point.id)));
         await syncPath(dirname(session(point.id)));
         await writeDurably(manifest(point.id), text);
+        await rm(join(folder(point.id), disksFile), { force: true });
       }),
 
     abandon: (point) => writing(() => abandon(point)),
+    find: (point) => writing(() => find(point)),
     read: (point) => writing(() => read(point)),
 
     list: () =>

@@ -16,9 +16,10 @@ import { openJournal } from '../host/journal/journal.ts';
 import { createWindows, type Windows } from '../host/window/windows.ts';
 import { messageOf, StillframeError } from '../model/errors.ts';
 import { hostQueues } from '../model/ids.ts';
+import { servedOn } from '../model/workflows/activities.ts';
 import { announceForever } from './host/announce.ts';
 import { readHostConfigApart } from '../config/apart.ts';
-import { createCopies } from '../backup/copies.ts';
+import { createBackups } from '../backup/backups.ts';
 import { adoptLeftovers } from '../backup/leftovers.ts';
 import { logLine } from '../lib/log-line.ts';
 import {
@@ -70,37 +71,28 @@ async function serve(): Promise<void> {
   const drained = Promise.withResolvers<void>();
   ending.addEventListener('abort', () => void windows.drain().then(drained.resolve, drained.reject), { once: true });
 
-  const copies = createCopies({ driver, config, leftovers: adoptLeftovers({ driver, log }), log });
+  const backups = createBackups({ driver, journal, config, leftovers: adoptLeftovers({ driver, log }), log });
   installRuntime(log);
   const connection = await connectPatiently(values.address, log, ending);
   const client = new Client({ connection, namespace });
   const queues = hostQueues(config.host);
-  const queue = (taskQueue: string, activities: object, most: number): WorkerOptions => ({
+  const served = {
+    ...createWindowActivities({ windows }),
+    ...createGuestActivities({ windows }),
+    ...createCopyActivities({ backups }),
+  };
+  const queue = (name: keyof typeof slots): WorkerOptions => ({
     connection,
-    taskQueue,
-    activities,
-    maxConcurrentActivityTaskExecutions: most,
+    taskQueue: queues[name],
+    activities: servedOn(name, served),
+    maxConcurrentActivityTaskExecutions: slots[name],
     activityTaskPollerBehavior: pollers,
     // A cancelled copy hears of it with its next heartbeat; at the SDK's own pace that is eight seconds.
     maxHeartbeatThrottleInterval: heartbeatMs,
-    identity: `${taskQueue}/${process.pid}`,
+    identity: `${queues[name]}/${process.pid}`,
   });
-  const window = createWindowActivities({ windows });
-  const guest = createGuestActivities({ windows });
-  const copy = createCopyActivities({ copies });
   const announced = announceForever({ client, driver, config, signal: ending, log });
-  await Promise.race([
-    announced,
-    runWorkers(
-      [
-        queue(queues.urgent, { ...window.urgent, ...guest, release: copy.release }, slots.urgent),
-        queue(queues.ops, window.ops, slots.ops),
-        queue(queues.copy, { copy: copy.copy, commitPoint: copy.commitPoint }, slots.copy),
-      ],
-      ending,
-      tellReady,
-    ),
-  ]);
+  await Promise.race([announced, runWorkers([queue('urgent'), queue('ops'), queue('copy')], ending, tellReady)]);
   await drained.promise;
   await connection.close();
 }

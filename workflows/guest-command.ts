@@ -1,8 +1,8 @@
 /** One command to one guest, from the command line: durable, visible, and under a lease when it freezes. */
 
-import type { GuestCommandInput, GuestCommandResult } from '../model/workflows/messages.ts';
+import type { GuestCommandInput, GuestCommandResult } from '../model/workflows/guest-command.ts';
+import { hostActivities } from './activities.ts';
 import { hostAbsent, neverStarted } from './failures.ts';
-import { hostActivities } from './host-activities.ts';
 
 export async function guestCommand(input: GuestCommandInput): Promise<GuestCommandResult> {
   try {
@@ -13,17 +13,17 @@ export async function guestCommand(input: GuestCommandInput): Promise<GuestComma
 }
 
 async function run({ command, guest, host, backup, leaseMs }: GuestCommandInput): Promise<GuestCommandResult> {
-  const { questions, freeze, urgent } = hostActivities(host);
+  const activities = hostActivities(host);
   switch (command) {
     case 'ping':
-      return { command, roundTripMs: await questions.guestPing({ guest }) };
+      return { command, roundTripMs: await activities.guestPing({ guest }) };
     case 'info':
-      return { command, info: await questions.guestInfo({ guest }) };
+      return { command, info: await activities.guestInfo({ guest }) };
     case 'status':
-      return { command, ...(await questions.guestStatus({ guest })) };
+      return { command, ...(await activities.guestStatus({ guest })) };
     case 'freeze':
-      return { command, ...(await freeze({ guest, backup, attempt: 1, ...(leaseMs === undefined ? {} : { leaseMs }) })) };
+      return { command, ...(await activities.freeze({ guest, backup, attempt: 1, leaseMs })) };
     case 'thaw':
-      return { command, report: await urgent.ensureThawed({ guest, by: 'operator' }) };
+      return { command, report: await activities.ensureThawed({ guest, by: 'operator' }) };
   }
 }

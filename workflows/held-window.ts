@@ -1,18 +1,20 @@
 /** A window whose snapshot is not the host's to take: freeze, snapshot, thaw under one lease, with a guardian armed first. */
 
-import { CancellationScope, defineSignal, getExternalWorkflowHandle, log, proxyActivities } from '@temporalio/workflow';
+import { CancellationScope, getExternalWorkflowHandle, log, proxyActivities } from '@temporalio/workflow';
 import type { createControlActivities } from '../activities/control.ts';
-import { activityProfiles } from '../model/workflows/activities.ts';
-import { controlQueue, workflowIds } from '../model/ids.ts';
+import { controlQueue } from '../model/ids.ts';
 import { longestLeaseMs } from '../model/window/lease.ts';
-import { messages, type GuardianArm, type HeldWindowInput } from '../model/workflows/messages.ts';
+import type { GuardianArm } from '../model/window/watches.ts';
 import type { WindowKey, WindowOutcome } from '../model/window/window.ts';
+import type { HeldWindowInput } from '../model/workflows/held-window.ts';
+import { thawGuardian } from '../model/workflows/thaw-guardian.ts';
+import { hostActivities, optionsOf } from './activities.ts';
 import { answeredCode, hostAbsent, neverStarted, windowFailed } from './failures.ts';
-import { hostActivities } from './host-activities.ts';
+import { signalOf } from './messages.ts';
 
 const { armGuardian } = proxyActivities<ReturnType<typeof createControlActivities>>({
   taskQueue: controlQueue,
-  ...activityProfiles.control,
+  ...optionsOf('armGuardian'),
 });
 
 export async function heldWindow({ guest, backup, host, snapshot, leaseMs }: HeldWindowInput): Promise<WindowOutcome> {
@@ -22,14 +24,14 @@ export async function heldWindow({ guest, backup, host, snapshot, leaseMs }: Hel
   // The thaw is owed from before the freeze is tried, so nothing in between can be cancelled away.
   return CancellationScope.nonCancellable(async () => {
     const activities = hostActivities(host);
-    const refused = await failureIn(activities.freeze({ ...key, ...(leaseMs === undefined ? {} : { leaseMs }) }));
+    const refused = await failureIn(activities.freeze({ ...key, leaseMs }));
     if (neverStarted(refused)) {
       // Nobody took the freeze, and nobody can any more: no thaw is owed, and a host that is away could not confirm one.
       await disarm(arm);
       throw hostAbsent(host);
     }
     const stopped = refused ?? (await failureIn(activities.snapshot({ key, name: snapshot })));
-    const outcome = await thawOrGone(activities.urgent.thaw, key);
+    const outcome = await thawUnlessGone(activities.thaw, key);
     await disarm(arm);
     if (stopped !== null) throw neverStarted(stopped) ? hostAbsent(host) : stopped;
     const failed = outcome && windowFailed(outcome);
@@ -48,7 +50,7 @@ async function failureIn(activity: Promise<unknown>): Promise<unknown> {
 }
 
 /** Null when the host knows of no such window: the freeze was refused, so there is nothing to thaw. */
-async function thawOrGone(thaw: (key: WindowKey) => Promise<WindowOutcome>, key: WindowKey): Promise<WindowOutcome | null> {
+async function thawUnlessGone(thaw: (key: WindowKey) => Promise<WindowOutcome>, key: WindowKey): Promise<WindowOutcome | null> {
   try {
     return await thaw(key);
   } catch (error) {
@@ -59,7 +61,7 @@ async function thawOrGone(thaw: (key: WindowKey) => Promise<WindowOutcome>, key:
 
 async function disarm(arm: GuardianArm): Promise<void> {
   try {
-    await getExternalWorkflowHandle(workflowIds.guardian(arm.guest)).signal(defineSignal<[GuardianArm]>(messages.disarm), arm);
+    await getExternalWorkflowHandle(thawGuardian.id(arm)).signal(signalOf(thawGuardian.signals.disarm), arm);
   } catch {
     log.warn('the guardian is gone; the thaw was confirmed without it', { guest: arm.guest });
   }

@@ -5,15 +5,11 @@ import {
   ApplicationFailure,
   condition,
   continueAsNew,
-  defineQuery,
-  defineUpdate,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { messages, type Inventory } from '../model/workflows/messages.ts';
-
-export const announceUpdate = defineUpdate<void, [Inventory]>(messages.announce);
-export const inventoryQuery = defineQuery<Inventory | null>(messages.inventory);
+import { hostEntity as contract, type Inventory } from '../model/workflows/host-entity.ts';
+import { queryOf, updateOf } from './messages.ts';
 
 /** An announcement is two events and its workflow task three: some two hundred announcements to a run. */
 const eventsBeforeNew = 1_000;
@@ -21,7 +17,7 @@ const eventsBeforeNew = 1_000;
 export async function hostEntity(known: Inventory | null = null): Promise<never> {
   let inventory = known;
   setHandler(
-    announceUpdate,
+    updateOf(contract.updates.announce),
     (next) => {
       inventory = next;
     },
@@ -36,7 +32,7 @@ export async function hostEntity(known: Inventory | null = null): Promise<never>
       },
     },
   );
-  setHandler(inventoryQuery, () => inventory);
+  setHandler(queryOf(contract.queries.inventory), () => inventory);
   await condition(() => workflowInfo().historyLength > eventsBeforeNew);
   await condition(allHandlersFinished);
   return continueAsNew<typeof hostEntity>(inventory);

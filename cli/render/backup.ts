@@ -1,6 +1,6 @@
 /** How a backup ended: its fields for people or JSON, and the exit status for a point below the wanted grade. */
 
-import type { BackupResult } from '../../model/workflows/messages.ts';
+import type { BackupResult } from '../../model/workflows/backup-guest.ts';
 import type { BackupMemo } from '../../client/backups.ts';
 import type { Context } from '../context.ts';
 import { exit } from '../exit.ts';

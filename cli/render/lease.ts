@@ -1,6 +1,6 @@
 /** What our agent says of the freeze that it holds, for people. */
 
-import type { GuestLease } from '../../model/workflows/messages.ts';
+import type { GuestLease } from '../../model/workflows/guest-command.ts';
 import { formatDuration } from './text.ts';
 
 type Field = readonly [label: string, value: string | readonly string[]];

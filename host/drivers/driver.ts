@@ -1,7 +1,7 @@
 /** What a driver gives to everything above it: a host's guests, their sockets, their events, their points in time. */
 
 import type { BackupId, GuestId } from '../../model/ids.ts';
-import type { GuestListing } from '../../model/workflows/messages.ts';
+import type { GuestListing } from '../../model/guest/listing.ts';
 import type { CapturedDisk } from '../../model/window/window.ts';
 
 /** A guest that can be used now. */

@@ -9,7 +9,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
-import { idPattern, type GuestId } from '../../model/ids.ts';
+import { idPattern, type BackupId, type GuestId } from '../../model/ids.ts';
 import type { GuestClaim, Obligation, WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from '../../lib/durable.ts';
@@ -47,6 +47,8 @@ export interface Journal {
   mayBeOpen(): boolean;
   openFor(guest: GuestId): Promise<Intent | null>;
   outcome(key: WindowKey): Promise<WindowOutcome | null>;
+  /** The newest outcome of this backup that has a point in time; null when none has. */
+  captured(guest: GuestId, backup: BackupId): Promise<WindowOutcome | null>;
   /** The newest outcome of a guest. */
   latest(guest: GuestId): Promise<WindowOutcome | null>;
   /** Milliseconds since each recent window of a guest closed, newest first. */
@@ -148,6 +150,15 @@ export function openJournal(directory: string): Journal {
         key.guest,
         (await outcomeNames(key.guest)).findLast((each) => each.endsWith(ending)),
       );
+    },
+
+    async captured(guest, backup) {
+      const names = (await outcomeNames(guest)).filter((name) => name.split('.').slice(1, -2).join('.') === backup);
+      for (const name of names.toReversed()) {
+        const outcome = await outcomeIn(guest, name);
+        if (outcome !== null && outcome.pointInTimeAt !== null) return outcome;
+      }
+      return null;
     },
 
     async latest(guest) {

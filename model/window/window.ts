@@ -11,7 +11,7 @@ export interface WindowKey {
 
 export interface WindowRequest extends WindowKey {
   /** Milliseconds; the host's own when absent. */
-  leaseMs?: number;
+  leaseMs?: number | undefined;
 }
 
 /**

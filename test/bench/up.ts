@@ -6,8 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { hostId, repositoryName, startSite, type Site } from '../../demo/site.ts';
 import { freePort } from '../../infra/temporal/free-port.ts';
-import { controlQueue, workflowIds } from '../../model/ids.ts';
-import type { BackupInput, BackupResult, GuestCommandInput } from '../../model/workflows/messages.ts';
+import { backupGuest, type BackupInput } from '../../model/workflows/backup-guest.ts';
+import { startWorkflow } from '../../client/workflows.ts';
+import { guestCommand, type GuestCommandInput } from '../../model/workflows/guest-command.ts';
 import { newBackup } from './backup-id.ts';
 import { cpuSeconds, parentOf, residentMb } from './processes.ts';
 import { median, round2 } from './quantiles.ts';
@@ -148,22 +149,14 @@ async function timeBackup(site: Site): Promise<{ heldMs: number; wholeMs: number
   };
   // The journal has only the wall clock of an opening; it is this machine's too.
   const startedAt = Date.now();
-  const result = await site.client.workflow.execute<(input: BackupInput) => Promise<BackupResult>>('backupGuest', {
-    workflowId: workflowIds.backup(guest.uuid),
-    taskQueue: controlQueue,
-    args: [input],
-  });
-  const { times, openedAt } = result.window;
+  const handle = await startWorkflow(site.client, backupGuest, input, { summary: 'bench' });
+  const { times, openedAt } = (await handle.result()).window;
   return { heldMs: times.heldMs!, wholeMs: Date.now() - startedAt, hopMs: Date.parse(openedAt) - startedAt };
 }
 
 async function timeHop(site: Site): Promise<number> {
   const input: GuestCommandInput = { guest: site.guest.uuid, host: hostId, command: 'ping', backup: newBackup() };
-  const handle = await site.client.workflow.start('guestCommand', {
-    workflowId: workflowIds.guestCommand(input.guest, input.backup),
-    taskQueue: controlQueue,
-    args: [input],
-  });
+  const handle = await startWorkflow(site.client, guestCommand, input, { summary: 'bench' });
   await handle.result();
   const events = (await handle.fetchHistory()).events!;
   const from = events.findIndex((event) => event.activityTaskScheduledEventAttributes);

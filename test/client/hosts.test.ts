@@ -6,7 +6,7 @@ import { memoOf } from '../../client/backups.ts';
 import { resolveGuest } from '../../client/hosts.ts';
 import { chooseRepository } from '../../cli/repository.ts';
 import type { StillframeError } from '../../model/errors.ts';
-import type { Inventory } from '../../model/workflows/messages.ts';
+import type { Inventory } from '../../model/workflows/host-entity.ts';
 
 function inventory(host: string, guests: Record<string, string>): Inventory {
   return {

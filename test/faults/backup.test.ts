@@ -6,10 +6,11 @@ import { after, before, beforeEach, test } from 'node:test';
 import { startSite, type Site } from '../../demo/site.ts';
 import { openMonitor } from '../../host/channel/monitor.ts';
 import { run } from '../../lib/run.ts';
+import { handleOf } from '../../client/workflows.ts';
 import { verifyImages } from '../../infra/lab/verify.ts';
 import { compareWithWriter } from '../../infra/lab/writer.ts';
 import { freePort } from '../../infra/temporal/free-port.ts';
-import { workflowIds } from '../../model/ids.ts';
+import { backupGuest } from '../../model/workflows/backup-guest.ts';
 import type { RestorePoint } from '../../model/point/point.ts';
 import { openRepository } from '../../repository/points.ts';
 import { command, startCommand } from './operator.ts';
@@ -90,7 +91,7 @@ test('a second backup of a guest is refused while one runs, and Ctrl-C leaves th
   assert.match(left.stdout + left.stderr, /background/);
   hold.release();
   const before = (await points()).length;
-  await site.client.workflow.getHandle(workflowIds.backup(site.guest.uuid)).result();
+  await handleOf(site.client, backupGuest, { guest: site.guest.uuid }).result();
   assert.equal((await points()).length, before + 1);
 });
 
@@ -112,7 +113,7 @@ test('a backup that is cancelled while it copies leaves nothing behind', async (
   const hold = site.proxy.hold('block-export-add');
   const backup = await startCommand(site, ['backup', 'run', 'db1']);
   await hold.seen;
-  await site.client.workflow.getHandle(workflowIds.backup(site.guest.uuid)).cancel();
+  await handleOf(site.client, backupGuest, { guest: site.guest.uuid }).cancel();
   hold.release();
   const ended = await backup.done;
   assert.notEqual(ended.status, 0);

@@ -1,15 +1,14 @@
 /** backupGuest against a real server: what it does with windows that held, were refused, were lost, or were cancelled. */
 
 import { CompleteAsyncError } from '@temporalio/activity';
-import { CancelledFailure, type WorkflowHandle } from '@temporalio/client';
+import { CancelledFailure } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { ask, type HandleOf } from '../../client/workflows.ts';
 import { StillframeError } from '../../model/errors.ts';
-import { workflowIds } from '../../model/ids.ts';
-import type { BackupInput, BackupProgress, BackupResult } from '../../model/workflows/messages.ts';
-import type { PointDisk } from '../../model/point/point.ts';
+import { backupGuest, type BackupInput, type BackupResult } from '../../model/workflows/backup-guest.ts';
 import type { WindowOutcome, WindowRequest } from '../../model/window/window.ts';
-import { cleanDisk, outcomeOf, standIns, type StandIns } from './stand-ins.ts';
+import { outcomeOf, standIns, type StandIns } from './stand-ins.ts';
 import { failureOf, newIds, openStage, type Ids, type Stage } from './stage.ts';
 
 let stage: Stage;
@@ -17,14 +16,17 @@ before(async () => (stage = await openStage()));
 after(() => stage.close());
 
 const startBackup = (ids: Ids, over: Partial<BackupInput> = {}) =>
-  stage.start('backupGuest', workflowIds.backup(ids.guest), [{ ...ids, repository: 'main', want: 'filesystem', ...over }]);
+  stage.start(backupGuest, { ...ids, repository: 'main', want: 'filesystem', ...over });
 
 /** Runs one backup to its end on a host of its own. */
-async function backup(parts: StandIns, during?: (handle: WorkflowHandle) => Promise<unknown>): Promise<BackupResult> {
+async function backup(
+  parts: StandIns,
+  during?: (handle: HandleOf<typeof backupGuest>) => Promise<unknown>,
+): Promise<BackupResult> {
   return stage.onHost(parts, async (ids) => {
     const handle = await startBackup(ids);
     await during?.(handle);
-    return handle.result() as Promise<BackupResult>;
+    return handle.result();
   });
 }
 
@@ -35,7 +37,7 @@ describe('backupGuest', { concurrency: true }, () => {
   it('takes the window, copies, commits a graded point, and leaves nothing on the host', async () => {
     const parts = standIns();
     const result = await backup(parts);
-    assert.deepEqual(parts.calls, ['freezeWindow', 'copy', 'commit', 'release']);
+    assert.deepEqual(parts.calls, ['freezeWindow', 'copy', 'commit', 'cleanUp']);
     assert.equal(result.grade, 'filesystem');
     assert.equal(result.satisfied, true);
     assert.equal(result.bytes, 1_048_576);
@@ -46,14 +48,14 @@ describe('backupGuest', { concurrency: true }, () => {
   });
 
   it('tells its stage and its window while the copy runs', async () => {
-    const copied = Promise.withResolvers<PointDisk[]>();
-    const parts = standIns({ copies: { copy: () => copied.promise } });
+    const copied = Promise.withResolvers<void>();
+    const parts = standIns({ backups: { copy: () => copied.promise } });
     await backup(parts, async (handle) => {
       await parts.called('copy');
-      const progress = await handle.query<BackupProgress>('progress');
+      const progress = await ask(handle, backupGuest.queries.progress);
       assert.equal(progress.stage, 'copy');
       assert.equal(progress.window?.thawedBy, 'window');
-      copied.resolve([cleanDisk]);
+      copied.resolve();
     });
   });
 
@@ -87,7 +89,7 @@ describe('backupGuest', { concurrency: true }, () => {
       windows: { freezeWindow: async (request) => outcomeOf(request, { failure: failed, pointInTimeAt: null }) },
     });
     assert.equal((await failureOf(backup(parts))).type, 'point-in-time-failed');
-    assert.deepEqual(parts.calls, ['freezeWindow', 'release']);
+    assert.deepEqual(parts.calls, ['freezeWindow', 'cleanUp']);
   });
 
   it('asks for the outcome of a window whose activity was lost, and goes on from it', async () => {
@@ -101,7 +103,7 @@ describe('backupGuest', { concurrency: true }, () => {
     });
     const result = await backup(parts);
     assert.equal(result.grade, 'filesystem');
-    assert.deepEqual(parts.calls, ['freezeWindow', 'outcome', 'copy', 'commit', 'release']);
+    assert.deepEqual(parts.calls, ['freezeWindow', 'outcome', 'copy', 'commit', 'cleanUp']);
   });
 
   it('demands the thaw when a lost window has no outcome, and reports how it was ended', async () => {
@@ -117,7 +119,7 @@ describe('backupGuest', { concurrency: true }, () => {
       },
     });
     assert.equal((await failureOf(backup(parts))).type, 'lease-expired');
-    assert.deepEqual(parts.calls, ['freezeWindow', 'outcome', 'ensureThawed workflow', 'outcome', 'release']);
+    assert.deepEqual(parts.calls, ['freezeWindow', 'outcome', 'ensureThawed workflow', 'outcome', 'cleanUp']);
   });
 
   it('demands a thaw that was not confirmed again and again until it is', async () => {
@@ -145,22 +147,22 @@ describe('backupGuest', { concurrency: true }, () => {
       await parts.called('freezeWindow');
       await handle.cancel();
       // The query runs after the workflow task that the cancellation made.
-      assert.equal((await handle.query<BackupProgress>('progress')).stage, 'window');
+      assert.equal((await ask(handle, backupGuest.queries.progress)).stage, 'window');
       window.resolve(outcomeOf(asked!));
     });
     await assert.rejects(cancelled, (error: Error) => error.cause instanceof CancelledFailure);
-    assert.deepEqual(parts.calls, ['freezeWindow', 'release']);
+    assert.deepEqual(parts.calls, ['freezeWindow', 'cleanUp']);
   });
 
   it('ends the copy of a cancelled backup, waits for its end, and releases', async () => {
     const ends: string[] = [];
     const parts = standIns({
-      copies: {
+      backups: {
         copy: (_request, { signal }) =>
           new Promise((_resolve, reject) => {
             signal.addEventListener('abort', () => (ends.push('copy ended'), reject(signal.reason as Error)));
           }),
-        release: async () => void ends.push('released'),
+        cleanUp: async () => void ends.push('released'),
       },
     });
     const cancelled = backup(parts, async (handle) => {
@@ -174,22 +176,22 @@ describe('backupGuest', { concurrency: true }, () => {
 
   it('copies again from the same point in time when the worker of a copy was lost', async () => {
     let copies = 0;
-    const parts = standIns({ copies: { copy: () => (copies++ === 0 ? lost() : Promise.resolve([cleanDisk])) } });
+    const parts = standIns({ backups: { copy: () => (copies++ === 0 ? lost() : Promise.resolve()) } });
     assert.equal((await backup(parts)).grade, 'filesystem');
-    assert.deepEqual(parts.calls, ['freezeWindow', 'copy', 'copy', 'commit', 'release']);
+    assert.deepEqual(parts.calls, ['freezeWindow', 'copy', 'copy', 'commit', 'cleanUp']);
   });
 
   it('releases when the point in time was lost while copying, and says so', async () => {
     const gone = new StillframeError('scratch-exhausted', 'the scratch of disk0 is full');
-    const parts = standIns({ copies: { copy: () => Promise.reject(gone) } });
+    const parts = standIns({ backups: { copy: () => Promise.reject(gone) } });
     assert.equal((await failureOf(backup(parts))).type, 'scratch-exhausted');
-    assert.equal(parts.calls.at(-1), 'release');
+    assert.equal(parts.calls.at(-1), 'cleanUp');
   });
 
   it('releases until it has worked', async () => {
     let tries = 0;
     const busy = new StillframeError('monitor-timed-out', 'QEMU does not answer');
-    const parts = standIns({ copies: { release: () => (tries++ === 0 ? Promise.reject(busy) : Promise.resolve()) } });
+    const parts = standIns({ backups: { cleanUp: () => (tries++ === 0 ? Promise.reject(busy) : Promise.resolve()) } });
     assert.equal((await backup(parts)).grade, 'filesystem');
     assert.equal(tries, 2);
   });

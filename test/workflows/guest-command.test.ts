@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { StillframeError } from '../../model/errors.ts';
-import { workflowIds } from '../../model/ids.ts';
-import type { GuestCommandName, GuestCommandResult } from '../../model/workflows/messages.ts';
+import { guestCommand, type GuestCommandName, type GuestCommandResult } from '../../model/workflows/guest-command.ts';
 import { standIns, type StandIns } from './stand-ins.ts';
 import { failureOf, newIds, openStage, type Ids, type Stage } from './stage.ts';
 
@@ -13,10 +12,7 @@ before(async () => (stage = await openStage()));
 after(() => stage.close());
 
 async function ask(ids: Ids, command: GuestCommandName, leaseMs?: number): Promise<GuestCommandResult> {
-  const handle = await stage.start('guestCommand', workflowIds.guestCommand(ids.guest, ids.backup), [
-    { ...ids, command, leaseMs },
-  ]);
-  return handle.result() as Promise<GuestCommandResult>;
+  return (await stage.start(guestCommand, { ...ids, command, leaseMs })).result();
 }
 
 const askOn = (parts: StandIns, command: GuestCommandName, leaseMs?: number) =>

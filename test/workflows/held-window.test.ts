@@ -4,8 +4,11 @@ import { type WorkflowHandle } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { StillframeError } from '../../model/errors.ts';
-import { guardianQueue, workflowIds } from '../../model/ids.ts';
-import type { GuardianArm, HeldWindowInput } from '../../model/workflows/messages.ts';
+import { ask, handleOf } from '../../client/workflows.ts';
+import type { GuardianArm } from '../../model/window/watches.ts';
+import type { WorkflowOf } from '../../model/workflows/contract.ts';
+import { heldWindow } from '../../model/workflows/held-window.ts';
+import { thawGuardian } from '../../model/workflows/thaw-guardian.ts';
 import type { WindowOutcome } from '../../model/window/window.ts';
 import { outcomeOf, standIns, type StandIns } from './stand-ins.ts';
 import { failureOf, newIds, openStage, type Ids, type Stage } from './stage.ts';
@@ -17,10 +20,9 @@ after(() => stage.close());
 /** The guardian waits for pick-up, lease and grace: with this lease, some 13 seconds. */
 const leaseMs = 200;
 
-const startWindow = (ids: Ids) =>
-  stage.start('heldWindow', workflowIds.window(ids.guest), [{ ...ids, snapshot: 'zfs', leaseMs } satisfies HeldWindowInput]);
-const guardianOf = ({ guest }: Ids) => stage.client.workflow.getHandle(workflowIds.guardian(guest));
-const armedOn = (ids: Ids) => guardianOf(ids).query<GuardianArm[]>('armed');
+const startWindow = (ids: Ids) => stage.start(heldWindow, { ...ids, snapshot: 'zfs', leaseMs });
+const guardianOf = (ids: Ids) => handleOf(stage.client, thawGuardian, ids);
+const armedOn = (ids: Ids) => ask(guardianOf(ids), thawGuardian.queries.armed);
 
 /** Runs one held window to its end on a host of its own; `during` sees it open. */
 async function window(
@@ -30,7 +32,7 @@ async function window(
   return stage.onHost(parts, async (ids) => {
     const handle = await startWindow(ids);
     await during?.(handle, ids);
-    return { outcome: (await handle.result()) as WindowOutcome, ids };
+    return { outcome: await handle.result(), ids };
   });
 }
 
@@ -123,7 +125,12 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
   });
 
   const arm = (ids: Ids): GuardianArm => ({ backup: ids.backup, attempt: 1, guest: ids.guest, host: ids.host, leaseMs });
-  const startGuardian = (ids: Ids) => stage.start('thawGuardian', workflowIds.guardian(ids.guest), [], guardianQueue);
+  const startGuardian = (ids: Ids) =>
+    stage.client.workflow.start<WorkflowOf<typeof thawGuardian>>(thawGuardian.type, {
+      workflowId: thawGuardian.id(ids),
+      taskQueue: thawGuardian.queue,
+      args: [],
+    });
 
   it('names the host that nobody serves, and lets its guardian go', async () => {
     const ids = newIds();
@@ -136,8 +143,8 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     const parts = standIns();
     await stage.onHost(parts, async (ids) => {
       const handle = await startGuardian(ids);
-      await handle.executeUpdate('arm', { args: [{ ...arm(ids), attempt: 1, leaseMs: 3_600_000 }] });
-      await handle.executeUpdate('arm', { args: [{ ...arm(ids), attempt: 2 }] });
+      await handle.executeUpdate(thawGuardian.updates.arm.name, { args: [{ ...arm(ids), attempt: 1, leaseMs: 3_600_000 }] });
+      await handle.executeUpdate(thawGuardian.updates.arm.name, { args: [{ ...arm(ids), attempt: 2 }] });
       await parts.called('ensureThawed guardian');
     });
   });
@@ -145,10 +152,10 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
   it('watches one window once, however often it is armed for it, until it is disarmed', async () => {
     const ids = newIds();
     const handle = await startGuardian(ids);
-    await handle.executeUpdate('arm', { args: [arm(ids)] });
-    await handle.executeUpdate('arm', { args: [arm(ids)] });
+    await handle.executeUpdate(thawGuardian.updates.arm.name, { args: [arm(ids)] });
+    await handle.executeUpdate(thawGuardian.updates.arm.name, { args: [arm(ids)] });
     assert.deepEqual(await armedOn(ids), [arm(ids)]);
-    await handle.signal('disarm', arm(ids));
+    await handle.signal(thawGuardian.signals.disarm.name, arm(ids));
     assert.deepEqual(await armedOn(ids), []);
   });
 
@@ -167,7 +174,7 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     });
     await stage.onHost(parts, async (ids) => {
       const handle = await startGuardian(ids);
-      await handle.executeUpdate('arm', { args: [arm(ids)] });
+      await handle.executeUpdate(thawGuardian.updates.arm.name, { args: [arm(ids)] });
       await confirmed.promise;
       assert.ok(stage.pages.some((page) => page.includes(ids.guest) && page.includes('after 5 tries')));
     });
@@ -176,8 +183,8 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
   it('ends by itself, with its report, when nothing has been armed for a minute', async () => {
     const ids = newIds();
     const handle = await startGuardian(ids);
-    await handle.executeUpdate('arm', { args: [arm(ids)] });
-    await handle.signal('disarm', arm(ids));
+    await handle.executeUpdate(thawGuardian.updates.arm.name, { args: [arm(ids)] });
+    await handle.signal(thawGuardian.signals.disarm.name, arm(ids));
     assert.deepEqual(await handle.result(), [{ backup: ids.backup, attempt: 1, ended: 'disarmed', thaw: null }]);
   });
 });

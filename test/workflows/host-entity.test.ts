@@ -3,8 +3,9 @@
 import { WithStartWorkflowOperation } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { controlQueue, workflowIds } from '../../model/ids.ts';
-import type { Inventory } from '../../model/workflows/messages.ts';
+import { ask, handleOf } from '../../client/workflows.ts';
+import type { WorkflowOf } from '../../model/workflows/contract.ts';
+import { hostEntity, type Inventory } from '../../model/workflows/host-entity.ts';
 import { failureOf, newIds, openStage, type Stage } from './stage.ts';
 
 let stage: Stage;
@@ -23,16 +24,16 @@ const inventoryOf = (host: string, over: Partial<Inventory> = {}): Inventory => 
 
 /** As a host worker does it. */
 const announce = (inventory: Inventory) =>
-  stage.client.workflow.executeUpdateWithStart('announce', {
+  stage.client.workflow.executeUpdateWithStart(hostEntity.updates.announce.name, {
     args: [inventory],
-    startWorkflowOperation: new WithStartWorkflowOperation('hostEntity', {
-      workflowId: workflowIds.host(inventory.host),
-      taskQueue: controlQueue,
+    startWorkflowOperation: new WithStartWorkflowOperation<WorkflowOf<typeof hostEntity>>(hostEntity.type, {
+      workflowId: hostEntity.id(inventory),
+      taskQueue: hostEntity.queue,
       workflowIdConflictPolicy: 'USE_EXISTING',
       args: [],
     }),
   });
-const known = (host: string) => stage.client.workflow.getHandle(workflowIds.host(host)).query<Inventory | null>('inventory');
+const known = (host: string) => ask(handleOf(stage.client, hostEntity, { host }), hostEntity.queries.inventory);
 
 describe('hostEntity', { concurrency: true }, () => {
   it('answers with the newest announcement', async () => {
@@ -55,7 +56,7 @@ describe('hostEntity', { concurrency: true }, () => {
   it('starts a new run before its history grows long, and knows the host in it', async () => {
     const { host } = newIds();
     await announce(inventoryOf(host));
-    const handle = stage.client.workflow.getHandle(workflowIds.host(host));
+    const handle = handleOf(stage.client, hostEntity, { host });
     const { runId } = await handle.describe();
     let announcements = 0;
     while ((await handle.describe()).runId === runId) {
@@ -63,7 +64,7 @@ describe('hostEntity', { concurrency: true }, () => {
       assert.ok(++announcements < 1_000, 'still the first run');
     }
     assert.deepEqual(await known(host), inventoryOf(host));
-    const first = await stage.client.workflow.getHandle(workflowIds.host(host), runId).fetchHistory();
+    const first = await handleOf(stage.client, hostEntity, { host }, runId).fetchHistory();
     assert.ok(first.events!.length < 2_000, `${first.events!.length} events`);
   });
 });

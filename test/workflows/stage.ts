@@ -12,6 +12,10 @@ import { createWindowActivities } from '../../activities/window.ts';
 import { startDevServer } from '../../infra/temporal/dev-server.ts';
 import { controlQueue, guardianQueue, hostQueues, newBackupId } from '../../model/ids.ts';
 import { workflowBundle } from '../../workers/temporal/bundle.ts';
+import type { Contract } from '../../model/workflows/contract.ts';
+import { servedOn } from '../../model/workflows/activities.ts';
+import { thawGuardian } from '../../model/workflows/thaw-guardian.ts';
+import { startWorkflow } from '../../client/workflows.ts';
 import { installRuntime, pollers } from '../../workers/temporal/temporal.ts';
 import type { StandIns } from './stand-ins.ts';
 
@@ -22,7 +26,10 @@ export interface Stage {
   /** Runs `act` while a host of its own serves its three queues with `parts`. */
   onHost<T>(parts: StandIns, act: (ids: Ids) => Promise<T>): Promise<T>;
   /** Starts a workflow that `replayAll` will look at. */
-  start(type: string, workflowId: string, args: unknown[], taskQueue?: string): Promise<WorkflowHandle>;
+  start<Key, Input extends Key, Result>(
+    contract: Contract<[Input], Result, Key>,
+    input: Input,
+  ): Promise<WorkflowHandle<(input: Input) => Promise<Result>>>;
   /** Replays every history that this stage has seen, and holds each to our bound. */
   replayAll(): Promise<number>;
   close(): Promise<void>;
@@ -95,30 +102,26 @@ export async function openStage(): Promise<Stage> {
     async onHost(parts, act) {
       const ids = newIds();
       const queues = hostQueues(ids.host);
-      const window = createWindowActivities(parts);
-      const { release, ...copy } = createCopyActivities(parts);
-      const activities = {
-        [queues.urgent]: { ...window.urgent, ...createGuestActivities(parts), release },
-        [queues.ops]: window.ops,
-        [queues.copy]: copy,
-      };
+      const served = { ...createWindowActivities(parts), ...createGuestActivities(parts), ...createCopyActivities(parts) };
       const hostWorkers = await Promise.all(
-        Object.entries(activities).map(([taskQueue, served]) =>
-          Worker.create({ connection: native, taskQueue, activities: served, activityTaskPollerBehavior: pollers }),
+        (['urgent', 'ops', 'copy'] as const).map((queue) =>
+          Worker.create({
+            connection: native,
+            taskQueue: queues[queue],
+            activities: servedOn(queue, served),
+            activityTaskPollerBehavior: pollers,
+          }),
         ),
       );
       const [urgent, ops, copies] = hostWorkers as [Worker, Worker, Worker];
       return urgent.runUntil(ops.runUntil(copies.runUntil(() => act(ids))));
     },
 
-    async start(type, workflowId, args, taskQueue = controlQueue) {
-      seen.set(workflowId, 'control');
-      return client.workflow.start(type, { workflowId, args, taskQueue });
-    },
+    start: (contract, input) => startWorkflow(client, contract, input, { summary: 'test' }),
 
     async replayAll() {
       for await (const { workflowId, type } of client.workflow.list()) {
-        seen.set(workflowId, type === 'thawGuardian' ? 'guardian' : 'control');
+        seen.set(workflowId, type === thawGuardian.type ? 'guardian' : 'control');
       }
       for (const [workflowId, bundle] of seen) {
         const history = await client.workflow.getHandle(workflowId).fetchHistory();

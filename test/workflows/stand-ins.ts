@@ -1,15 +1,16 @@
 /** Windows and copies without guests: what the activities bind to, scripted and watched by a test. */
 
-import type { Copies, CopyRequest } from '../../backup/backups.ts';
+import type { BackupRequest, Backups } from '../../backup/backups.ts';
 import type { Windows } from '../../host/window/windows.ts';
 import type { AgentChannel } from '../../host/channel/types.ts';
 import { StillframeError } from '../../model/errors.ts';
+import { gradePoint } from '../../model/window/grade.ts';
 import type { PointDisk, RestorePoint } from '../../model/point/point.ts';
 import type { ThawedBy, WindowKey, WindowOutcome } from '../../model/window/window.ts';
 
 export interface StandIns {
   windows: Windows;
-  copies: Copies;
+  backups: Backups;
   /** What was asked of the host, in order: `freezeWindow`, `ensureThawed workflow`, … */
   calls: string[];
   /** Resolves when a call of this text has been made. */
@@ -20,7 +21,7 @@ export interface StandIns {
 }
 
 /** `script` replaces single routines; what it leaves out succeeds at once. */
-export function standIns(script: { windows?: Partial<Windows>; copies?: Partial<Copies> } = {}): StandIns {
+export function standIns(script: { windows?: Partial<Windows>; backups?: Partial<Backups> } = {}): StandIns {
   const calls: string[] = [];
   const waiting: { text: string; resolve: () => void }[] = [];
   const journal: StandIns['journal'] = new Map();
@@ -61,11 +62,15 @@ export function standIns(script: { windows?: Partial<Windows>; copies?: Partial<
     drain: async () => {},
     ...script.windows,
   };
-  const copies: Copies = {
-    copy: async () => [cleanDisk],
-    commit: async ({ point }) => void committed.push(point),
-    release: async () => {},
-    ...script.copies,
+  const backups: Backups = {
+    copy: async () => {},
+    commit: async (request) => {
+      const point = pointOf(request, journal.get(`${request.backup}/1`)!);
+      committed.push(point);
+      return point;
+    },
+    cleanUp: async () => {},
+    ...script.backups,
   };
 
   return {
@@ -80,17 +85,22 @@ export function standIns(script: { windows?: Partial<Windows>; copies?: Partial<
     committed,
     windows: {
       ...windows,
-      freezeWindow: (request) => (say('freezeWindow'), windows.freezeWindow(request)),
+      freezeWindow: async (request) => {
+        say('freezeWindow');
+        const outcome = await windows.freezeWindow(request);
+        journal.set(nameOf(request), outcome);
+        return outcome;
+      },
       freeze: (request) => (say('freeze'), windows.freeze(request)),
       snapshot: (key, name, signal) => (say(`snapshot ${name}`), windows.snapshot(key, name, signal)),
       thaw: (key) => (say('thaw'), windows.thaw(key)),
       ensureThawed: (guest, by: ThawedBy) => (say(`ensureThawed ${by}`), windows.ensureThawed(guest, by)),
       outcome: (key) => (say('outcome'), windows.outcome(key)),
     },
-    copies: {
-      copy: (request, options) => (say('copy'), copies.copy(request, options)),
-      commit: (request) => (say('commit'), copies.commit(request)),
-      release: (request: CopyRequest) => (say('release'), copies.release(request)),
+    backups: {
+      copy: (request, options) => (say('copy'), backups.copy(request, options)),
+      commit: (request) => (say('commit'), backups.commit(request)),
+      cleanUp: (request: BackupRequest) => (say('cleanUp'), backups.cleanUp(request)),
     },
   };
 }
@@ -138,6 +148,22 @@ export const cleanDisk: PointDisk = {
     filesystems: [{ where: 'whole disk', type: 'ext4', result: 'clean', evidence: 'RECOVER clear, s_start 0' }],
   },
 };
+
+/** What a host commits of a window that held on one clean disk. */
+function pointOf({ guest, backup }: BackupRequest, window: WindowOutcome): RestorePoint {
+  return {
+    format: 1,
+    id: backup,
+    guest: { id: guest, name: 'db1' },
+    host: 'h1',
+    pointInTimeAt: window.pointInTimeAt!,
+    committedAt: '2026-01-01T02:05:00.000Z',
+    ...gradePoint(window, [cleanDisk]),
+    window,
+    disks: [cleanDisk],
+    skipped: [],
+  };
+}
 
 /** Answers every command that the guest activities send. */
 const agent: AgentChannel = {

@@ -9,8 +9,8 @@ import type { HostConfig } from '../../host/config.ts';
 import type { Driver } from '../../host/drivers/driver.ts';
 import type { Log } from '../../lib/log.ts';
 import { messageOf, StillframeError } from '../../model/errors.ts';
-import { controlQueue, workflowIds } from '../../model/ids.ts';
-import { messages, type Inventory } from '../../model/workflows/messages.ts';
+import type { WorkflowOf } from '../../model/workflows/contract.ts';
+import { hostEntity, type Inventory } from '../../model/workflows/host-entity.ts';
 
 /** Guests come and go by the minute, not by the second; each look asks every QEMU one question. */
 const lookMs = 30_000;
@@ -59,14 +59,14 @@ async function thisMachine(): Promise<string> {
 }
 
 async function announce(client: Client, inventory: Inventory): Promise<void> {
-  const startWorkflowOperation = new WithStartWorkflowOperation('hostEntity', {
-    workflowId: workflowIds.host(inventory.host),
-    taskQueue: controlQueue,
+  const startWorkflowOperation = new WithStartWorkflowOperation<WorkflowOf<typeof hostEntity>>(hostEntity.type, {
+    workflowId: hostEntity.id(inventory),
+    taskQueue: hostEntity.queue,
     workflowIdConflictPolicy: 'USE_EXISTING',
     args: [],
     staticSummary: `host ${inventory.host}`,
   });
-  await client.workflow.executeUpdateWithStart(messages.announce, { args: [inventory], startWorkflowOperation });
+  await client.workflow.executeUpdateWithStart(hostEntity.updates.announce.name, { args: [inventory], startWorkflowOperation });
 }
 
 function refusal(error: unknown): StillframeError | null {

@@ -1,9 +1,9 @@
 /** `stillframe backup cancel BACKUP`: asks it to stop; what it made in the guest's QEMU is taken out again. */
 
-import { findBackup } from '../../../client/backups.ts';
+import { backupHandle, findBackup } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, backupArgument } from '../../flags.ts';
+import { addressFlag, backupArgument, serverOf } from '../../flags.ts';
 import { withTemporal } from '../../../client/connection.ts';
 
 export const backupCancel = command(
@@ -15,13 +15,14 @@ export const backupCancel = command(
     },
     parameters: { flags: { address: addressFlag }, positional: backupArgument },
     async func(this: Context, flags: { address?: string }, id: string) {
-      await withTemporal(this, flags, async (temporal) => {
-        const { memo, info } = await findBackup(temporal, id);
+      await withTemporal(serverOf(this, flags), async (temporal) => {
+        const backup = await findBackup(temporal, id);
+        const { memo, info } = backup;
         if (info.status.name !== 'RUNNING') {
           this.process.stdout.write(`backup ${id} of ${memo.guestName} has ended already (${info.status.name.toLowerCase()})\n`);
           return;
         }
-        await temporal.client.workflow.getHandle(info.workflowId, info.runId).cancel();
+        await backupHandle(temporal, backup).cancel();
         this.process.stdout.write(
           `backup ${id} of ${memo.guestName} is asked to stop; see it end: stillframe backup follow ${id}\n`,
         );

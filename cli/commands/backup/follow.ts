@@ -3,8 +3,8 @@
 import { findBackup } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, backupArgument, jsonFlag } from '../../flags.ts';
-import { followBackup } from '../../../client/follow.ts';
+import { addressFlag, backupArgument, jsonFlag, serverOf } from '../../flags.ts';
+import { showBackup } from '../../follow.ts';
 import { printResult } from '../../render/backup.ts';
 import { withTemporal } from '../../../client/connection.ts';
 
@@ -13,10 +13,14 @@ export const backupFollow = command(
     docs: { brief: 'Follow a backup to its end' },
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: backupArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, id: string) {
-      await withTemporal(this, flags, async (temporal) => {
+      await withTemporal(serverOf(this, flags), async (temporal) => {
         const { memo, info } = await findBackup(temporal, id);
-        const target = { ...memo, workflowId: info.workflowId, runId: info.runId };
-        const result = await followBackup(this, temporal, target, { json: flags.json, interrupt: this.interrupt() });
+        const result = await showBackup(
+          this,
+          temporal,
+          { memo, runId: info.runId },
+          { json: flags.json, interrupt: this.interrupt() },
+        );
         if (result) printResult(this, memo, result, flags);
       });
     },

@@ -1,10 +1,9 @@
 /** `stillframe backup list`: the latest backups that the server knows. */
 
-import type { BackupResult } from '../../../model/workflows/messages.ts';
-import { listBackups, type Backup } from '../../../client/backups.ts';
+import { backupHandle, listBackups, type Backup } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, jsonFlag } from '../../flags.ts';
+import { addressFlag, jsonFlag, serverOf } from '../../flags.ts';
 import { printJson } from '../../render/json.ts';
 import { renderTable } from '../../render/table.ts';
 import { formatDuration, formatTime } from '../../render/text.ts';
@@ -34,7 +33,7 @@ export const backupList = command(
       },
     },
     async func(this: Context, flags: Flags) {
-      const rows = await withTemporal(this, flags, async (temporal) => {
+      const rows = await withTemporal(serverOf(this, flags), async (temporal) => {
         const backups = await listBackups(temporal, flags.limit);
         return Promise.all(backups.map(async (backup) => describe(backup, await gradeOf(temporal, backup))));
       });
@@ -65,10 +64,9 @@ function describe({ memo, info }: Backup, grade: string | null) {
   };
 }
 
-async function gradeOf({ client }: Temporal, { info }: Backup): Promise<string | null> {
-  if (info.status.name !== 'COMPLETED') return null;
-  const result = (await client.workflow.getHandle(info.workflowId, info.runId).result()) as BackupResult;
-  return result.grade;
+async function gradeOf(temporal: Temporal, backup: Backup): Promise<string | null> {
+  if (backup.info.status.name !== 'COMPLETED') return null;
+  return (await backupHandle(temporal, backup).result()).grade;
 }
 
 function count(input: string): number {

@@ -1,19 +1,15 @@
 /** `stillframe backup show BACKUP`: one backup, running or ended. */
 
-import { messages, type BackupProgress, type BackupResult } from '../../../model/workflows/messages.ts';
-import { findBackup } from '../../../client/backups.ts';
+import { backupHandle, findBackup, progressOf } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, backupArgument, jsonFlag } from '../../flags.ts';
+import { addressFlag, backupArgument, jsonFlag, serverOf } from '../../flags.ts';
 import { printResult } from '../../render/backup.ts';
 import { printJson } from '../../render/json.ts';
 import { renderFields } from '../../render/table.ts';
 import { formatTime } from '../../render/text.ts';
 import { windowFields } from '../../render/window.ts';
 import { withTemporal } from '../../../client/connection.ts';
-
-/** A workflow answers in milliseconds when a control worker runs; without one the stage is not known. */
-const queryMs = 5_000;
 
 export const backupShow = command(
   {
@@ -23,12 +19,11 @@ export const backupShow = command(
     },
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: backupArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, id: string) {
-      await withTemporal(this, flags, async (temporal) => {
-        const { memo, info } = await findBackup(temporal, id);
-        const handle = temporal.client.workflow.getHandle(info.workflowId, info.runId);
-        if (info.status.name !== 'RUNNING') return printResult(this, memo, (await handle.result()) as BackupResult, flags);
-        const ask = () => handle.query<BackupProgress>(messages.progress);
-        const progress = await temporal.connection.withDeadline(Date.now() + queryMs, ask).catch(() => null);
+      await withTemporal(serverOf(this, flags), async (temporal) => {
+        const backup = await findBackup(temporal, id);
+        const { memo, info } = backup;
+        if (info.status.name !== 'RUNNING') return printResult(this, memo, await backupHandle(temporal, backup).result(), flags);
+        const progress = await progressOf(temporal, backup);
         const stage = progress?.stage ?? 'not known: no control worker answers';
         if (flags.json) return printJson(this, { message_type: 'running', ...memo, stage: progress?.stage ?? null });
         this.process.stdout.write(

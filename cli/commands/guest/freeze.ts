@@ -2,7 +2,8 @@
 
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, guestArgument, jsonFlag, leaseFlag } from '../../flags.ts';
+import { addressFlag, guestArgument, jsonFlag, leaseFlag, serverOf } from '../../flags.ts';
+import { withTemporal } from '../../../client/connection.ts';
 import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
 import { escapeText, formatDuration } from '../../render/text.ts';
@@ -22,7 +23,9 @@ export const guestFreeze = command(
     },
     parameters: { flags: { address: addressFlag, lease: leaseFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: Flags, name: string) {
-      const { guest, backup, result } = await runGuestCommand(this, flags, 'freeze', name);
+      const { guest, backup, result } = await withTemporal(serverOf(this, flags), (temporal) =>
+        runGuestCommand(temporal, 'freeze', name, flags.lease),
+      );
       if (flags.json) return printJson(this, { guest: guest.id, name: guest.name, backup, ...result });
       const shown = escapeText(guest.name);
       this.process.stdout.write(

@@ -2,7 +2,8 @@
 
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, guestArgument, jsonFlag } from '../../flags.ts';
+import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
+import { withTemporal } from '../../../client/connection.ts';
 import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
 import { leaseFields } from '../../render/lease.ts';
@@ -13,7 +14,7 @@ export const guestInfo = command(
     docs: { brief: 'Ask a guest what it is: agent, system, filesystems' },
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
-      const { guest, result } = await runGuestCommand(this, flags, 'info', name);
+      const { guest, result } = await withTemporal(serverOf(this, flags), (temporal) => runGuestCommand(temporal, 'info', name));
       const { info } = result;
       if (flags.json) return printJson(this, { guest: guest.id, name: guest.name, ...info });
       const mounts = info.filesystems.map(({ mountpoint, type, device }) => `${mountpoint} ${type} on ${device}`);

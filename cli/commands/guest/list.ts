@@ -2,7 +2,7 @@
 
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, jsonFlag } from '../../flags.ts';
+import { addressFlag, jsonFlag, serverOf } from '../../flags.ts';
 import { findHosts } from '../../../client/hosts.ts';
 import { printJson } from '../../render/json.ts';
 import { renderTable } from '../../render/table.ts';
@@ -14,7 +14,7 @@ export const guestList = command(
     docs: { brief: 'List the guests of all hosts' },
     parameters: { flags: { address: addressFlag, json: jsonFlag } },
     async func(this: Context, flags: { address?: string; json: boolean }) {
-      const hosts = await withTemporal(this, flags, findHosts);
+      const hosts = await withTemporal(serverOf(this, flags), findHosts);
       const all = hosts.flatMap((inventory) => inventory.guests.map((guest) => ({ ...guest, host: inventory.host })));
       if (flags.json) return printJson(this, all);
       if (hosts.length === 0) {

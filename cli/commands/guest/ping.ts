@@ -2,7 +2,8 @@
 
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, guestArgument, jsonFlag } from '../../flags.ts';
+import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
+import { withTemporal } from '../../../client/connection.ts';
 import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
 import { escapeText, formatDuration } from '../../render/text.ts';
@@ -12,7 +13,7 @@ export const guestPing = command(
     docs: { brief: "Ask a guest's agent whether it answers" },
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
-      const { guest, result } = await runGuestCommand(this, flags, 'ping', name);
+      const { guest, result } = await withTemporal(serverOf(this, flags), (temporal) => runGuestCommand(temporal, 'ping', name));
       if (flags.json) return printJson(this, { guest: guest.id, name: guest.name, ...result });
       this.process.stdout.write(`${escapeText(guest.name)} answered in ${formatDuration(result.roundTripMs)}\n`);
     },

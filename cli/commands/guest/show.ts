@@ -2,7 +2,7 @@
 
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, guestArgument, jsonFlag } from '../../flags.ts';
+import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
 import { findGuest } from '../../../client/hosts.ts';
 import { printJson } from '../../render/json.ts';
 import { renderFields } from '../../render/table.ts';
@@ -14,7 +14,7 @@ export const guestShow = command(
     docs: { brief: 'Show one guest as its host announced it' },
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
-      const { guest, inventory } = await withTemporal(this, flags, (temporal) => findGuest(temporal, name));
+      const { guest, inventory } = await withTemporal(serverOf(this, flags), (temporal) => findGuest(temporal, name));
       if (flags.json) return printJson(this, { ...guest, host: inventory.host, announcedAt: inventory.announcedAt });
       const none = (list: string[]) => (list.length === 0 ? 'none' : list);
       this.process.stdout.write(

@@ -2,7 +2,8 @@
 
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, guestArgument, jsonFlag } from '../../flags.ts';
+import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
+import { withTemporal } from '../../../client/connection.ts';
 import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
 import { leaseFields } from '../../render/lease.ts';
@@ -14,7 +15,9 @@ export const guestStatus = command(
     docs: { brief: 'Ask a guest whether it is frozen, and whether by a window of ours' },
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
-      const { guest, result } = await runGuestCommand(this, flags, 'status', name);
+      const { guest, result } = await withTemporal(serverOf(this, flags), (temporal) =>
+        runGuestCommand(temporal, 'status', name),
+      );
       const { agent, window, lease } = result;
       if (flags.json) return printJson(this, { guest: guest.id, name: guest.name, agent, window, lease: lease ?? null });
       this.process.stdout.write(

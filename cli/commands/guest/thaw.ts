@@ -2,7 +2,8 @@
 
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, guestArgument, jsonFlag } from '../../flags.ts';
+import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
+import { withTemporal } from '../../../client/connection.ts';
 import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
 import { escapeText, formatDuration } from '../../render/text.ts';
@@ -16,7 +17,7 @@ export const guestThaw = command(
     },
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
-      const { guest, result } = await runGuestCommand(this, flags, 'thaw', name);
+      const { guest, result } = await withTemporal(serverOf(this, flags), (temporal) => runGuestCommand(temporal, 'thaw', name));
       const { report } = result;
       if (flags.json) return printJson(this, { name: guest.name, ...report });
       const held = report.outcome?.times.heldMs ?? null;

@@ -2,7 +2,7 @@
 
 import { StillframeError, isStillframeError } from '../../../model/errors.ts';
 import { zeroUuid, type GuestId } from '../../../model/ids.ts';
-import type { GuestListing } from '../../../model/workflows/messages.ts';
+import type { GuestListing } from '../../../model/guest/listing.ts';
 import type { HostConfig, ListedGuest } from '../../config.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Driver, Guest } from '../driver.ts';

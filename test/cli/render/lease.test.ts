@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { leaseFields } from '../../../cli/render/lease.ts';
 import { renderFields } from '../../../cli/render/table.ts';
 import { windowFields } from '../../../cli/render/window.ts';
-import type { GuestLease } from '../../../model/workflows/messages.ts';
+import type { GuestLease } from '../../../model/workflows/guest-command.ts';
 import { outcomeOf } from '../../workflows/stand-ins.ts';
 
 const thawed: GuestLease = { state: 'thawed', epoch: null, remainingMs: null, held: [], foreign: [] };

@@ -1,0 +1,66 @@
+/** Commits a restore point. What the point claims comes from this host's own journal and its own copy, never from the request. */
+
+import type { Driver } from '../host/drivers/driver.ts';
+import type { Journal } from '../host/journal/journal.ts';
+import { StillframeError } from '../model/errors.ts';
+import type { BackupId, GuestId, HostId } from '../model/ids.ts';
+import type { PointDisk, RestorePoint } from '../model/point/point.ts';
+import { gradePoint } from '../model/window/grade.ts';
+import type { WindowOutcome } from '../model/window/window.ts';
+import type { Repository } from '../repository/points.ts';
+
+/** A repeated call answers with the point that the first one committed. @throws point-in-time-lost, scratch-exhausted, copy-failed, repository-* */
+export async function commitPoint(
+  { guest: id, backup, repository }: { guest: GuestId; backup: BackupId; repository: Repository },
+  { driver, journal, host }: { driver: Driver; journal: Pick<Journal, 'captured'>; host: HostId },
+): Promise<RestorePoint> {
+  const committed = await repository.find(backup);
+  if (committed) return belongsTo(id, committed);
+  const window = await journal.captured(id, backup);
+  if (!window) {
+    throw new StillframeError(
+      'point-in-time-lost',
+      `the journal of this host has no point in time of backup ${backup} of guest ${id}: back the guest up again`,
+      { guest: id, backup },
+    );
+  }
+  const disks = await repository.recordedDisks(backup);
+  demandSameDisks(backup, window, disks);
+  const guest = await driver.guest(id);
+  await driver.pointInTime.verify(guest, backup);
+  const point: RestorePoint = {
+    format: 1,
+    id: backup,
+    guest: { id, name: guest.name },
+    host,
+    pointInTimeAt: window.pointInTimeAt!,
+    committedAt: new Date().toISOString(),
+    ...gradePoint(window, disks),
+    window,
+    disks,
+    skipped: window.skipped,
+  };
+  await repository.commit(point);
+  return point;
+}
+
+function belongsTo(guest: GuestId, point: RestorePoint): RestorePoint {
+  if (point.guest.id === guest) return point;
+  throw new StillframeError(
+    'input-invalid',
+    `restore point ${point.id} exists already and is of guest ${point.guest.id}, not of ${guest}: each backup needs an id of its own`,
+    { guest, point: point.id },
+  );
+}
+
+/** Every disk of the point in time was copied, in its whole size, and nothing else was. */
+function demandSameDisks(backup: BackupId, { disks: captured }: WindowOutcome, copied: readonly PointDisk[]): void {
+  const named = (disks: readonly { name: string; bytes: number }[]) =>
+    disks.map(({ name, bytes }) => `${name} of ${bytes} bytes`).join(', ') || 'none';
+  if (named(captured) === named(copied)) return;
+  throw new StillframeError(
+    'copy-failed',
+    `the copy of backup ${backup} does not hold the disks of its point in time (captured: ${named(captured)}; copied: ${named(copied)}): run the backup again`,
+    { backup },
+  );
+}

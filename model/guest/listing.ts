@@ -1,0 +1,16 @@
+/** A guest as its host announces it. */
+
+import type { GuestId } from '../ids.ts';
+
+/** Names are labels; `id` is the key. */
+export interface GuestListing {
+  id: GuestId;
+  name: string;
+  /** QEMU's run state: `running`, `paused`, …, or `unreachable`. */
+  state: string;
+  disks: { device: string; bytes: number }[];
+  /** What this guest carries that we need while it is frozen; never frozen when not empty. */
+  carries: string[];
+  /** Why this guest cannot be used (`uuid-zero`, `monitor-held`, …); null when it can. */
+  problem: string | null;
+}

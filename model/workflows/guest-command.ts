@@ -1,0 +1,61 @@
+/** Contract of `guestCommand`: one command to one guest. */
+
+import { controlQueue, type BackupId, type GuestId, type HostId } from '../ids.ts';
+import type { ThawReport } from '../window/window.ts';
+import { contract } from './contract.ts';
+
+export type GuestCommandName = 'ping' | 'info' | 'status' | 'freeze' | 'thaw';
+
+export interface GuestCommandInput {
+  guest: GuestId;
+  host: HostId;
+  command: GuestCommandName;
+  /** For a freeze: the window's id, so that it can be found in the journal. */
+  backup: BackupId;
+  leaseMs?: number | undefined;
+}
+
+/** What our agent says of the freeze that it holds. Text of the guest: escape it where it is shown. */
+export interface GuestLease {
+  state: string;
+  /** Null for the plain freeze of another client, and when thawed. */
+  epoch: number | null;
+  /** Milliseconds until the guest thaws by itself; null without a lease. */
+  remainingMs: number | null;
+  /** Mount points that the agent has frozen. */
+  held: string[];
+  /** Mount points that it found frozen by somebody else at its last freeze. */
+  foreign: string[];
+}
+
+/** What a guest's agent said to `info`. Text of the guest: escape it where it is shown. */
+export interface GuestInfo {
+  /** `qemu-ga` or `stillframe`. */
+  agent: string;
+  version: string;
+  commands: number;
+  os: string | null;
+  filesystems: { mountpoint: string; type: string; device: string }[];
+  /** Of our agent only. */
+  lease?: GuestLease;
+}
+
+export type GuestCommandResult =
+  | { command: 'ping'; roundTripMs: number }
+  | { command: 'info'; info: GuestInfo }
+  | {
+      command: 'status';
+      agent: 'frozen' | 'thawed';
+      /** Of our agent only. */
+      lease?: GuestLease;
+      window: { backup: BackupId; epoch: number; openedAt: string; leaseMs: number } | null;
+    }
+  | { command: 'freeze'; frozenCount: number; leaseMs: number; epoch: number }
+  | { command: 'thaw'; report: ThawReport };
+
+/** The backup id makes the workflow id unique: commands to one guest may overlap. */
+export const guestCommand = contract<[GuestCommandInput], GuestCommandResult>()({
+  type: 'guestCommand',
+  queue: controlQueue,
+  id: ({ guest, backup }: { guest: GuestId; backup: BackupId }) => `guest/${guest}/${backup}`,
+});

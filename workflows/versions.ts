@@ -1,0 +1,14 @@
+/** Behaviour of earlier versions that workflows started under them still need. */
+
+import type { PointDisk } from '../model/point/point.ts';
+import { gradePoint } from '../model/window/grade.ts';
+import type { WindowOutcome } from '../model/window/window.ts';
+
+/**
+ * Until 0.1.0 `copy` answered with the disks, the workflow graded, and `commitPoint` answered with nothing. A backup that such a
+ * host committed is graded as it was then. It goes when no history of before that change is kept by any server.
+ */
+export function gradedByWorkflow(window: WindowOutcome, copied: unknown) {
+  const disks = copied as PointDisk[];
+  return { ...gradePoint(window, disks), disks };
+}
