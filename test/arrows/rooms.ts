@@ -53,7 +53,7 @@ export const rooms: Record<RoomName, Room> = {
     holds: 'the command line: one file per command',
     imports: ['client', 'config', 'repository', 'model', 'lib'],
     starts: ['workers'],
-    packages: ['node:*', '@stricli/core', '@temporalio/client'],
+    packages: ['node:*', '@stricli/core'],
   },
   workers: {
     holds: 'the processes, which wire everything',
