@@ -1,0 +1,40 @@
+/** `stillframe point show POINT`: one restore point; needs the repository and nothing else. */
+
+import type { PointDisk } from '../../../model/point/point.ts';
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { pointArgument } from '../../flags.ts';
+import { printJson } from '../../render/json.ts';
+import { renderFields } from '../../render/table.ts';
+import { formatBytes, formatTime } from '../../render/text.ts';
+import { reasonField, windowFields } from '../../render/window.ts';
+import { openNamed } from '../../repository.ts';
+import { pointFlags, type PointFlags } from './flags.ts';
+
+export const pointShow = command({
+  docs: { brief: 'Show one restore point: grade, reasons, disks, window' },
+  parameters: { flags: pointFlags, positional: pointArgument },
+  async func(this: Context, given: PointFlags, id: string) {
+    const point = await (await openNamed(this, given)).read(id);
+    if (given.json) return printJson(this, point);
+    this.process.stdout.write(
+      renderFields([
+        ['restore point', point.id],
+        ['guest', `${point.guest.name} (${point.guest.id}) on ${point.host}`],
+        ['committed', formatTime(point.committedAt)],
+        ['grade', point.grade],
+        reasonField(point.reasons),
+        ...windowFields(point.window),
+        ['disks', point.disks.flatMap(diskLines)],
+        ['left out', point.skipped.length === 0 ? 'none' : point.skipped],
+      ]),
+    );
+  },
+});
+
+function diskLines(disk: PointDisk): string[] {
+  const found = disk.inspection.filesystems.map(
+    ({ where, type, result, evidence }) => `  ${where}: ${type} ${result}${evidence === '' ? '' : ` (${evidence})`}`,
+  );
+  return [`${disk.name} ${disk.device} ${formatBytes(disk.bytes)} ${disk.inspection.result}`, ...found];
+}

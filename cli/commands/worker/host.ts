@@ -1,0 +1,19 @@
+/** `stillframe worker host`: the warden, and under it the worker that serves this host's guests. */
+
+import { command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { becomeEntry } from '../../entry.ts';
+import { addressFlag, addressOf, configFlag, configOf, stateFlag, stateOf } from '../../flags.ts';
+
+export const workerHost = command({
+  docs: {
+    brief: "Serve this host's guests (the warden, and under it the host worker)",
+    fullDescription:
+      "Serve this host's guests. The process is the warden: it thaws from the journal when the host worker under it cannot.\nIt waits for a Temporal server that is not there yet.",
+  },
+  parameters: { flags: { config: configFlag, state: stateFlag, address: addressFlag } },
+  async func(this: Context, flags: { config?: string; state?: string; address?: string }) {
+    const config = ['--config', configOf(this, flags.config), '--state', stateOf(this, flags.state)];
+    await becomeEntry('warden', [...config, '--address', addressOf(this, flags.address)]);
+  },
+});

@@ -1,0 +1,158 @@
+/** A restore point claims what this host's own journal and copy say, whatever the request says. */
+
+import assert from 'node:assert/strict';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { createCopyActivities } from '../../activities/copy.ts';
+import { createBackups, type BackupRequest, type Backups } from '../../backup/backups.ts';
+import { openJournal, type Journal } from '../../host/journal/journal.ts';
+import { isStillframeError } from '../../model/errors.ts';
+import type { PointDisk } from '../../model/point/point.ts';
+import type { WindowOutcome } from '../../model/window/window.ts';
+import { openRepository, type Repository } from '../../repository/points.ts';
+import { createFakeDriver, type FakeDriver } from '../fakes/fake-driver.ts';
+import { temporaryFolder } from '../repository/images.ts';
+import { cleanDisk, outcomeOf } from '../workflows/stand-ins.ts';
+
+const request: BackupRequest = { guest: 'db1-id', backup: '20260101T020000-1a2b3c4d', repository: 'main' };
+const disk: PointDisk = { ...cleanDisk, bytes: 1024 };
+
+interface Stage {
+  backups: Backups;
+  journal: Journal;
+  repository: Repository;
+  driver: FakeDriver;
+}
+
+async function stage(context: TestContext): Promise<Stage> {
+  const folder = await temporaryFolder(context);
+  const journal = openJournal(join(folder, 'journal'));
+  const driver = createFakeDriver({ id: request.guest, name: 'db1', channel: '/c', monitor: '/m', carries: [] });
+  const repositories = { main: join(folder, 'main') };
+  const repository = await openRepository(repositories.main, { create: true });
+  const leftovers = { claim: () => {} };
+  const backups = createBackups({ driver, journal, config: { host: 'h1', repositories }, leftovers, log: () => {} });
+  return { backups, journal, repository, driver };
+}
+
+/** A window of one disk as the journal has it once it is closed. */
+async function journalled(journal: Journal, over: Partial<WindowOutcome> = {}, backup = request.backup): Promise<WindowOutcome> {
+  const key = { guest: request.guest, backup, attempt: 1 };
+  const { claim } = outcomeOf(key);
+  const { epoch } = await journal.begin({ ...key, guestName: 'db1', channel: '/c', claim, leaseMs: 10_000 });
+  const outcome = outcomeOf(key, { epoch, disks: [{ name: 'disk0', device: 'vda', bytes: 1024 }], ...over });
+  await journal.close(outcome);
+  return outcome;
+}
+
+/** As a finished copy leaves it. */
+async function copied(repository: Repository, disks: PointDisk[] = [disk]): Promise<void> {
+  const session = await repository.begin(request.backup);
+  for (const { file, bytes } of disks) await writeFile(join(session, file), Buffer.alloc(bytes));
+  await repository.recordDisks(request.backup, disks);
+}
+
+const fails = (code: Parameters<typeof isStillframeError>[1], message: RegExp) => (error: unknown) => {
+  assert.ok(isStillframeError(error, code!), String(error));
+  assert.match(error.message, message);
+  return true;
+};
+
+test('a point holds the window of the journal and the disks of the copy, graded by them', async (context) => {
+  const { backups, journal, repository } = await stage(context);
+  const window = await journalled(journal);
+  await copied(repository);
+  const point = await backups.commit(request);
+  assert.deepEqual([point.grade, point.reasons, point.window, point.disks], ['filesystem', [], window, [disk]]);
+  assert.deepEqual([point.guest, point.host, point.pointInTimeAt], [{ id: 'db1-id', name: 'db1' }, 'h1', window.pointInTimeAt]);
+  assert.deepEqual(await repository.read(request.backup), point);
+});
+
+test('a request that brings a grade, a manifest and hashes of its own changes nothing', async (context) => {
+  const { backups, journal, repository } = await stage(context);
+  await journalled(journal, { reasons: ['mount-not-frozen /data'] });
+  await copied(repository);
+  const forged = {
+    ...request,
+    grade: 'application',
+    point: { grade: 'application', reasons: [], disks: [{ ...disk, sha256: '0'.repeat(64) }] },
+  };
+  const point = await createCopyActivities({ backups }).commitPoint(forged);
+  assert.deepEqual([point.grade, point.reasons, point.disks], ['crash-atomic', ['mount-not-frozen /data'], [disk]]);
+});
+
+test('a disk that the copy found dirty lowers the grade', async (context) => {
+  const { backups, journal, repository } = await stage(context);
+  await journalled(journal);
+  const filesystems = [{ where: 'whole disk', type: 'ext4', result: 'dirty' as const, evidence: 'RECOVER set' }];
+  await copied(repository, [{ ...disk, inspection: { result: 'dirty', filesystems } }]);
+  const point = await backups.commit(request);
+  assert.deepEqual([point.grade, point.reasons], ['crash-atomic', ['disk-not-clean disk0 ext4']]);
+});
+
+test('a commit without a point in time in the journal is refused, and nothing is published', async (context) => {
+  const { backups, journal, repository } = await stage(context);
+  await copied(repository);
+  await assert.rejects(backups.commit(request), fails('point-in-time-lost', /the journal of this host has no point in time/));
+  await journalled(journal, { pointInTimeAt: null, failure: { code: 'lease-expired', message: 'too late' } });
+  await assert.rejects(backups.commit(request), fails('point-in-time-lost', /the journal of this host has no point in time/));
+  assert.deepEqual((await repository.list()).points, []);
+});
+
+test('the window of another backup of the same guest is not taken for this one', async (context) => {
+  const { backups, journal, repository } = await stage(context);
+  await journalled(journal, {}, '20260101T010000-1a2b3c4d');
+  await copied(repository);
+  await assert.rejects(backups.commit(request), fails('point-in-time-lost', /no point in time of backup 20260101T020000/));
+});
+
+test('a copy that did not end, or that holds other disks than the point in time, is not committed', async (context) => {
+  const { backups, journal, repository } = await stage(context);
+  await journalled(journal);
+  await repository.begin(request.backup);
+  await assert.rejects(backups.commit(request), fails('copy-failed', /no finished copy of backup 20260101T020000-1a2b3c4d/));
+  await copied(repository, [{ ...disk, bytes: 512 }]);
+  await assert.rejects(
+    backups.commit(request),
+    fails('copy-failed', /captured: disk0 of 1024 bytes; copied: disk0 of 512 bytes/),
+  );
+  await copied(repository, []);
+  await assert.rejects(backups.commit(request), fails('copy-failed', /copied: none/));
+  assert.deepEqual((await repository.list()).points, []);
+});
+
+test('a repeated commit answers with the same point, though the guest is gone by then', async (context) => {
+  const { backups, journal, repository, driver } = await stage(context);
+  await journalled(journal);
+  await copied(repository);
+  const first = await backups.commit(request);
+  driver.guest = () => assert.fail('the guest was asked for');
+  assert.deepEqual(await backups.commit(request), first);
+});
+
+test('a commit that is cut short after its rename is finished by the next', async (context) => {
+  const { backups, journal, repository } = await stage(context);
+  await journalled(journal);
+  await copied(repository);
+  const point = await backups.commit(request);
+  // What a power cut leaves between the rename and the manifest.
+  const folder = join(repository.directory, 'points', request.backup);
+  await writeFile(join(folder, 'disks.json'), JSON.stringify(point.disks));
+  const manifest = join(folder, 'manifest.json');
+  const before = JSON.parse(await readFile(manifest, 'utf8')) as { sha256: string };
+  await rm(manifest);
+  const { committedAt: _, ...again } = await backups.commit(request);
+  assert.deepEqual({ ...before, committedAt: undefined }, { ...again, committedAt: undefined });
+});
+
+test('a backup id that another guest has used is refused by name', async (context) => {
+  const { backups, journal, repository } = await stage(context);
+  await journalled(journal);
+  await copied(repository);
+  await backups.commit(request);
+  await assert.rejects(
+    backups.commit({ ...request, guest: 'web-id' }),
+    fails('input-invalid', /is of guest db1-id, not of web-id/),
+  );
+});
