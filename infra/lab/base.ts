@@ -36,8 +36,21 @@ const bootModules = [
 
 /** For whoever wants them: `insmod /lib/modules/<name>.ko`, vfat after fat, btrfs after those before it. */
 const moreModules = [
-  ...['loop', 'overlay', 'fat', 'vfat', 'nls_cp437', 'nls_utf8', 'nls_ascii', 'nls_iso8859-1', 'fuse'],
-  ...['xor', 'raid6_pq', 'zstd_compress', 'blake2b_generic', 'xxhash_generic', 'btrfs'],
+  'loop',
+  'overlay',
+  'fat',
+  'vfat',
+  'nls_cp437',
+  'nls_utf8',
+  'nls_ascii',
+  'nls_iso8859-1',
+  'fuse',
+  'xor',
+  'raid6_pq',
+  'zstd_compress',
+  'blake2b_generic',
+  'xxhash_generic',
+  'btrfs',
 ];
 
 const kernelPackage = 'linux-image-cloud-amd64';
