@@ -12,7 +12,7 @@ import { it, type TestContext } from 'node:test';
 import type { Intent } from '../../host/journal/intent.ts';
 import { openJournal } from '../../host/journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
-import type { AgentKind } from '../../host/window/peer.ts';
+import type { AgentKind } from '../../model/window/window.ts';
 import type { PursuedObligation } from '../../model/window/window.ts';
 import { createObligations } from '../../workers/warden/pursue-obligations.ts';
 import { askWarden, serveThaw } from '../../workers/warden/thaw-socket.ts';
