@@ -7,14 +7,14 @@ import { ask, handleOf, startWorkflow } from '../client/workflows.ts';
 import { openAgentChannel } from '../host/channel/agent-channel.ts';
 import { openMonitor } from '../host/channel/monitor.ts';
 import type { Intent } from '../host/journal/intent.ts';
-import { newBackupId, objectStem } from '../model/ids.ts';
+import { guestId, newBackupId, objectStem } from '../model/ids.ts';
 import type { GuardianReport } from '../model/window/watches.ts';
 import { backupGuest, type BackupInput } from '../model/workflows/backup-guest.ts';
 import { heldWindow, type HeldWindowInput } from '../model/workflows/held-window.ts';
 import { thawGuardian } from '../model/workflows/thaw-guardian.ts';
 import type { ThawedBy, WindowKey, WindowOutcome } from '../model/window/window.ts';
 import { fsfreezeStatus } from '../protocol/agent/commands/guest-fsfreeze-status.ts';
-import { hostId, repositoryName, snapshots, type Site } from './site.ts';
+import { labHost, repositoryName, snapshots, type Site } from './site.ts';
 
 export type Form = 'whole' | 'held';
 export type Fault =
@@ -45,7 +45,7 @@ export async function runDrill(site: Site, form: Form, fault: Fault): Promise<Dr
   const { guest } = site;
   guest.console.mark();
   const open = form === 'whole' ? await openWhole(site) : await openHeld(site, fault);
-  const intent = await site.journal.intentOf(guest.uuid);
+  const intent = await site.journal.intentOf(guestId(guest.uuid));
   await strike(site, open, intent, fault);
   const outcome = await ended(site, open.key);
   open.release();
@@ -73,7 +73,7 @@ interface OpenDrill {
 }
 
 function newKey(site: Site): WindowKey {
-  return { guest: site.guest.uuid, backup: newBackupId(Date.now(), randomBytes(4).toString('hex')), attempt: 1 };
+  return { guest: guestId(site.guest.uuid), backup: newBackupId(Date.now(), randomBytes(4).toString('hex')), attempt: 1 };
 }
 
 /** A backup whose transaction is held back in the monitor's proxy: the guest is frozen, the point in time not taken. */
@@ -84,7 +84,7 @@ async function openWhole(site: Site): Promise<OpenDrill> {
     backup: key.backup,
     guest: key.guest,
     guestName: site.guest.name,
-    host: hostId,
+    host: labHost,
     repository: repositoryName,
     want: 'filesystem',
   };
@@ -102,7 +102,7 @@ async function openHeld(site: Site, fault: Fault): Promise<OpenDrill> {
     backup: key.backup,
     guest: key.guest,
     guestName: site.guest.name,
-    host: hostId,
+    host: labHost,
     snapshot,
     leaseMs: site.leaseMs,
   };

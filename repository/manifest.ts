@@ -2,7 +2,7 @@
 
 import { StillframeError } from '../model/errors.ts';
 import { grades } from '../model/window/grade.ts';
-import { idPattern } from '../model/ids.ts';
+import { idPattern, isBackupId, isGuestId, isHostId } from '../model/ids.ts';
 import { diskResults, filesystemResults, type PointDisk, type RestorePoint } from '../model/point/point.ts';
 import type { Reason } from '../model/window/reasons.ts';
 import {
@@ -120,7 +120,8 @@ const reasonText = text as Check<Reason>;
 const truth = is('true or false', (value): value is boolean => typeof value === 'boolean');
 const count = is('a whole number from 0', (value): value is number => Number.isSafeInteger(value) && (value as number) >= 0);
 const milliseconds = is('a number from 0', (value): value is number => typeof value === 'number' && value >= 0);
-const identifier = matching('an id', idPattern);
+const identifier = <Kind extends string>(isOne: (text: string) => text is Kind) =>
+  is('an id', (value): value is Kind => typeof value === 'string' && isOne(value));
 const time = is(
   'a time (ISO 8601)',
   (value): value is string => typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value)),
@@ -136,8 +137,8 @@ const filesystem: Check<GuestFilesystem> = object<GuestFilesystem>({
 const hooks: Check<GuestHook[]> = list(object<GuestHook>({ name: text, outcome: text, detail: orNull(text) }));
 
 const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
-  guest: identifier,
-  backup: identifier,
+  guest: identifier(isGuestId),
+  backup: identifier(isBackupId),
   attempt: count,
   epoch: count,
   leaseMs: milliseconds,
@@ -179,7 +180,7 @@ const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
 });
 
 const disk: Check<PointDisk> = object<PointDisk>({
-  name: identifier,
+  name: matching('an id', idPattern),
   file: matching('the name of an image (disk0.raw)', imagePattern),
   device: text,
   bytes: count,
@@ -193,9 +194,9 @@ const disk: Check<PointDisk> = object<PointDisk>({
 
 const restorePoint: Check<RestorePoint> = object<RestorePoint>({
   format: oneOf(1),
-  id: identifier,
-  guest: object({ id: identifier, name: text }),
-  host: identifier,
+  id: identifier(isBackupId),
+  guest: object({ id: identifier(isGuestId), name: text }),
+  host: identifier(isHostId),
   pointInTimeAt: time,
   committedAt: time,
   grade: oneOf(...grades),

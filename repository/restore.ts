@@ -4,7 +4,6 @@ import { mkdir, open, readdir, rename, rm, rmdir, stat, statfs } from 'node:fs/p
 import { dirname, join } from 'node:path';
 
 import { StillframeError } from '../model/errors.ts';
-import type { BackupId } from '../model/ids.ts';
 import type { PointDisk, RestorePoint } from '../model/point/point.ts';
 import { errnoOf, explaining, syncPath, writeDurably } from './durable.ts';
 import { passOver } from './hash.ts';
@@ -34,7 +33,7 @@ const zeros = Buffer.alloc(holeBytes);
  */
 export async function restorePoint(
   repository: Repository,
-  id: BackupId,
+  id: string,
   target: string,
   { onProgress, signal }: RestoreOptions = {},
 ): Promise<RestorePoint> {
@@ -48,7 +47,7 @@ export async function restorePoint(
       let before = 0;
       for (const disk of point.disks) {
         const progress = (doneBytes: number) => onProgress?.({ doneBytes: before + doneBytes, totalBytes, disk: disk.name });
-        await copyProven(repository.image(id, disk.file), part(target, disk), point, disk, progress, signal);
+        await copyProven(repository.image(point.id, disk.file), part(target, disk), point, disk, progress, signal);
         before += disk.bytes;
       }
       for (const disk of point.disks) await rename(part(target, disk), join(target, disk.file));

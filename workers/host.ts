@@ -15,7 +15,7 @@ import { createQemuDriver } from '../host/drivers/qemu/driver.ts';
 import { openJournal } from '../host/journal/journal.ts';
 import { createWindows, type Windows } from '../host/window/windows.ts';
 import { isStillframeError, messageOf } from '../model/errors.ts';
-import { hostQueues } from '../model/ids.ts';
+import { hostQueues, type GuestId } from '../model/ids.ts';
 import { servedOn } from '../model/workflows/activities.ts';
 import { announceForever } from './host/announce.ts';
 import { pollerIdentity } from './host/poller-identity.ts';
@@ -121,7 +121,7 @@ async function serve(): Promise<void> {
   await connection.close();
 }
 
-function obeyWarden(windows: Windows, owed: () => Promise<string[]>): void {
+function obeyWarden(windows: Windows, owed: () => Promise<GuestId[]>): void {
   process.on('message', (message: WardenMessage) => {
     if (message.kind === 'ping') process.send?.({ kind: 'pong' } satisfies WorkerMessage);
     else void owed().then((guests) => Promise.allSettled(guests.map((guest) => windows.ensureThawed(guest, 'operator'))));

@@ -5,6 +5,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openAgentChannel } from '../../host/channel/agent-channel.ts';
 import { openMonitor } from '../../host/channel/monitor.ts';
+import { guestId, type GuestId } from '../../model/ids.ts';
 import { accelerator } from './accelerator.ts';
 import { readConsole, type GuestConsole } from './console.ts';
 import { copyDisk, labDisks, makeBlankDisk, makeDisk } from './disks.ts';
@@ -16,7 +17,7 @@ import { bootSnapshot } from './snapshot.ts';
 
 export interface LabGuest {
   name: string;
-  uuid: string;
+  uuid: GuestId;
   pid: number;
   /** Socket of the port org.qemu.guest_agent.0. */
   channel: string;
@@ -41,7 +42,7 @@ export interface LabGuestOptions {
   /** Where sockets and disks go; short, since a socket's path has 107 bytes at most. */
   directory: string;
   name: string;
-  uuid?: string;
+  uuid?: GuestId;
   /** Ours on both ports; stock qemu-ga on the classic one; or ours on its own port beside the stock one on the classic port. */
   agent?: 'stillframe' | 'qemu-ga' | 'both';
   /** A kernel, busybox and our agent, and nothing else: no writers, no libraries, no programs that make filesystems. */
@@ -55,7 +56,15 @@ export interface LabGuestOptions {
 
 /** Resolves when every agent answers and each writer has finished a file. */
 export async function startGuest(options: LabGuestOptions): Promise<LabGuest> {
-  const { directory, name, uuid = randomUUID(), agent = 'stillframe', minimal = false, spareDisks = 0, qemuArgs = [] } = options;
+  const {
+    directory,
+    name,
+    uuid = guestId(randomUUID()),
+    agent = 'stillframe',
+    minimal = false,
+    spareDisks = 0,
+    qemuArgs = [],
+  } = options;
   await ensurePackages();
   const parts = await guestParts({ ours: agent !== 'qemu-ga', programs: !minimal });
   const kind = await accelerator(parts);

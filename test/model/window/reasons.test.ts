@@ -36,12 +36,6 @@ test('the manual explains every code, with its effect, and no other', async () =
     const effect = Object.entries(effects).find(([grade]) => cells.at(-2)!.includes(grade))?.[1];
     return [...cells[1]!.matchAll(/`([a-z-]+)[ `]/g)].map(([, code]) => [code!, effect]);
   });
-  assert.deepEqual(
-    Object.fromEntries(explained.toSorted()),
-    Object.fromEntries(
-      Object.entries(reasonCodes)
-        .map(([code, { effect }]) => [code, effect])
-        .toSorted(),
-    ),
-  );
+  const known = Object.entries(reasonCodes).map(([code, { effect }]) => [code, effect]);
+  assert.deepEqual(Object.fromEntries(explained), Object.fromEntries(known));
 });
