@@ -21,7 +21,7 @@ import { announceForever } from './host/announce.ts';
 import { readHostConfigApart } from '../config/apart.ts';
 import { createBackups } from '../backup/backups.ts';
 import { adoptLeftovers } from '../backup/leftovers.ts';
-import { logLine } from '../lib/log-line.ts';
+import { logLine } from '../lib/log.ts';
 import {
   connectPatiently,
   defaultAddress,

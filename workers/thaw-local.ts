@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openJournal } from '../host/journal/journal.ts';
-import { logLine } from '../lib/log-line.ts';
+import { logLine } from '../lib/log.ts';
 import { createOrphans, type Pursuit } from './warden/pursue-obligations.ts';
 import { askWarden } from './warden/thaw-socket.ts';
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { makeDirectory, writeDurably } from '../lib/durable.ts';
 import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
-import { logLine } from '../lib/log-line.ts';
+import { logLine } from '../lib/log.ts';
 import { exitConfiguration } from './warden/warden.ts';
 
 /** What stands in `<state>/up.json` while `up` runs: where the server is, and which processes there are. */

@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { messageOf } from '../model/errors.ts';
-import { logLine } from '../lib/log-line.ts';
+import { logLine } from '../lib/log.ts';
 import { exitConfiguration, runWarden } from './warden/warden.ts';
 
 const args = process.argv.slice(2);

@@ -4,7 +4,7 @@ import { Client } from '@temporalio/client';
 import { parseArgs } from 'node:util';
 import type { Log } from '../../lib/log.ts';
 import { workflowBundle } from './bundle.ts';
-import { logLine } from '../../lib/log-line.ts';
+import { logLine } from '../../lib/log.ts';
 import {
   connectPatiently,
   defaultAddress,

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory } from '../../lib/durable.ts';
 import { openJournal, type Intent } from '../../host/journal/journal.ts';
-import { logLine } from '../../lib/log-line.ts';
+import { logLine } from '../../lib/log.ts';
 import { createOrphans, type Pursuit } from './pursue-obligations.ts';
 import { serveThaw } from './thaw-socket.ts';
 
