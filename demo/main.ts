@@ -132,7 +132,7 @@ async function proveRestore(site: Site, point: RestorePoint, target: string, ack
     filesystem: site.guest.disks[index]!.filesystem,
   }));
   for (const image of images.filter((each) => each.filesystem === 'ext4')) {
-    await run('e2fsck', ['-fn', image.path]);
+    await run(['e2fsck', '-fn', image.path]);
     say(`   e2fsck -fn: clean (${image.path})`);
   }
   let files = 0;

@@ -75,7 +75,7 @@ const optimizeByGcc = [
 const optimizeByClang = ['-Oz', '-fomit-frame-pointer'];
 
 async function gcc(compiler: string, compile: string[], link: string[]): Promise<Toolchain> {
-  const version = (await run('gcc', ['-dumpfullversion'])).trim();
+  const version = (await run(['gcc', '-dumpfullversion'])).trim();
   return { name: `${compiler}-${version}`, compiler, target: [], compile, link };
 }
 
@@ -92,7 +92,7 @@ async function zig(architecture: Architecture): Promise<Toolchain> {
 }
 
 function hasProgram(name: string): Promise<boolean> {
-  return run('sh', ['-c', 'command -v "$0"', name]).then(
+  return run(['sh', '-c', 'command -v "$0"', name]).then(
     () => true,
     () => false,
   );

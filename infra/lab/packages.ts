@@ -34,15 +34,15 @@ async function install(): Promise<void> {
 
 /** Lists may be missing or old on a new machine: one update, then once more. */
 export async function aptGet(args: string[], cwd?: string): Promise<void> {
-  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, ...(cwd ? { cwd } : {}) };
+  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, cwd };
   // As root apt-get fetches as the user _apt, who may not write where we let it.
   const common = ['-q', '-o', 'APT::Sandbox::User=root', '-o', 'DPkg::Lock::Timeout=120'];
   try {
-    await run('apt-get', [...common, ...args], options);
+    await run(['apt-get', ...common, ...args], options);
   } catch (error) {
     if (process.getuid?.() !== 0) throw error;
-    await run('apt-get', [...common, 'update'], options);
-    await run('apt-get', [...common, ...args], options);
+    await run(['apt-get', ...common, 'update'], options);
+    await run(['apt-get', ...common, ...args], options);
   }
 }
 

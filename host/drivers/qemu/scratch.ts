@@ -88,8 +88,8 @@ export async function makeScratchDirectory(config: ScratchConfig, directory: str
  */
 export async function makeScratchImage(config: ScratchConfig, path: string, bytes: number, reserve: boolean): Promise<void> {
   try {
-    await run('qemu-img', ['create', '-q', '-f', 'qcow2', path, String(bytes)]);
-    if (reserve) await run('fallocate', ['--keep-size', '--length', String(fullBytes(bytes)), path]);
+    await run(['qemu-img', 'create', '-q', '-f', 'qcow2', path, String(bytes)]);
+    if (reserve) await run(['fallocate', '--keep-size', '--length', String(fullBytes(bytes)), path]);
     await giveToOwner(config, path);
   } catch (error) {
     throw unwritable(config.path, messageOf(error), error);
