@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { makeDirectory, writeDurably } from '../lib/durable.ts';
+import { makeDirectory, writeJson } from '../lib/durable.ts';
 import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
 import { logLine } from '../lib/log.ts';
 import { exitConfiguration } from './warden/warden.ts';
@@ -107,7 +107,7 @@ async function restart(
 
 async function record(): Promise<void> {
   const pids = Object.fromEntries([...children].map(([name, child]) => [name, child.pid!]));
-  await writeDurably(join(values.state, 'up.json'), {
+  await writeJson(join(values.state, 'up.json'), {
     address,
     pids: { ...pids, ...(server ? { temporal: server.pid } : {}) },
   } satisfies UpRecord);

@@ -12,7 +12,7 @@ import { isStillframeError, messageOf, StillframeError } from '../../model/error
 import { idPattern, type BackupId, type GuestId } from '../../model/ids.ts';
 import type { GuestClaim, Obligation, WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
-import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from '../../lib/durable.ts';
+import { makeDirectory, namesIn, readJson, removeDurably, writeJson } from '../../lib/durable.ts';
 
 /** What stands in the journal before a freeze: enough to thaw and to say afterwards what was interrupted. */
 export interface Intent extends Obligation {
@@ -77,10 +77,10 @@ export function openJournal(directory: string): Journal {
   const newestEpoch = async (guest: GuestId) => Number((await outcomeNames(guest)).at(-1)?.split('.')[0] ?? 0);
 
   const outcomeIn = async (guest: GuestId, name: string | undefined): Promise<WindowOutcome | null> =>
-    name === undefined ? null : ((await readValue(join(outcomesPath(guest), name))) as OutcomeRecord).outcome;
+    name === undefined ? null : ((await readJson(join(outcomesPath(guest), name))) as OutcomeRecord).outcome;
 
   const openFor = async (guest: GuestId): Promise<Intent | null> => {
-    const intent = (await readValue(openPath(guest))) as Intent | undefined;
+    const intent = (await readJson(openPath(guest))) as Intent | undefined;
     if (intent === undefined) return null;
     // The process died between writing the outcome and letting go of the intent: the outcome carries closing evidence.
     return intent.epoch > (await newestEpoch(guest)) ? intent : null;
@@ -101,7 +101,7 @@ export function openJournal(directory: string): Journal {
           hostBoot: hostBootId(),
         };
         await makeDirectory(outcomesPath(guest));
-        await writeDurably(openPath(guest), intent);
+        await writeJson(openPath(guest), intent);
         return intent;
       } catch (error) {
         if (isStillframeError(error)) throw error;
@@ -118,7 +118,7 @@ export function openJournal(directory: string): Journal {
       const { guest } = outcome;
       const record: OutcomeRecord = { outcome, closedMs: monotonicMs(), hostBoot: hostBootId() };
       const name = `${String(outcome.epoch).padStart(12, '0')}.${outcome.backup}.${outcome.attempt}.json`;
-      await writeDurably(join(outcomesPath(guest), name), record);
+      await writeJson(join(outcomesPath(guest), name), record);
       await removeDurably(openPath(guest));
       for (const old of (await outcomeNames(guest)).slice(0, -outcomesKept)) await removeDurably(join(outcomesPath(guest), old));
     },
@@ -167,9 +167,7 @@ export function openJournal(directory: string): Journal {
 
     async closedAgo(guest) {
       const names = (await outcomeNames(guest)).slice(-outcomesForLimits).toReversed();
-      const records = await Promise.all(
-        names.map((name) => readValue(join(outcomesPath(guest), name)) as Promise<OutcomeRecord>),
-      );
+      const records = await Promise.all(names.map((name) => readJson(join(outcomesPath(guest), name)) as Promise<OutcomeRecord>));
       const boot = hostBootId();
       return records.map((record) =>
         record.hostBoot === boot

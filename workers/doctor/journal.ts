@@ -4,6 +4,7 @@ import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openJournal, type Intent } from '../../host/journal/journal.ts';
 import { monotonicMs } from '../../lib/clock.ts';
+import { errnoOf } from '../../lib/errno.ts';
 import { messageOf } from '../../model/errors.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
@@ -11,7 +12,7 @@ export async function checkJournal(stateDir: string): Promise<Finding[]> {
   try {
     await access(stateDir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const missing = errnoOf(error) === 'ENOENT';
     if (missing)
       return [warn('journal', `${stateDir} is not there`, 'the host worker makes it; if one runs here, name its --state')];
     return [

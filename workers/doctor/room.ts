@@ -3,6 +3,7 @@
 import { access, constants, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ScratchConfig } from '../../host/config.ts';
+import { errnoOf } from '../../lib/errno.ts';
 import { messageOf } from '../../model/errors.ts';
 import { openRepository } from '../../repository/points.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
@@ -62,7 +63,7 @@ async function roomAt(path: string): Promise<Room> {
       await access(directory, constants.W_OK | constants.X_OK);
       return { free: bavail * bsize, size: blocks * bsize, exists };
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT' && directory !== '/';
+      const missing = errnoOf(error) === 'ENOENT' && directory !== '/';
       if (!missing) return { problem: `${path} cannot be used: ${messageOf(error)}` };
     }
   }
