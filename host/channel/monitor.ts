@@ -1,6 +1,7 @@
 /** The monitor of a guest: QMP commands by id, events in order. */
 
 import type { Socket } from 'node:net';
+import { withDeadline } from '../../lib/deadline.ts';
 import { StillframeError } from '../../model/errors.ts';
 import type { Json } from '../../protocol/json.ts';
 import { createJsonStream, qemuLimits } from '../../protocol/json-stream.ts';
@@ -111,15 +112,11 @@ function createLink(socket: Socket, path: string) {
       const id = ++lastId;
       const waiter = { ...Promise.withResolvers<Json>(), command };
       waiters.set(id, waiter);
-      const timer = setTimeout(() => {
-        waiters.delete(id);
-        waiter.reject(timedOut(command, timeoutMs));
-      }, timeoutMs);
       socket.write(encodeMonitorCommand(command, args, id));
       try {
-        return await waiter.promise;
+        return await withDeadline(waiter.promise, timeoutMs, () => timedOut(command, timeoutMs));
       } finally {
-        clearTimeout(timer);
+        waiters.delete(id);
       }
     },
   };
@@ -132,14 +129,7 @@ function createLink(socket: Socket, path: string) {
 
   return {
     monitor,
-    async greeted(timeoutMs: number): Promise<void> {
-      const timer = setTimeout(() => greeting.reject(timedOut('at all', timeoutMs)), timeoutMs);
-      try {
-        await greeting.promise;
-      } finally {
-        clearTimeout(timer);
-      }
-    },
+    greeted: (timeoutMs: number) => withDeadline(greeting.promise, timeoutMs, () => timedOut('at all', timeoutMs)),
   };
 }
 

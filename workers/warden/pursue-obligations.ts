@@ -2,6 +2,7 @@
 
 import { connectAgent } from '../../host/channel/agent-channel.ts';
 import type { Intent, Journal } from '../../host/journal/journal.ts';
+import { withDeadline } from '../../lib/deadline.ts';
 import type { Log } from '../../lib/log.ts';
 import { settle } from '../../host/window/settle.ts';
 import type { GuestId } from '../../model/ids.ts';
@@ -48,12 +49,6 @@ export function createOrphans(journal: Journal, log: Log): Orphans {
 }
 
 /** Null when the promise has not resolved in time; its failure (we stopped) counts as that too. */
-async function within<T>(limitMs: number, promise: Promise<T>): Promise<T | null> {
-  const { promise: late, resolve } = Promise.withResolvers<null>();
-  const timer = setTimeout(() => resolve(null), limitMs);
-  try {
-    return await Promise.race([promise.catch(() => null), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function within<T>(limitMs: number, promise: Promise<T>): Promise<T | null> {
+  return withDeadline(promise, limitMs, () => new Error('late')).catch(() => null);
 }
