@@ -2,9 +2,10 @@
 
 import { parseArgs } from 'node:util';
 import type { HostConfig } from '../host/config.ts';
+import type { Finding } from '../model/doctor.ts';
 import { messageOf } from '../model/errors.ts';
 import { readHostConfig } from '../config/host-file.ts';
-import { fail, ok, type Finding } from './doctor/finding.ts';
+import { fail, ok } from './doctor/finding.ts';
 import { checkJournal } from './doctor/journal.ts';
 import { checkBoot, checkNode, checkQemuImg, checkTime } from './doctor/machine.ts';
 import { checkRepositories, checkScratch } from './doctor/room.ts';

@@ -7,14 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { openJournal } from '../../host/journal/journal.ts';
+import type { Finding } from '../../model/doctor.ts';
 import { runCli } from './run-cli.ts';
-
-interface Finding {
-  check: string;
-  result: string;
-  found: string;
-  wayOut: string;
-}
 
 async function host(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), 'sf-doctor-'));

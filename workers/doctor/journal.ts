@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { openJournal, type Intent } from '../../host/journal/journal.ts';
 import { monotonicMs } from '../../lib/clock.ts';
 import { errnoOf } from '../../lib/errno.ts';
+import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
-import { fail, ok, warn, type Finding } from './finding.ts';
+import { fail, ok, warn } from './finding.ts';
 
 export async function checkJournal(stateDir: string): Promise<Finding[]> {
   try {

@@ -2,8 +2,9 @@
 
 import { hostBootId } from '../../lib/clock.ts';
 import { run } from '../../lib/run.ts';
+import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
-import { fail, ok, warn, type Finding } from './finding.ts';
+import { fail, ok, warn } from './finding.ts';
 
 /** The first line of Node that runs TypeScript as it is and that the SDK says it supports. */
 const leastNode = 24;

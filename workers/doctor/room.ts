@@ -4,9 +4,10 @@ import { access, constants, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ScratchConfig } from '../../host/config.ts';
 import { errnoOf } from '../../lib/errno.ts';
+import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
 import { openRepository } from '../../repository/points.ts';
-import { fail, ok, warn, type Finding } from './finding.ts';
+import { fail, ok, warn } from './finding.ts';
 
 /** Below this share of a filesystem's size the next backup may be the one that fills it. */
 const littleShare = 0.05;

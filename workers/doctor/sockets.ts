@@ -3,8 +3,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { HostConfig, ListedGuest } from '../../host/config.ts';
 import { guestSources } from '../../host/drivers/qemu/sources.ts';
+import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
-import { fail, ok, warn, type Finding } from './finding.ts';
+import { fail, ok, warn } from './finding.ts';
 
 /** Nothing is sent: a channel belongs to whoever has it, and asking would take it. */
 export async function checkSockets(config: HostConfig): Promise<Finding[]> {
