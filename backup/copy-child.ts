@@ -4,8 +4,7 @@ import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { convertDisk } from './convert.ts';
 import { StillframeError, messageOf, type ErrorCode, type Facts } from '../model/errors.ts';
-import type { CopyProgress } from '../model/workflows/backup-guest.ts';
-import type { PointDisk } from '../model/point/point.ts';
+import type { DiskProgress, PointDisk } from '../model/point/point.ts';
 import type { CapturedDisk } from '../model/window/window.ts';
 import { inspectDisk } from '../inspect/inspect.ts';
 import { hashImage } from '../repository/hash.ts';
@@ -16,7 +15,7 @@ export interface CopyJob {
 }
 
 export type CopyMessage =
-  | { kind: 'progress'; progress: CopyProgress }
+  | { kind: 'progress'; progress: DiskProgress }
   | { kind: 'done'; disks: PointDisk[] }
   | { kind: 'failed'; code: ErrorCode; message: string; facts: Facts };
 

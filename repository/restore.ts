@@ -7,21 +7,15 @@ import { syncPath, writeDurably } from '../lib/durable.ts';
 import { errnoOf } from '../lib/errno.ts';
 import { StillframeError } from '../model/errors.ts';
 import type { BackupId } from '../model/ids.ts';
-import type { PointDisk, RestorePoint } from '../model/point/point.ts';
+import type { DiskProgress, PointDisk, RestorePoint } from '../model/point/point.ts';
 import { explainErrno } from './explain-errno.ts';
 import { passOver } from './hash.ts';
 import { formatManifest } from './manifest.ts';
 import { manifestFile } from './points.ts';
 import type { Repository } from './points.ts';
 
-export interface RestoreProgress {
-  doneBytes: number;
-  totalBytes: number;
-  disk: string;
-}
-
 export interface RestoreOptions {
-  onProgress?: (progress: RestoreProgress) => void;
+  onProgress?: (progress: DiskProgress) => void;
   signal?: AbortSignal;
 }
 
