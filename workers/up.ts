@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { makeDirectory, writeJson } from '../lib/durable.ts';
 import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
 import { logLine } from '../lib/log.ts';
+import { formatDuration } from '../model/units.ts';
 import { exitConfiguration } from './warden/warden.ts';
 
 /** What stands in `<state>/up.json` while `up` runs: where the server is, and which processes there are. */
@@ -86,7 +87,7 @@ async function becameReady(name: string): Promise<void> {
   ready.add('up');
   await record();
   process.stdout.write(
-    `stillframe is up after ${((performance.now() - startedMs) / 1000).toFixed(1)} s: Temporal at ${address}, state in ${values.state}; Ctrl-C ends it\n`,
+    `stillframe is up after ${formatDuration(performance.now() - startedMs)}: Temporal at ${address}, state in ${values.state}; Ctrl-C ends it\n`,
   );
   process.send?.({ kind: 'ready', address });
 }

@@ -81,7 +81,7 @@ test('each finding says ok, warn or fail, and a way out where it is not ok', asy
     [`${directory}: no guest is owed a thaw`],
   );
   assert.match(of('repository')[0]!.found, /the first backup makes it$/);
-  assert.match(of('scratch')[0]!.found, /GiB free$/);
+  assert.match(of('scratch')[0]!.found, /: \d+\.\d [KMGTP]iB free$/);
 });
 
 test('a thaw that is owed past its lease fails, with the way out', async (t) => {

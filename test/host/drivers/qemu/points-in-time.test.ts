@@ -142,7 +142,7 @@ it('refuses before the freeze when scratch has no room, with the figures and the
   });
   await assert.rejects(points.prepare(guest, backup), {
     code: 'scratch-no-room',
-    message: /3 MiB.*4 MiB.*65 MiB.*scratch\.limit/s,
+    message: /room for 3\.0 MiB.*margin of 4\.0 MiB.*65\.0 MiB.*scratch\.limit/s,
   });
   await assertNothingLeft();
 });
