@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import type { HostConfig } from '../host/config.ts';
+import { defaults } from '../lib/defaults.ts';
 import type { Finding } from '../model/doctor.ts';
 import { messageOf } from '../model/errors.ts';
 import { readHostConfig } from '../config/host-file.ts';
@@ -14,9 +15,9 @@ import { checkTemporal } from './doctor/temporal.ts';
 
 const { values } = parseArgs({
   options: {
-    config: { type: 'string', default: '/etc/stillframe/host.yaml' },
-    state: { type: 'string', default: '/var/lib/stillframe' },
-    address: { type: 'string', default: '127.0.0.1:7233' },
+    config: { type: 'string', default: defaults.config },
+    state: { type: 'string', default: defaults.stateDir },
+    address: { type: 'string', default: defaults.address },
   },
 });
 const { config, finding } = await checkConfig(values.config);

@@ -21,17 +21,9 @@ import { announceForever } from './host/announce.ts';
 import { readHostConfigApart } from '../config/apart.ts';
 import { createBackups } from '../backup/backups.ts';
 import { adoptLeftovers } from '../backup/leftovers.ts';
+import { defaults } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
-import {
-  connectPatiently,
-  defaultAddress,
-  endSignal,
-  installRuntime,
-  namespace,
-  pollers,
-  runWorkers,
-  tellReady,
-} from './temporal/temporal.ts';
+import { connectPatiently, endSignal, installRuntime, namespace, pollers, runWorkers, tellReady } from './temporal/temporal.ts';
 import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
 
 /** Thaws must never wait behind other work; windows are bounded by the host's disks; two copies already fill them. */
@@ -42,9 +34,9 @@ const heartbeatMs = 2_000;
 
 const { values } = parseArgs({
   options: {
-    config: { type: 'string', default: '/etc/stillframe/host.yaml' },
-    state: { type: 'string', default: '/var/lib/stillframe' },
-    address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaultAddress },
+    config: { type: 'string', default: defaults.config },
+    state: { type: 'string', default: defaults.stateDir },
+    address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaults.address },
   },
 });
 const log = logLine('host');

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openJournal } from '../host/journal/journal.ts';
+import { defaults } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
 import { createOrphans, type Pursuit } from './warden/pursue-obligations.ts';
 import { askWarden } from './warden/thaw-socket.ts';
@@ -11,7 +12,7 @@ import { askWarden } from './warden/thaw-socket.ts';
 const waitMs = 15_000;
 
 const { values } = parseArgs({ options: { state: { type: 'string' } } });
-const stateDir = values.state ?? '/var/lib/stillframe';
+const stateDir = values.state ?? defaults.stateDir;
 const pursuits = (await askWarden(stateDir)) ?? (await thawAlone());
 for (const pursuit of pursuits) process.stdout.write(`${JSON.stringify(pursuit)}\n`);
 process.exit(pursuits.some((each) => each.outcome === null) ? 1 : 0);

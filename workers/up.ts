@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { makeDirectory, writeJson } from '../lib/durable.ts';
 import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
+import { defaults, temporalPort } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
 import { formatDuration } from '../model/units.ts';
 import { exitConfiguration } from './warden/warden.ts';
@@ -20,16 +21,14 @@ export interface UpRecord {
   pids: Record<string, number>;
 }
 
-/** The port that every Temporal client tries first. */
-const usualPort = 7233;
 /** A process that dies at once is not started again in a tight loop. */
 const restartMs = 1_000;
 
 const { values } = parseArgs({
   options: {
-    config: { type: 'string', default: '/etc/stillframe/host.yaml' },
-    state: { type: 'string', default: '/var/lib/stillframe' },
-    port: { type: 'string', default: String(usualPort) },
+    config: { type: 'string', default: defaults.config },
+    state: { type: 'string', default: defaults.stateDir },
+    port: { type: 'string', default: String(temporalPort) },
   },
 });
 const startedMs = performance.now();

@@ -2,12 +2,12 @@
 
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
+import { defaults } from '../../lib/defaults.ts';
 import type { Log } from '../../lib/log.ts';
 import { messageOf } from '../../model/errors.ts';
 import { longestLeaseMs } from '../../model/window/lease.ts';
 
-export const namespace = process.env.TEMPORAL_NAMESPACE ?? 'default';
-export const defaultAddress = '127.0.0.1:7233';
+export const namespace = process.env.TEMPORAL_NAMESPACE ?? defaults.namespace;
 
 /** Above the longest lease, so that the end of a worker never cancels a window: the window ends first. */
 const shutdownGraceMs = longestLeaseMs + 5_000;

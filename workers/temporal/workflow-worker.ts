@@ -2,19 +2,10 @@
 
 import { Client } from '@temporalio/client';
 import { parseArgs } from 'node:util';
-import type { Log } from '../../lib/log.ts';
+import { defaults } from '../../lib/defaults.ts';
+import { logLine, type Log } from '../../lib/log.ts';
 import { workflowBundle } from './bundle.ts';
-import { logLine } from '../../lib/log.ts';
-import {
-  connectPatiently,
-  defaultAddress,
-  endSignal,
-  installRuntime,
-  namespace,
-  pollers,
-  runWorkers,
-  tellReady,
-} from './temporal.ts';
+import { connectPatiently, endSignal, installRuntime, namespace, pollers, runWorkers, tellReady } from './temporal.ts';
 
 /** A workflow worker needs one poller for the sticky queue and one for the other. */
 const workflowPollers = { ...pollers, minimum: 2, initial: 2 };
@@ -30,7 +21,7 @@ export interface WorkflowWorker {
 /** Serves until the process is told to end, then ends it. */
 export async function serveWorkflows({ name, taskQueue, entry, activities }: WorkflowWorker): Promise<never> {
   const { values } = parseArgs({
-    options: { address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaultAddress } },
+    options: { address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaults.address } },
   });
   const log = logLine(name);
   const ending = endSignal();
