@@ -1,10 +1,10 @@
 /** From the facts of a window to its outcome: what can be said of the freeze, and nothing more. */
 
 import { StillframeError, messageOf } from '../../model/errors.ts';
-import { unfrozen } from '../../model/window/grade.ts';
+import { unfrozen } from '../../model/window/grading.ts';
 import type { CapturedDisk, GuestClaim, Reason, ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 import { monotonicMs } from '../../lib/clock.ts';
-import type { Intent } from '../journal/journal.ts';
+import type { Intent } from '../journal/intent.ts';
 import type { Discharged } from './discharge.ts';
 
 /** Monotonic milliseconds, or null for what was not reached. */

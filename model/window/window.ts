@@ -129,6 +129,14 @@ export interface Obligation extends WindowKey {
   openedAt: string;
 }
 
+/** How the pursuit of one obligation by the warden or `thaw --local` went; `outcome` is null while the thaw is not confirmed. */
+export interface PursuedObligation {
+  guest: GuestId;
+  guestName: string;
+  epoch: number;
+  outcome: WindowOutcome | null;
+}
+
 /** What `ensureThawed` did. `was` tells whether anything of ours was found open. */
 export interface ThawReport {
   guest: GuestId;

@@ -2,10 +2,18 @@
 
 import { Client } from '@temporalio/client';
 import { parseArgs } from 'node:util';
-import { defaults } from '../../lib/defaults.ts';
 import { logLine, type Log } from '../../lib/log.ts';
 import { workflowBundle } from './bundle.ts';
-import { connectPatiently, endSignal, installRuntime, namespace, pollers, runWorkers, tellReady } from './temporal.ts';
+import {
+  connectPatiently,
+  endSignal,
+  installRuntime,
+  namespace,
+  pollers,
+  runWorkers,
+  serverOptions,
+  tellReady,
+} from './temporal.ts';
 
 /** A workflow worker needs one poller for the sticky queue and one for the other. */
 const workflowPollers = { ...pollers, minimum: 2, initial: 2 };
@@ -20,13 +28,11 @@ export interface WorkflowWorker {
 
 /** Serves until the process is told to end, then ends it. */
 export async function serveWorkflows({ name, taskQueue, entry, activities }: WorkflowWorker): Promise<never> {
-  const { values } = parseArgs({
-    options: { address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaults.address } },
-  });
+  const { values } = parseArgs({ options: serverOptions });
   const log = logLine(name);
   const ending = endSignal();
   installRuntime(log);
-  const [bundle, connection] = await Promise.all([workflowBundle(entry), connectPatiently(values.address, log, ending)]);
+  const [bundle, connection] = await Promise.all([workflowBundle(entry), connectPatiently(values, log, ending)]);
   const client = new Client({ connection, namespace });
   await runWorkers(
     [

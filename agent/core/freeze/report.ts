@@ -17,7 +17,9 @@ const stale = 116;
 export function refuseUnlessFrozen({ plan, held }: Freeze): void {
   for (const [index, { mountPoint }] of plan.filesystems.entries()) {
     const { state, errno } = held!.target(index);
-    if (state === 'frozen' || (state === 'failed' && [...notFreezable, busy, stale].includes(errno))) continue;
+    if (state === 'frozen' || (state === 'failed' && [...notFreezable, busy].includes(errno))) continue;
+    if (state === 'failed' && errno === stale)
+      throw new CommandError(`failed to freeze ${mountPoint}: another filesystem was mounted there in the meantime; try again`);
     if (state === 'failed') throw new CommandError(`failed to freeze ${mountPoint}: ${errnoText(errno)}`);
     throw new CommandError(`failed to freeze ${mountPoint}: the process that freezes ended before it`);
   }
@@ -27,7 +29,7 @@ export function frozenReport({ plan, held }: Freeze, hooks: HookResult[]): Froze
   const outcome = (index: number) => {
     const { state, errno } = held!.target(index);
     if (state !== 'failed') return 'frozen';
-    return errno === busy ? 'foreign' : errno === stale ? 'unreachable' : 'not-freezable';
+    return errno === busy ? 'foreign' : 'not-freezable';
   };
   return {
     filesystems: [

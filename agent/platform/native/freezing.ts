@@ -5,7 +5,7 @@ import { onEnd } from './children.ts';
 import { files } from './files.ts';
 import { pollIn, unwatch, watch } from './loop.ts';
 import { given, native } from './natives.ts';
-import { probe, probeKinds } from './probes.ts';
+import { identities, probe, probeKinds } from './probes.ts';
 
 /** As freeze.h numbers them. */
 const states: TargetState[] = ['waiting', 'freezing', 'frozen', 'thawing', 'thawed', 'failed', 'lost'];
@@ -32,18 +32,16 @@ export const freezing: Freezing = {
   },
   async thawAgain(targets, limitMs) {
     const paths = targets.map(({ path }) => path);
-    const devices = targets.map(({ device }) => device);
-    const outcomes = await probe(probeKinds.thawOnce, paths, limitMs, () => 'thawed' as const, { devices });
+    const outcomes = await probe(probeKinds.thawOnce, paths, limitMs, () => 'thawed' as const, { superblocks: targets });
     return outcomes.map((each) => (each !== 'thawed' && each.errno === notFrozen ? 'not-frozen' : each));
   },
 };
 
 function begin(targets: readonly FreezeTarget[], deadlineMs: number | undefined): [number, number, ArrayBuffer] {
-  const devices = targets.flatMap(({ device }) => [device.major, device.minor]);
   return given(
     native.freeze(
       targets.map(({ path }) => path),
-      devices,
+      identities(targets),
       deadlineMs ?? 0,
     ),
   );

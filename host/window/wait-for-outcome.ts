@@ -9,6 +9,6 @@ import { unconfirmed } from './refusals.ts';
 export const confirmMs = 8_000;
 
 /** The outcome, or thaw-unconfirmed: a guest that is stopped cannot answer, and an activity must not hang on it. */
-export function confirmed(window: OpenWindow, outcome: Promise<WindowOutcome>): Promise<WindowOutcome> {
+export function waitForOutcome(window: OpenWindow, outcome: Promise<WindowOutcome>): Promise<WindowOutcome> {
   return withDeadline(outcome, window.remainingMs() + confirmMs, () => unconfirmed(window.intent));
 }
