@@ -2,15 +2,14 @@
 
 import { cancellationSignal } from '@temporalio/activity';
 import type { Backups, BackupRequest } from '../backup/backups.ts';
-import type { RestorePoint } from '../model/point/point.ts';
-import type { CopyProgress } from '../model/workflows/backup-guest.ts';
+import type { DiskProgress, RestorePoint } from '../model/point/point.ts';
 import { mapErrors } from './failures.ts';
 import { withHeartbeat } from './heartbeats.ts';
 
 export function createCopyActivities({ backups }: { backups: Backups }) {
   return {
     copy: (request: BackupRequest): Promise<void> => {
-      let progress: CopyProgress = { doneBytes: 0, totalBytes: 0, disk: '' };
+      let progress: DiskProgress = { doneBytes: 0, totalBytes: 0, disk: '' };
       const signal = cancellationSignal();
       return mapErrors(() =>
         withHeartbeat(

@@ -1,8 +1,8 @@
 /** What can be asked of a guest's agent without changing anything. */
 
+import { allowRefusal } from '../host/channel/allow-refusal.ts';
 import type { AgentChannel } from '../host/channel/types.ts';
 import type { Windows } from '../host/window/windows.ts';
-import { isStillframeError } from '../model/errors.ts';
 import type { GuestId } from '../model/ids.ts';
 import type { GuestInfo, GuestLease } from '../model/workflows/guest-command.ts';
 import { fsfreezeStatus } from '../protocol/agent/commands/guest-fsfreeze-status.ts';
@@ -30,9 +30,9 @@ export function createGuestActivities({ windows }: { windows: Windows }) {
         windows.withChannel(guest, async (channel): Promise<GuestInfo> => {
           const agent = await channel.execute(info, undefined);
           // A frozen agent refuses both, and an old one has no osinfo: what it does not tell is left out.
-          const system = await unlessRefused(channel.execute(getOsinfo, undefined));
+          const system = await allowRefusal(channel.execute(getOsinfo, undefined));
           const lease = await askLease(channel, agent);
-          const filesystems = await unlessRefused(channel.execute(getFsinfo, undefined));
+          const filesystems = await allowRefusal(channel.execute(getFsinfo, undefined));
           return {
             agent: lease ? 'stillframe' : 'qemu-ga',
             version: agent.version,
@@ -62,13 +62,4 @@ async function askLease(channel: AgentChannel, { commands }: AgentInfo): Promise
   if (!commands.some(({ name, enabled }) => name === leaseStatus.name && enabled)) return null;
   const { state, epoch, remaining, held, foreign } = await channel.execute(leaseStatus, undefined);
   return { state, epoch: epoch ?? null, remainingMs: remaining ?? null, held, foreign };
-}
-
-async function unlessRefused<T>(reply: Promise<T>): Promise<T | null> {
-  try {
-    return await reply;
-  } catch (error) {
-    if (isStillframeError(error, 'agent-refused')) return null;
-    throw error;
-  }
 }

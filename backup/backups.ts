@@ -6,8 +6,7 @@ import type { Journal } from '../host/journal/journal.ts';
 import type { Log } from '../lib/log.ts';
 import { StillframeError } from '../model/errors.ts';
 import type { BackupId, GuestId } from '../model/ids.ts';
-import type { RestorePoint } from '../model/point/point.ts';
-import type { CopyProgress } from '../model/workflows/backup-guest.ts';
+import type { DiskProgress, RestorePoint } from '../model/point/point.ts';
 import { openRepository, type Repository } from '../repository/points.ts';
 import { commitPoint } from './commit.ts';
 import { runCopy } from './copy.ts';
@@ -26,7 +25,7 @@ export interface Backups {
    * starts the bytes over, from the same point in time.
    * @throws point-in-time-lost, scratch-exhausted, copy-failed, repository-*
    */
-  copy(request: BackupRequest, options: { signal: AbortSignal; onProgress: (progress: CopyProgress) => void }): Promise<void>;
+  copy(request: BackupRequest, options: { signal: AbortSignal; onProgress: (progress: DiskProgress) => void }): Promise<void>;
   /**
    * Commits what was copied, graded by what this host's own journal and its own copy say. A repeated call answers with the same point.
    * @throws point-in-time-lost, scratch-exhausted, copy-failed, repository-*

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { convertDisk } from './convert.ts';
 import { withFileArea } from './file-area.ts';
 import { StillframeError, messageOf, type ErrorCode, type Facts } from '../model/errors.ts';
-import type { CopyProgress } from '../model/workflows/backup-guest.ts';
-import type { PointDisk } from '../model/point/point.ts';
+import type { DiskProgress, PointDisk } from '../model/point/point.ts';
 import type { CapturedDisk } from '../model/window/window.ts';
 import { inspectDisk } from '../inspect/inspect.ts';
 import { hashImage } from '../repository/hash.ts';
@@ -17,7 +16,7 @@ export interface CopyJob {
 }
 
 export type CopyMessage =
-  | { kind: 'progress'; progress: CopyProgress }
+  | { kind: 'progress'; progress: DiskProgress }
   | { kind: 'done'; disks: PointDisk[] }
   | { kind: 'failed'; code: ErrorCode; message: string; facts: Facts };
 

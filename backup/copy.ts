@@ -3,8 +3,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { StillframeError } from '../model/errors.ts';
-import type { PointDisk } from '../model/point/point.ts';
-import type { CopyProgress } from '../model/workflows/backup-guest.ts';
+import type { DiskProgress, PointDisk } from '../model/point/point.ts';
 import type { CopyJob, CopyMessage } from './copy-child.ts';
 
 const entry = fileURLToPath(new URL('./copy-child.ts', import.meta.url));
@@ -13,7 +12,7 @@ const entry = fileURLToPath(new URL('./copy-child.ts', import.meta.url));
 export async function runCopy(
   job: CopyJob,
   signal: AbortSignal,
-  onProgress: (progress: CopyProgress) => void,
+  onProgress: (progress: DiskProgress) => void,
 ): Promise<PointDisk[]> {
   const child = fork(entry, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const { promise, resolve, reject } = Promise.withResolvers<PointDisk[]>();

@@ -1,6 +1,7 @@
 /** Flags and arguments that several commands share, each with its environment variable. */
 
 import type { ServerSettings } from '../client/connection.ts';
+import { defaults } from '../lib/defaults.ts';
 import { durationForm, parseDuration } from '../model/units.ts';
 import type { Context } from './context.ts';
 
@@ -11,7 +12,7 @@ export const addressFlag = {
   parse: text,
   optional: true,
   placeholder: 'HOST:PORT',
-  brief: 'Temporal server [TEMPORAL_ADDRESS, else 127.0.0.1:7233]',
+  brief: `Temporal server [TEMPORAL_ADDRESS, else ${defaults.address}]`,
 } as const;
 
 export const configFlag = {
@@ -19,7 +20,7 @@ export const configFlag = {
   parse: text,
   optional: true,
   placeholder: 'FILE',
-  brief: "The host's file [STILLFRAME_CONFIG, else /etc/stillframe/host.yaml]",
+  brief: `The host's file [STILLFRAME_CONFIG, else ${defaults.config}]`,
 } as const;
 
 export const stateFlag = {
@@ -27,7 +28,7 @@ export const stateFlag = {
   parse: text,
   optional: true,
   placeholder: 'DIR',
-  brief: "The host's state directory [STILLFRAME_STATE, else /var/lib/stillframe]",
+  brief: `The host's state directory [STILLFRAME_STATE, else ${defaults.stateDir}]`,
 } as const;
 
 export const jsonFlag = { kind: 'boolean', default: false, withNegated: false, brief: 'Print JSON for programs' } as const;
@@ -57,20 +58,23 @@ export const pointArgument = argument('POINT', 'Id of a restore point');
 
 /** A flag wins over its variable; an empty variable counts as none. */
 export function configOf(context: Context, flag: string | undefined): string {
-  return flag ?? (context.process.env['STILLFRAME_CONFIG'] || '/etc/stillframe/host.yaml');
+  return flag ?? (context.process.env['STILLFRAME_CONFIG'] || defaults.config);
 }
 
 export function stateOf(context: Context, flag: string | undefined): string {
-  return flag ?? (context.process.env['STILLFRAME_STATE'] || '/var/lib/stillframe');
+  return flag ?? (context.process.env['STILLFRAME_STATE'] || defaults.stateDir);
 }
 
 /** The server that a command talks to. */
 export function serverOf(context: Context, flags: { address?: string }): ServerSettings {
-  return { address: addressOf(context, flags.address), namespace: context.process.env['TEMPORAL_NAMESPACE'] || 'default' };
+  return {
+    address: addressOf(context, flags.address),
+    namespace: context.process.env['TEMPORAL_NAMESPACE'] || defaults.namespace,
+  };
 }
 
 export function addressOf(context: Context, flag: string | undefined): string {
-  return flag ?? (context.process.env['TEMPORAL_ADDRESS'] || '127.0.0.1:7233');
+  return flag ?? (context.process.env['TEMPORAL_ADDRESS'] || defaults.address);
 }
 
 function duration(input: string): number {

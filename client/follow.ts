@@ -1,7 +1,8 @@
 /** Follows a backup to its end: its stage by query, its bytes from the heartbeat of its copy. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { backupGuest, type BackupResult, type BackupStage, type CopyProgress } from '../model/workflows/backup-guest.ts';
+import type { DiskProgress } from '../model/point/point.ts';
+import { backupGuest, type BackupResult, type BackupStage } from '../model/workflows/backup-guest.ts';
 import type { BackupMemo } from './backups.ts';
 import type { Temporal } from './connection.ts';
 import { ask, handleOf, type HandleOf } from './workflows.ts';
@@ -54,7 +55,7 @@ async function lookAt(handle: HandleOf<typeof backupGuest>): Promise<BackupStep>
   const [payload] = copy?.heartbeatDetails?.payloads ?? [];
   if (!payload) return { stage };
   const { defaultPayloadConverter } = await import('@temporalio/client');
-  const { doneBytes, totalBytes, disk } = defaultPayloadConverter.fromPayload<CopyProgress>(payload);
+  const { doneBytes, totalBytes, disk } = defaultPayloadConverter.fromPayload<DiskProgress>(payload);
   // The first heartbeat comes before the size is known.
   return totalBytes === 0 ? { stage } : { stage, bytes: { done: doneBytes, total: totalBytes, disk } };
 }

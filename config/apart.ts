@@ -11,7 +11,7 @@ const entry = fileURLToPath(new URL('./host-file-main.ts', import.meta.url));
 
 /** @throws config-invalid, as readHostConfig() says it */
 export async function readHostConfigApart(path: string): Promise<HostConfig> {
-  const answer = JSON.parse(await run(process.execPath, [entry, path])) as Answer;
+  const answer = JSON.parse(await run([process.execPath, entry, path])) as Answer;
   if ('error' in answer) throw new StillframeError(answer.error.code, answer.error.message, answer.error.facts);
   return answer.config;
 }

@@ -5,6 +5,7 @@ import { isAbsolute, normalize } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { GuestSource, HostConfig } from '../host/config.ts';
+import { errnoOf } from '../lib/errno.ts';
 import { StillframeError, messageOf } from '../model/errors.ts';
 import { guestId, hostId, idPattern } from '../model/ids.ts';
 import { defaultWindowLimits, longestLeaseMs } from '../model/window/lease.ts';
@@ -54,7 +55,7 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const missing = errnoOf(cause) === 'ENOENT';
     throw new StillframeError(
       'config-invalid',
       missing

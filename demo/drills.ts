@@ -2,11 +2,12 @@
 
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { randomBytes } from 'node:crypto';
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { ask, handleOf, startWorkflow } from '../client/workflows.ts';
 import { openAgentChannel } from '../host/channel/agent-channel.ts';
 import { openMonitor } from '../host/channel/monitor.ts';
 import type { Intent } from '../host/journal/intent.ts';
+import { exists } from '../lib/durable.ts';
 import { guestId, newBackupId, objectStem } from '../model/ids.ts';
 import type { GuardianReport } from '../model/window/watches.ts';
 import { backupGuest, type BackupInput } from '../model/workflows/backup-guest.ts';
@@ -181,13 +182,6 @@ async function guardianActed(site: Site, key: WindowKey): Promise<GuardianReport
     return (found = reports.find((report) => report.backup === key.backup)) !== undefined;
   });
   return found!.ended;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Nothing tells of a file, a journal entry or a report that appears in another process, so they are looked for. */

@@ -13,6 +13,7 @@ import { compareWithWriter } from '../infra/lab/writer.ts';
 import { freePort } from '../infra/temporal/free-port.ts';
 import { messageOf } from '../model/errors.ts';
 import type { RestorePoint } from '../model/point/point.ts';
+import { formatDuration } from '../model/units.ts';
 import type { WindowTimes } from '../model/window/window.ts';
 import { openRepository } from '../repository/points.ts';
 import { drills, runDrill, type DrillReport } from './drills.ts';
@@ -71,7 +72,7 @@ async function tell(directory: string, undo: AsyncDisposableStack, reportFile: s
   say('\n1. A guest whose two writers fsync files of known content, and "stillframe up" over it');
   const site = await startSite(directory, { port: await freePort() });
   undo.defer(() => site.stop());
-  say(`   guest ${site.guest.name} writes; stillframe is up after ${seconds(site.upMs)} s`);
+  say(`   guest ${site.guest.name} writes; stillframe is up after ${formatDuration(site.upMs)}`);
 
   say('\n2. A consistent backup');
   const acknowledged = site.guest.disks.map((disk) => site.guest.console.last(disk.name)!.seq);
@@ -132,7 +133,7 @@ async function proveRestore(site: Site, point: RestorePoint, target: string, ack
     filesystem: site.guest.disks[index]!.filesystem,
   }));
   for (const image of images.filter((each) => each.filesystem === 'ext4')) {
-    await run('e2fsck', ['-fn', image.path]);
+    await run(['e2fsck', '-fn', image.path]);
     say(`   e2fsck -fn: clean (${image.path})`);
   }
   let files = 0;
@@ -167,10 +168,6 @@ async function stillframe(site: Site, args: string[]): Promise<void> {
   const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'inherit', 'inherit'], env });
   const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`"stillframe ${args.join(' ')}" ended with status ${code}`);
-}
-
-function seconds(ms: number): string {
-  return (ms / 1000).toFixed(1);
 }
 
 function say(text: string): void {

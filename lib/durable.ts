@@ -1,65 +1,83 @@
 /** Files that are whole and on the disk, or not there at all. */
 
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { errnoOf } from './errno.ts';
 
-/** Writes `value` so that after a power cut the file holds all of it or what it held before (rename(2), fsync(2)). */
-export async function writeDurably(path: string, value: unknown): Promise<void> {
-  const temporary = `${path}.${process.pid}-${++writes}.tmp`;
-  const file = await open(temporary, 'w', 0o600);
+/** After a power cut the file holds all of `text`, or what it held before (rename(2), fsync(2)). `mode` is of a new file. */
+export async function writeDurably(path: string, text: string, mode = 0o666): Promise<void> {
+  // Several processes may write the same file; the last one to rename wins.
+  const temporary = `${path}.${process.pid}-${++writes}.part`;
   try {
-    await file.writeFile(JSON.stringify(value));
-    await file.sync();
-  } finally {
-    await file.close();
+    {
+      await using file = await open(temporary, 'w', mode);
+      await file.writeFile(text);
+      await file.sync();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
-  await rename(temporary, path);
-  await syncDirectory(dirname(path));
+  await syncPath(dirname(path));
 }
 
 let writes = 0;
 
-/** Removes a file so that it stays removed; fine when it is gone already. */
-export async function removeDurably(path: string): Promise<void> {
-  await rm(path, { force: true });
-  await syncDirectory(dirname(path));
-}
-
-/** Creates a directory for nobody but us, and makes its own entry durable. */
-export async function makeDirectory(path: string): Promise<void> {
-  const made = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (made !== undefined) await syncDirectory(dirname(made));
+/** The same for a value, in a file for nobody but this user. */
+export function writeJson(path: string, value: unknown): Promise<void> {
+  return writeDurably(path, JSON.stringify(value), 0o600);
 }
 
 /** The value in a file; undefined when there is no file. @throws SyntaxError when it is damaged */
-export async function readValue(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as unknown;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
+export async function readJson(path: string): Promise<unknown> {
+  const text = await unlessMissing(readFile(path, 'utf8'), undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as unknown);
+}
+
+/** Removes a file so that it stays removed; fine when it is gone already. */
+export async function removeDurably(path: string): Promise<void> {
+  await rm(path, { force: true });
+  await syncPath(dirname(path));
+}
+
+/** Creates a directory for nobody but this user, with those above it, and makes every new entry durable. */
+export async function makeDirectory(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  const above = dirname(resolve(first));
+  for (let directory = resolve(path); directory !== above; directory = dirname(directory)) await syncPath(dirname(directory));
+}
+
+/** fsync(2) of a file or a directory: a rename is durable only once the directory is. */
+export async function syncPath(path: string): Promise<void> {
+  await using file = await open(path, 'r');
+  await file.sync();
 }
 
 /** Names in a directory; none when it is not there. */
-export async function namesIn(path: string): Promise<string[]> {
+export function namesIn(path: string): Promise<string[]> {
+  return unlessMissing(readdir(path), []);
+}
+
+/** Whether something is there. @throws when the kernel does not say, as behind a directory that may not be entered */
+export async function exists(path: string): Promise<boolean> {
   try {
-    return await readdir(path);
+    await stat(path);
+    return true;
   } catch (error) {
-    if (isMissing(error)) return [];
+    const errno = errnoOf(error);
+    // ENOTDIR: a file stands where a directory would have to (stat(2)).
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return false;
     throw error;
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path === '' ? '.' : path, 'r');
+async function unlessMissing<T, U>(reading: Promise<T>, otherwise: U): Promise<T | U> {
   try {
-    await directory.sync();
-  } finally {
-    await directory.close();
+    return await reading;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return otherwise;
+    throw error;
   }
 }

@@ -3,6 +3,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { hostBootId } from './clock.ts';
+import { errnoOf } from './errno.ts';
 
 export interface ProcessName {
   pid: number;
@@ -49,7 +50,7 @@ export function isAlive(other: ProcessName): boolean | null {
     process.kill(other.pid, 0);
   } catch (error) {
     // EPERM: it is there, and another user's (kill(2)).
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    if (errnoOf(error) === 'ESRCH') return false;
   }
   const stat = statOf(other.pid);
   // A /proc mounted with hidepid shows no process of other users (proc(5)): there is one, so it counts as this one.

@@ -4,11 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { exists, makeDirectory, syncPath, writeDurably } from '../lib/durable.ts';
+import { errnoOf } from '../lib/errno.ts';
 import { StillframeError, messageOf } from '../model/errors.ts';
 import { backupId, idPattern, isBackupId, type BackupId } from '../model/ids.ts';
 import { didYouMean } from '../model/near.ts';
 import type { PointDisk, RestorePoint } from '../model/point/point.ts';
-import { errnoOf, explaining, syncPath, writeDurably } from './durable.ts';
+import { explainErrno } from './explain-errno.ts';
 import { formatDisks, formatManifest, longestManifest, parseDisks, parseManifest } from './manifest.ts';
 
 const markerFile = 'stillframe-repository.json';
@@ -61,7 +63,7 @@ export async function openRepository(directory: string, options: { create?: bool
   const folder = (point: BackupId) => join(directory, 'points', backupId(point));
   const session = (point: BackupId) => join(directory, 'tmp', backupId(point));
   const manifest = (point: BackupId) => join(folder(point), manifestFile);
-  const writing = <T>(work: () => Promise<T>) => explaining('repository-unwritable', directory, work);
+  const writing = <T>(work: () => Promise<T>) => explainErrno('repository-unwritable', directory, work);
 
   /** A folder that was renamed into place but has no manifest yet is no point. */
   async function abandon(point: BackupId): Promise<boolean> {
@@ -166,7 +168,7 @@ export async function openRepository(directory: string, options: { create?: bool
 
 /** The repository's id; null when there is no marker. */
 async function readMarker(directory: string): Promise<string | null> {
-  const text = await explaining('repository-unwritable', directory, () => readText(join(directory, markerFile)));
+  const text = await explainErrno('repository-unwritable', directory, () => readText(join(directory, markerFile)));
   if (text === null) return null;
   const wrong = (what: string) =>
     new StillframeError('repository-unknown', `${join(directory, markerFile)} ${what}: restore it, or name another directory`, {
@@ -187,9 +189,8 @@ async function readMarker(directory: string): Promise<string | null> {
 async function createMarker(directory: string, create: boolean): Promise<string> {
   const unknown = (message: string) => new StillframeError('repository-unknown', message, { directory });
   if (!create) throw unknown(`${directory} is no repository: name one, or let a host's first backup create it`);
-  return explaining('repository-unwritable', directory, async () => {
-    const made = await mkdir(directory, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await syncPath(dirname(made));
+  return explainErrno('repository-unwritable', directory, async () => {
+    await makeDirectory(directory);
     // A filesystem of its own has lost+found; `points` and `tmp` are there when an earlier creation was cut short.
     const others = (await readdir(directory)).filter(
       (name) => !['lost+found', 'points', 'tmp'].includes(name) && !name.startsWith(markerFile),
@@ -218,16 +219,6 @@ async function syncImage(path: string, bytes: number): Promise<void> {
     );
   }
   await syncPath(path);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
 }
 
 /** Null when there is no such file. */

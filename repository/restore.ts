@@ -3,22 +3,18 @@
 import { mkdir, open, readdir, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { syncPath, writeDurably } from '../lib/durable.ts';
+import { errnoOf } from '../lib/errno.ts';
 import { StillframeError } from '../model/errors.ts';
-import type { PointDisk, RestorePoint } from '../model/point/point.ts';
-import { errnoOf, explaining, syncPath, writeDurably } from './durable.ts';
+import type { DiskProgress, PointDisk, RestorePoint } from '../model/point/point.ts';
+import { explainErrno } from './explain-errno.ts';
 import { passOver } from './hash.ts';
 import { formatManifest } from './manifest.ts';
 import { manifestFile } from './points.ts';
 import type { Repository } from './points.ts';
 
-export interface RestoreProgress {
-  doneBytes: number;
-  totalBytes: number;
-  disk: string;
-}
-
 export interface RestoreOptions {
-  onProgress?: (progress: RestoreProgress) => void;
+  onProgress?: (progress: DiskProgress) => void;
   signal?: AbortSignal;
 }
 
@@ -38,7 +34,7 @@ export async function restorePoint(
   { onProgress, signal }: RestoreOptions = {},
 ): Promise<RestorePoint> {
   const point = await repository.read(id);
-  return explaining('target-unwritable', target, async () => {
+  return explainErrno('target-unwritable', target, async () => {
     const made = await mkdir(target, { recursive: true });
     await demandEmpty(target);
     try {
@@ -56,8 +52,8 @@ export async function restorePoint(
       return point;
     } catch (error) {
       // The directory was empty, so every one of these names is ours.
-      const ours = [manifestFile, ...point.disks.map((disk) => disk.file)];
-      for (const name of ours) for (const path of [name, `${name}.part`]) await rm(join(target, path), { force: true });
+      const images = point.disks.flatMap((disk) => [part(target, disk), join(target, disk.file)]);
+      for (const path of [join(target, manifestFile), ...images]) await rm(path, { force: true });
       if (made !== undefined) await rmdir(target).catch(() => {});
       throw error;
     }

@@ -2,9 +2,11 @@
 
 import { parseArgs } from 'node:util';
 import type { HostConfig } from '../host/config.ts';
+import { defaults } from '../lib/defaults.ts';
+import type { Finding } from '../model/doctor.ts';
 import { messageOf } from '../model/errors.ts';
 import { readHostConfig } from '../config/host-file.ts';
-import { fail, ok, type Finding } from './doctor/finding.ts';
+import { fail, ok } from './doctor/finding.ts';
 import { checkJournal } from './doctor/journal.ts';
 import { checkBoot, checkNode, checkQemuImg, checkTime } from './doctor/machine.ts';
 import { checkRepositories, checkScratch } from './doctor/room.ts';
@@ -13,9 +15,9 @@ import { checkTemporal } from './doctor/temporal.ts';
 
 const { values } = parseArgs({
   options: {
-    config: { type: 'string', default: '/etc/stillframe/host.yaml' },
-    state: { type: 'string', default: '/var/lib/stillframe' },
-    address: { type: 'string', default: '127.0.0.1:7233' },
+    config: { type: 'string', default: defaults.config },
+    state: { type: 'string', default: defaults.stateDir },
+    address: { type: 'string', default: defaults.address },
   },
 });
 const { config, finding } = await checkConfig(values.config);

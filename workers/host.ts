@@ -23,7 +23,8 @@ import { watchRivals } from './host/rivals.ts';
 import { readHostConfigApart } from '../config/apart.ts';
 import { createBackups } from '../backup/backups.ts';
 import { endUnclaimedPoints } from '../backup/leftovers.ts';
-import { logLine } from '../lib/log-line.ts';
+import { defaults } from '../lib/defaults.ts';
+import { logLine } from '../lib/log.ts';
 import { nameOfThisProcess } from '../lib/process.ts';
 import {
   connectPatiently,
@@ -46,8 +47,8 @@ const heartbeatMs = 2_000;
 
 const { values } = parseArgs({
   options: {
-    config: { type: 'string', default: '/etc/stillframe/host.yaml' },
-    state: { type: 'string', default: '/var/lib/stillframe' },
+    config: { type: 'string', default: defaults.config },
+    state: { type: 'string', default: defaults.stateDir },
     ...serverOptions,
   },
 });

@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openJournal } from '../host/journal/journal.ts';
-import { logLine } from '../lib/log-line.ts';
+import { defaults } from '../lib/defaults.ts';
+import { logLine } from '../lib/log.ts';
 import type { PursuedObligation } from '../model/window/window.ts';
 import { createObligations } from './warden/pursue-obligations.ts';
 import { askWarden } from './warden/thaw-socket.ts';
@@ -12,7 +13,7 @@ import { askWarden } from './warden/thaw-socket.ts';
 const waitMs = 15_000;
 
 const { values } = parseArgs({ options: { state: { type: 'string' } } });
-const stateDir = values.state ?? '/var/lib/stillframe';
+const stateDir = values.state ?? defaults.stateDir;
 const pursued = (await askWarden(stateDir)) ?? (await thawAlone());
 for (const obligation of pursued) process.stdout.write(`${JSON.stringify(obligation)}\n`);
 process.exit(pursued.some((each) => each.outcome === null) ? 1 : 0);

@@ -8,11 +8,13 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { makeDirectory, writeDurably } from '../lib/durable.ts';
+import { makeDirectory, writeJson } from '../lib/durable.ts';
 import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
+import { defaults, temporalPort } from '../lib/defaults.ts';
 import { takeLock } from '../lib/lock.ts';
-import { logLine } from '../lib/log-line.ts';
+import { logLine } from '../lib/log.ts';
 import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
+import { formatDuration } from '../model/units.ts';
 import { exitConfiguration } from './warden/warden.ts';
 
 /** What stands in `<state>/up.json` while `up` runs: where the server is, and which processes there are. */
@@ -21,16 +23,14 @@ export interface UpRecord {
   pids: Record<string, number>;
 }
 
-/** The port that every Temporal client tries first. */
-const usualPort = 7233;
 /** A process that dies at once is not started again in a tight loop. */
 const restartMs = 1_000;
 
 const { values } = parseArgs({
   options: {
-    config: { type: 'string', default: '/etc/stillframe/host.yaml' },
-    state: { type: 'string', default: '/var/lib/stillframe' },
-    port: { type: 'string', default: String(usualPort) },
+    config: { type: 'string', default: defaults.config },
+    state: { type: 'string', default: defaults.stateDir },
+    port: { type: 'string', default: String(temporalPort) },
   },
 });
 const startedMs = performance.now();
@@ -134,7 +134,7 @@ async function becameReady(name: string): Promise<void> {
   ready.add('up');
   await record();
   process.stdout.write(
-    `stillframe is up after ${((performance.now() - startedMs) / 1000).toFixed(1)} s: Temporal at ${address}, state in ${values.state}; Ctrl-C ends it\n`,
+    `stillframe is up after ${formatDuration(performance.now() - startedMs)}: Temporal at ${address}, state in ${values.state}; Ctrl-C ends it\n`,
   );
   process.send?.({ kind: 'ready', address });
 }
@@ -157,7 +157,7 @@ async function restart(
 function record(): Promise<void> {
   recorded = recorded.then(() => {
     const pids = Object.fromEntries([...children].map(([name, child]) => [name, child.pid!]));
-    return writeDurably(recordPath, {
+    return writeJson(recordPath, {
       address,
       pids: { ...pids, ...(server ? { temporal: server.pid } : {}) },
     } satisfies UpRecord);

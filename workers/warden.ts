@@ -2,13 +2,14 @@
 
 import { parseArgs } from 'node:util';
 import { messageOf } from '../model/errors.ts';
-import { logLine } from '../lib/log-line.ts';
+import { defaults } from '../lib/defaults.ts';
+import { logLine } from '../lib/log.ts';
 import { exitConfiguration, runWarden } from './warden/warden.ts';
 
 const args = process.argv.slice(2);
 const { values } = parseArgs({ args, strict: false, options: { state: { type: 'string' } } });
 try {
-  process.exitCode = await runWarden({ stateDir: String(values.state ?? '/var/lib/stillframe'), args });
+  process.exitCode = await runWarden({ stateDir: String(values.state ?? defaults.stateDir), args });
 } catch (error) {
   logLine('warden')('error', messageOf(error));
   process.exitCode = exitConfiguration;

@@ -1,5 +1,6 @@
 /** `stillframe doctor`: is this machine fit, and what is the way out where it is not? */
 
+import type { Finding } from '../../model/doctor.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { askEntry } from '../entry.ts';
@@ -7,15 +8,6 @@ import { exit } from '../exit.ts';
 import { addressFlag, addressOf, configFlag, configOf, jsonFlag, stateFlag, stateOf } from '../flags.ts';
 import { printJson } from '../render/json.ts';
 import { escapeText } from '../render/text.ts';
-
-/** A line of workers/doctor.ts. */
-interface Finding {
-  check: string;
-  result: 'ok' | 'warn' | 'fail';
-  found: string;
-  /** What to do; empty when all is well. */
-  wayOut: string;
-}
 
 interface Flags {
   config?: string;

@@ -1,5 +1,6 @@
 /** `stillframe restore POINT --to DIR`: the images of a point, each proven by its hash. */
 
+import { formatBytes } from '../../model/units.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { exit } from '../exit.ts';
@@ -7,7 +8,6 @@ import { configFlag, jsonFlag, pointArgument } from '../flags.ts';
 import { printJson } from '../render/json.ts';
 import { createProgress } from '../render/progress.ts';
 import { renderFields } from '../render/table.ts';
-import { formatBytes } from '../render/text.ts';
 import { openNamed, repositoryFlags, type RepositoryFlags } from '../repository.ts';
 
 /** A terminal shows no more than this many redraws a second worth seeing. */

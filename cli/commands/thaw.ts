@@ -2,6 +2,7 @@
 
 import { StillframeError } from '../../model/errors.ts';
 import type { PursuedObligation, WindowOutcome } from '../../model/window/window.ts';
+import { formatDuration } from '../../model/units.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { askEntry } from '../entry.ts';
@@ -9,7 +10,6 @@ import { exit } from '../exit.ts';
 import { jsonFlag, stateFlag, stateOf } from '../flags.ts';
 import { printJson } from '../render/json.ts';
 import { renderTable } from '../render/table.ts';
-import { formatDuration } from '../render/text.ts';
 
 interface Flags {
   local?: boolean;

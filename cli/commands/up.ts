@@ -1,5 +1,6 @@
 /** `stillframe up`: everything on one machine. */
 
+import { temporalPort } from '../../lib/defaults.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { becomeEntry } from '../entry.ts';
@@ -21,7 +22,13 @@ export const up = command({
     flags: {
       config: configFlag,
       state: stateFlag,
-      port: { kind: 'parsed', parse: port, optional: true, placeholder: 'PORT', brief: 'Port of the Temporal server [7233]' },
+      port: {
+        kind: 'parsed',
+        parse: port,
+        optional: true,
+        placeholder: 'PORT',
+        brief: `Port of the Temporal server [${temporalPort}]`,
+      },
     },
   },
   async func(this: Context, flags: Flags) {

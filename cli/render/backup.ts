@@ -1,12 +1,12 @@
 /** How a backup ended: its fields for people or JSON, and the exit status for a point below the wanted grade. */
 
 import type { BackupResult } from '../../model/workflows/backup-guest.ts';
+import { formatBytes } from '../../model/units.ts';
 import type { BackupMemo } from '../../client/backups.ts';
 import type { Context } from '../context.ts';
 import { exit } from '../exit.ts';
 import { printJson } from './json.ts';
 import { renderFields } from './table.ts';
-import { formatBytes } from './text.ts';
 import { reasonField, windowFields } from './window.ts';
 
 export function printResult(

@@ -1,7 +1,7 @@
 /** What our agent says of the freeze that it holds, for people. */
 
 import type { GuestLease } from '../../model/workflows/guest-command.ts';
-import { formatDuration } from './text.ts';
+import { formatDuration } from '../../model/units.ts';
 
 type Field = readonly [label: string, value: string | readonly string[]];
 

@@ -1,7 +1,8 @@
 /** Progress: one redrawn line with bar, bytes and rate on a terminal; a plain line now and then without one. */
 
+import { formatBytes } from '../../model/units.ts';
 import type { Context } from '../context.ts';
-import { escapeText, formatBytes } from './text.ts';
+import { escapeText } from './text.ts';
 
 export interface Step {
   /** What is going on: `window`, `copy`, `restore`. */

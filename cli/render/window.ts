@@ -1,8 +1,9 @@
 /** A closed window for people: how long, ended by whom, and what speaks against it. */
 
 import type { Reason } from '../../model/window/reasons.ts';
+import { formatDuration } from '../../model/units.ts';
 import type { LeaseClaim, WindowOutcome } from '../../model/window/window.ts';
-import { formatDuration, formatTime } from './text.ts';
+import { formatTime } from './text.ts';
 
 type Field = readonly [label: string, value: string | readonly string[]];
 

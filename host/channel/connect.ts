@@ -1,6 +1,7 @@
 /** A client's end of one of QEMU's sockets, with the errors that an operator can act on. */
 
 import { createConnection, type Socket } from 'node:net';
+import { errnoOf } from '../../lib/errno.ts';
 import { StillframeError, type ErrorCode } from '../../model/errors.ts';
 
 /** What an errno of connect(2) means to whoever runs the host. */
@@ -16,8 +17,8 @@ export function connectSocket(path: string, what: string, code: ErrorCode): Prom
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const socket = createConnection(path);
   socket.once('connect', () => resolve(socket));
-  socket.once('error', (error: NodeJS.ErrnoException) => {
-    const errno = error.code ?? 'unknown';
+  socket.once('error', (error) => {
+    const errno = errnoOf(error) ?? 'unknown';
     reject(
       new StillframeError(code, `cannot reach ${what} at ${path}: ${meanings[errno] ?? error.message}`, { path, errno }, error),
     );

@@ -1,6 +1,7 @@
 /** The monitor of a guest: QMP commands by id, events in order. */
 
 import type { Socket } from 'node:net';
+import { withDeadline } from '../../lib/deadline.ts';
 import { StillframeError } from '../../model/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
@@ -139,15 +140,11 @@ function createLink(socket: Socket, path: string, log: Log) {
     const id = ++lastId;
     const waiter: Waiter = { ...Promise.withResolvers<Json>(), command };
     waiters.set(id, waiter);
-    const timer = setTimeout(() => {
-      waiters.delete(id);
-      waiter.reject(timedOut(command, timeoutMs));
-    }, timeoutMs);
     socket.write(encodeMonitorCommand(command, args, id));
     try {
-      return await waiter.promise;
+      return await withDeadline(waiter.promise, timeoutMs, () => timedOut(command, timeoutMs));
     } finally {
-      clearTimeout(timer);
+      waiters.delete(id);
     }
   }
 
@@ -166,12 +163,7 @@ function createLink(socket: Socket, path: string, log: Log) {
   return {
     monitor,
     async negotiate(timeoutMs: number): Promise<void> {
-      const timer = setTimeout(() => greeting.reject(timedOut('at all', timeoutMs)), timeoutMs);
-      try {
-        await greeting.promise;
-      } finally {
-        clearTimeout(timer);
-      }
+      await withDeadline(greeting.promise, timeoutMs, () => timedOut('at all', timeoutMs));
       await send('qmp_capabilities', undefined, timeoutMs);
       state = 'open';
     },

@@ -12,7 +12,7 @@ import { isStillframeError, messageOf, StillframeError } from '../../model/error
 import { backupId, guestId, isGuestId, type BackupId, type GuestId } from '../../model/ids.ts';
 import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
-import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from '../../lib/durable.ts';
+import { makeDirectory, namesIn, readJson, removeDurably, writeJson } from '../../lib/durable.ts';
 import { readIntent, type Intent } from './intent.ts';
 
 /** An outcome with the monotonic time of its writing, by which the limits are kept when somebody sets the clock. */
@@ -56,10 +56,10 @@ export function openJournal(directory: string): Journal {
   const newestEpoch = async (guest: GuestId) => Number((await outcomeNames(guest)).at(-1)?.split('.')[0] ?? 0);
 
   const outcomeIn = async (guest: GuestId, name: string | undefined): Promise<WindowOutcome | null> =>
-    name === undefined ? null : ((await readValue(join(outcomesPath(guest), name))) as OutcomeRecord).outcome;
+    name === undefined ? null : ((await readJson(join(outcomesPath(guest), name))) as OutcomeRecord).outcome;
 
   const intentOf = async (guest: GuestId): Promise<Intent | null> => {
-    const stored = await readValue(openPath(guest));
+    const stored = await readJson(openPath(guest));
     if (stored === undefined) return null;
     const intent = readIntent(stored);
     // The process died between writing the outcome and letting go of the intent: the outcome carries closing evidence.
@@ -81,7 +81,7 @@ export function openJournal(directory: string): Journal {
           hostBoot: hostBootId(),
         };
         await makeDirectory(outcomesPath(guest));
-        await writeDurably(openPath(guest), intent);
+        await writeJson(openPath(guest), intent);
         return intent;
       } catch (error) {
         if (isStillframeError(error)) throw error;
@@ -98,7 +98,7 @@ export function openJournal(directory: string): Journal {
       const { guest } = outcome;
       const record: OutcomeRecord = { outcome, closedMs: monotonicMs(), hostBoot: hostBootId() };
       const name = `${String(outcome.epoch).padStart(12, '0')}.${backupId(outcome.backup)}.${outcome.attempt}.json`;
-      await writeDurably(join(outcomesPath(guest), name), record);
+      await writeJson(join(outcomesPath(guest), name), record);
       await removeDurably(openPath(guest));
       for (const old of (await outcomeNames(guest)).slice(0, -outcomesKept)) await removeDurably(join(outcomesPath(guest), old));
     },
@@ -147,9 +147,7 @@ export function openJournal(directory: string): Journal {
 
     async closedAgo(guest) {
       const names = (await outcomeNames(guest)).slice(-outcomesForLimits).toReversed();
-      const records = await Promise.all(
-        names.map((name) => readValue(join(outcomesPath(guest), name)) as Promise<OutcomeRecord>),
-      );
+      const records = await Promise.all(names.map((name) => readJson(join(outcomesPath(guest), name)) as Promise<OutcomeRecord>));
       const boot = hostBootId();
       return records.map((record) =>
         record.hostBoot === boot

@@ -2,6 +2,7 @@
 
 import { StillframeError } from '../../model/errors.ts';
 import type { WindowLimits } from '../../model/window/lease.ts';
+import { formatDuration } from '../../model/units.ts';
 import type { Guest } from '../drivers/driver.ts';
 
 const hourMs = 3_600_000;
@@ -19,7 +20,7 @@ export function admitWindow(guest: Guest, closedAgo: readonly number[], limits: 
   if (sinceLast !== undefined && sinceLast < limits.gapMs) {
     throw new StillframeError(
       'window-too-soon',
-      `the last window of guest ${guest.name} closed ${seconds(sinceLast)} ago and this host keeps ${seconds(limits.gapMs)} between two: try again in ${seconds(limits.gapMs - sinceLast)}, or change limits.gap in the host's file`,
+      `the last window of guest ${guest.name} closed ${formatDuration(sinceLast)} ago and this host keeps ${formatDuration(limits.gapMs)} between two: try again in ${formatDuration(limits.gapMs - sinceLast)}, or change limits.gap in the host's file`,
       { guest: guest.id, sinceMs: Math.round(sinceLast), gapMs: limits.gapMs },
     );
   }
@@ -31,8 +32,4 @@ export function admitWindow(guest: Guest, closedAgo: readonly number[], limits: 
       { guest: guest.id, windows: lastHour, perHour: limits.perHour },
     );
   }
-}
-
-function seconds(ms: number): string {
-  return `${Math.max(1, Math.ceil(ms / 1000))} s`;
 }

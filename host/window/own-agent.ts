@@ -1,11 +1,12 @@
 /** Windows on our agent: a freeze under a lease that the guest keeps itself, and a thaw that undoes one epoch and no other. */
 
-import { StillframeError, isStillframeError } from '../../model/errors.ts';
+import { StillframeError } from '../../model/errors.ts';
 import { reason, type Reason } from '../../model/window/reasons.ts';
 import type { GuestClaim, GuestHook } from '../../model/window/window.ts';
 import { leaseFreeze, type HookReport } from '../../protocol/agent/commands/stillframe-freeze.ts';
 import { leaseStatus, type LeaseStatus } from '../../protocol/agent/commands/stillframe-status.ts';
 import { leaseThaw, type LeaseThawReply } from '../../protocol/agent/commands/stillframe-thaw.ts';
+import { allowRefusal } from '../channel/allow-refusal.ts';
 import type { Peer } from './peer.ts';
 import { stockAgent } from './stock-agent.ts';
 
@@ -53,9 +54,9 @@ export const ownAgent: Peer = {
   },
 
   async thaw(channel, epoch, told) {
-    const reply = await unlessRefused(channel.execute(leaseThaw, { epoch }, { onSent: told.onSent }));
+    const reply = await allowRefusal(channel.execute(leaseThaw, { epoch }, { onSent: told.onSent }));
     if (reply) told.onAnswer({ count: thawedOf(reply), epoch: endOf(reply) });
-    const status = await unlessRefused(channel.execute(leaseStatus, undefined));
+    const status = await allowRefusal(channel.execute(leaseStatus, undefined));
     if (status && (reply || isSpared(status, epoch))) return { thawed: status.state === 'thawed', bootId: status.bootId };
     // Another agent has taken its place, or it does not know this freeze as ours: the plain thaw undoes whatever there is.
     return stockAgent.thaw(channel, epoch, told);
@@ -84,15 +85,6 @@ function doubtsOf(
 function isSpared({ state, epoch, remaining }: LeaseStatus, wanted: number): boolean {
   if (state === 'thawed') return true;
   return epoch === undefined ? remaining !== undefined : epoch !== wanted;
-}
-
-async function unlessRefused<T>(reply: Promise<T>): Promise<T | null> {
-  try {
-    return await reply;
-  } catch (error) {
-    if (isStillframeError(error, 'agent-refused')) return null;
-    throw error;
-  }
 }
 
 const newLease = (bootId: string) => ({

@@ -1,6 +1,6 @@
 /** Runs a snapshot command of the host's file inside a held window. */
 
-import { spawn } from 'node:child_process';
+import { ProgramError, run } from '../../lib/run.ts';
 import { StillframeError } from '../../model/errors.ts';
 import type { WindowKey } from '../../model/window/window.ts';
 
@@ -20,29 +20,15 @@ export async function runSnapshotCommand(
   key: WindowKey,
   signal: AbortSignal,
 ): Promise<{ reference: string }> {
-  const [command = '', ...args] = argv;
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, STILLFRAME_GUEST: key.guest, STILLFRAME_BACKUP: key.backup },
-    signal,
-    killSignal: 'SIGKILL',
-  });
-  const output = collect(child.stdout, longestReference);
-  const complaint = collect(child.stderr, longestComplaint);
-  const failure = await new Promise<string | null>((resolve) => {
-    child.once('error', (error) => resolve(signal.aborted ? 'the window ended before it did' : error.message));
-    child.once('close', (code, killedBy) => resolve(code === 0 ? null : `it ended with ${killedBy ?? `status ${code}`}`));
-  });
-  if (failure === null) return { reference: output().trim().split('\n')[0] ?? '' };
-  const said = complaint().trim();
-  throw new StillframeError('snapshot-failed', `snapshot ${name} failed: ${failure}${said === '' ? '' : ` and said: ${said}`}`, {
-    snapshot: name,
-  });
-}
-
-function collect(stream: NodeJS.ReadableStream, limit: number): () => string {
-  let text = '';
-  stream.setEncoding('utf8');
-  stream.on('data', (piece: string) => (text = (text + piece).slice(0, limit)));
-  return () => text;
+  const env = { ...process.env, STILLFRAME_GUEST: key.guest, STILLFRAME_BACKUP: key.backup };
+  let output = '';
+  const onStdout = (piece: string) => (output = (output + piece).slice(0, longestReference));
+  try {
+    await run(argv, { env, signal, onStdout, stderrLimit: longestComplaint });
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    const why = error.aborted ? 'the window ended before it did' : error.reason;
+    throw new StillframeError('snapshot-failed', `snapshot ${name} failed: ${why}`, { snapshot: name }, error);
+  }
+  return { reference: output.trim().split('\n')[0] ?? '' };
 }

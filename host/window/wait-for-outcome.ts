@@ -1,5 +1,6 @@
 /** Waiting for the end of a window no longer than a caller can. */
 
+import { withDeadline } from '../../lib/deadline.ts';
 import type { WindowOutcome } from '../../model/window/window.ts';
 import type { OpenWindow } from './open-window.ts';
 import { unconfirmed } from './refusals.ts';
@@ -8,12 +9,6 @@ import { unconfirmed } from './refusals.ts';
 export const confirmMs = 8_000;
 
 /** The outcome, or thaw-unconfirmed: a guest that is stopped cannot answer, and an activity must not hang on it. */
-export async function waitForOutcome(window: OpenWindow, outcome: Promise<WindowOutcome>): Promise<WindowOutcome> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(unconfirmed(window.intent)), window.remainingMs() + confirmMs);
-  try {
-    return await Promise.race([outcome, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+export function waitForOutcome(window: OpenWindow, outcome: Promise<WindowOutcome>): Promise<WindowOutcome> {
+  return withDeadline(outcome, window.remainingMs() + confirmMs, () => unconfirmed(window.intent));
 }

@@ -25,7 +25,7 @@ export async function buildAgent({ arch = ownArchitecture(), sanitize, release }
   const objects = [await programObject(toolchain), ...(await nativeObjects(toolchain)), ...(await engineObjects(toolchain))];
   const flags = [...toolchain.link, '-Wl,--gc-sections', '-lm'];
   const directory = await cached(`agent-${digest(toolchain.name, flags.join(), ...objects)}`, async (into) => {
-    await run(toolchain.compiler, [...toolchain.target, ...objects, ...flags, '-o', join(into, binaryName)]);
+    await run([toolchain.compiler, ...toolchain.target, ...objects, ...flags, '-o', join(into, binaryName)]);
   });
   return join(directory, binaryName);
 }
@@ -38,7 +38,7 @@ async function programObject(toolchain: Toolchain): Promise<string> {
   const key = digest(compiler, ...modules.flatMap(({ name, text }) => [name, text]));
   const directory = await cached(`agent-program-${key}`, async (into) => {
     for (const { name, text } of modules) await writeFile(join(into, name), text);
-    await run(compiler, [join(into, 'program.c'), into, ...modules.map(({ name }) => name)]);
+    await run([compiler, join(into, 'program.c'), into, ...modules.map(({ name }) => name)]);
   });
   return objectOf(toolchain, join(directory, 'program.c'));
 }
@@ -66,7 +66,7 @@ async function bytecodeCompiler(): Promise<string> {
   const source = fileURLToPath(new URL('compile.c', import.meta.url));
   const objects = [await objectOf(toolchain, source), ...(await engineObjects(toolchain))];
   const directory = await cached(`agent-compile-${digest(await readFile(source), ...objects)}`, async (into) => {
-    await run(toolchain.compiler, [...toolchain.target, ...objects, '-lm', '-o', join(into, 'compile')]);
+    await run([toolchain.compiler, ...toolchain.target, ...objects, '-lm', '-o', join(into, 'compile')]);
   });
   return join(directory, 'compile');
 }

@@ -47,7 +47,7 @@ export async function packageAgent({ binary, arch, into }: PackageOptions): Prom
     await writeFile(join(root, 'DEBIAN/control'), control(version, debianArch[arch]));
     await mkdir(into, { recursive: true });
     const path = join(into, `stillframe-agent_${version}_${debianArch[arch]}.deb`);
-    await run('dpkg-deb', ['--root-owner-group', '-Zxz', '--build', root, path], {
+    await run(['dpkg-deb', '--root-owner-group', '-Zxz', '--build', root, path], {
       // xz in threads cuts its blocks by the number of processors.
       env: { ...process.env, SOURCE_DATE_EPOCH: process.env.SOURCE_DATE_EPOCH ?? epoch, DPKG_DEB_THREADS_MAX: '1' },
     });

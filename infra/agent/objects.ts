@@ -91,6 +91,6 @@ async function engineSource(): Promise<string> {
 async function compile(toolchain: Toolchain, flags: string[], file: string, object: string): Promise<void> {
   const directory = file.slice(0, -basename(file).length);
   const map = [`-ffile-prefix-map=${directory}=`, `-ffile-prefix-map=${directory.slice(0, -1)}=.`];
-  await run(toolchain.compiler, [...toolchain.target, ...flags, ...map, '-c', file, '-o', `${object}.part`], { cwd: directory });
+  await run([toolchain.compiler, ...toolchain.target, ...flags, ...map, '-c', file, '-o', `${object}.part`], { cwd: directory });
   await rename(`${object}.part`, object);
 }

@@ -94,6 +94,6 @@ function shellIsThere({ console, ended }: Machine): Promise<void> {
 async function putFile(image: string, from: string, to: string, home: string): Promise<void> {
   const plain = join(home, 'put');
   await copyFile(from, plain);
-  await run('debugfs', ['-w', '-R', `write ${plain} ${to}`, image]);
+  await run(['debugfs', '-w', '-R', `write ${plain} ${to}`, image]);
   await rm(plain);
 }

@@ -72,7 +72,8 @@ async function makeDisk(into: string): Promise<void> {
   }
   for (const deb of await readdir(debs)) {
     if (deb.startsWith(`${peer}_`)) continue;
-    await run('sh', [
+    await run([
+      'sh',
       '-c',
       `dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"`,
       'sh',
@@ -86,7 +87,7 @@ async function makeDisk(into: string): Promise<void> {
   const disk = join(into, 'root.raw');
   await writeFile(disk, '');
   await truncate(disk, diskBytes);
-  await run('mkfs.ext4', ['-q', '-F', '-d', root, disk]);
+  await run(['mkfs.ext4', '-q', '-F', '-d', root, disk]);
   await rm(debs, { recursive: true });
   await rm(root, { recursive: true });
 }
@@ -117,7 +118,7 @@ async function configure(root: string): Promise<void> {
 
 async function librariesOf(names: string[]): Promise<string[]> {
   const only = ['--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks', '--no-replaces', '--no-enhances'];
-  const listed = await run('apt-cache', ['depends', '--recurse', ...only, ...names]);
+  const listed = await run(['apt-cache', 'depends', '--recurse', ...only, ...names]);
   const isLibrary =
     /^(lib(?!c-bin|perl|file-find|number|text-glob|text-wrapi|debian-installer|newt|slang|elogind|gdbm|semanage|db)|zlib1g$|gcc-\d+-base$)/;
   return [...new Set(listed.split('\n').filter((line) => isLibrary.test(line)))];

@@ -2,6 +2,7 @@
 
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findProgram } from '../../lib/find-program.ts';
 import { run } from '../../lib/run.ts';
 import { aptGet } from '../lab/packages.ts';
 import { fetchPackage, type PythonPackage } from './fetch.ts';
@@ -32,19 +33,19 @@ const ziglang: PythonPackage = {
 
 /** One that compiles for this machine, for the tool that makes bytecode. */
 export async function ownToolchain(): Promise<Toolchain> {
-  return (await hasProgram('gcc')) ? gcc('gcc', [], []) : zig(ownArchitecture());
+  return (await findProgram('gcc')) ? gcc('gcc', [], []) : zig(ownArchitecture());
 }
 
 export async function toolchainFor(architecture: Architecture, purpose: Purpose): Promise<Toolchain> {
   const isOwn = architecture === ownArchitecture();
   if (purpose === 'sanitizers') {
     if (!isOwn) throw new Error(`sanitizers run on this machine's processor only, which is ${ownArchitecture()}`);
-    if (!(await hasProgram('gcc'))) await installGcc();
+    if (!(await findProgram('gcc'))) await installGcc();
     // Static like the real one: the agent closes and forks as if nobody else were in its process.
     const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
     return gcc('gcc', ['-O2', '-g', '-fno-omit-frame-pointer', ...sanitizers], sanitizers);
   }
-  if (purpose === 'development' && isOwn && (await hasProgram('musl-gcc')))
+  if (purpose === 'development' && isOwn && (await findProgram('musl-gcc')))
     return gcc('musl-gcc', optimizeByGcc, ['-static', '-s', '-Wl,--build-id=none']);
   return zig(architecture);
 }
@@ -75,7 +76,7 @@ const optimizeByGcc = [
 const optimizeByClang = ['-Oz', '-fomit-frame-pointer'];
 
 async function gcc(compiler: string, compile: string[], link: string[]): Promise<Toolchain> {
-  const version = (await run('gcc', ['-dumpfullversion'])).trim();
+  const version = (await run(['gcc', '-dumpfullversion'])).trim();
   return { name: `${compiler}-${version}`, compiler, target: [], compile, link };
 }
 
@@ -89,13 +90,6 @@ async function zig(architecture: Architecture): Promise<Toolchain> {
     compile: [...optimizeByClang, '-fno-sanitize=undefined'],
     link: ['-static', '-s'],
   };
-}
-
-function hasProgram(name: string): Promise<boolean> {
-  return run('sh', ['-c', 'command -v "$0"', name]).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function installGcc(): Promise<void> {

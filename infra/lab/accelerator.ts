@@ -3,7 +3,7 @@
 import { constants } from 'node:fs';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { withDeadline } from '../../lib/deadline.ts';
 import { labCache } from './cache.ts';
 import type { GuestParts } from './parts.ts';
 import { startMachine } from './qemu.ts';
@@ -48,7 +48,8 @@ async function boots({ kernel, initrd }: GuestParts): Promise<boolean> {
   const said = new Promise<boolean>((resolve) =>
     machine.console.on('data', (piece: Buffer) => String(piece).includes('VERIFIED') && resolve(true)),
   );
-  const verdict = await Promise.race([said, machine.ended.then(() => false), delay(patienceMs, false)]);
+  const answer = Promise.race([said, machine.ended.then(() => false)]);
+  const verdict = await withDeadline(answer, patienceMs, () => new Error('silent')).catch(() => false);
   await machine.kill();
   return verdict;
 }

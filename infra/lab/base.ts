@@ -91,7 +91,7 @@ async function build(into: string): Promise<void> {
   const root = join(into, 'root');
   await mkdir(debs);
   await aptGet(['download', ...(await packageNames())], debs);
-  for (const deb of await readdir(debs)) await run('dpkg', ['-x', join(debs, deb), root]);
+  for (const deb of await readdir(debs)) await run(['dpkg', '-x', join(debs, deb), root]);
   await writeFile(join(into, 'vmlinux'), await unpackKernel(root, into));
   await writeFile(join(into, 'system'), await systemArchive(root));
   await writeFile(join(into, 'programs'), await programsArchive(root));
@@ -110,7 +110,7 @@ async function packageNames(): Promise<string[]> {
 }
 
 async function dependencies(args: string[]): Promise<string> {
-  const ask = () => run('apt-cache', ['depends', ...args]);
+  const ask = () => run(['apt-cache', 'depends', ...args]);
   return ask().catch(async () => {
     await aptGet(['update']);
     return ask();
@@ -125,7 +125,7 @@ async function unpackKernel(root: string, into: string): Promise<Buffer> {
   const payload = join(into, 'payload.lz4');
   // Its last four bytes are the unpacked size, which lz4 takes for another frame.
   await writeFile(payload, image.subarray(start, start + image.readUInt32LE(0x24c) - 4));
-  await run('lz4', ['-d', '-f', '-q', payload, `${payload}.out`]);
+  await run(['lz4', '-d', '-f', '-q', payload, `${payload}.out`]);
   const elf = await readFile(`${payload}.out`);
   await rm(payload);
   await rm(`${payload}.out`);
@@ -175,7 +175,7 @@ function parentsOf(path: string): string[] {
 async function librariesOf(root: string, program: string): Promise<{ path: string; from: string }[]> {
   const loader = (await findFile(root, 'ld-linux-x86-64.so.2'))!;
   const places = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((place) => join(root, place));
-  const listed = await run(loader, ['--library-path', places.join(':'), '--list', join(root, program)]);
+  const listed = await run([loader, '--library-path', places.join(':'), '--list', join(root, program)]);
   const found = [...listed.matchAll(/=> (\/\S+)/g)].map((match) => match[1]!).filter((from) => from.startsWith(root));
   return [
     { path: 'lib64/ld-linux-x86-64.so.2', from: loader },
@@ -188,7 +188,7 @@ async function moduleFile(root: string, name: string): Promise<string> {
   if (plain) return plain;
   // Newer Debian kernels have their modules packed.
   const packed = (await findFile(root, `${name}.ko.xz`)) ?? '';
-  await run('xz', ['-d', packed]);
+  await run(['xz', '-d', packed]);
   return packed.slice(0, -'.xz'.length);
 }
 

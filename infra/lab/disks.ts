@@ -21,10 +21,10 @@ export async function makeBlankDisk(path: string): Promise<void> {
 
 export async function makeDisk(path: string, filesystem: Filesystem): Promise<void> {
   await makeBlankDisk(path);
-  await (filesystem === 'ext4' ? run('mkfs.ext4', ['-q', '-F', path]) : run('mkfs.xfs', ['-q', '-f', path]));
+  await (filesystem === 'ext4' ? run(['mkfs.ext4', '-q', '-F', path]) : run(['mkfs.xfs', '-q', '-f', path]));
 }
 
 /** A copy that keeps holes, and shares blocks where the filesystem can. */
 export async function copyDisk(from: string, to: string): Promise<void> {
-  await run('cp', ['--sparse=always', '--reflink=auto', from, to]);
+  await run(['cp', '--sparse=always', '--reflink=auto', from, to]);
 }

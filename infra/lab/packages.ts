@@ -1,7 +1,6 @@
 /** The programs that the lab runs on this machine: found, installed when we may, or named with the command that installs them. */
 
-import { access } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { findProgram } from '../../lib/find-program.ts';
 import { run } from '../../lib/run.ts';
 
 /** Program → Debian package and why it is needed. */
@@ -14,6 +13,9 @@ const needed = {
   lz4: { package: 'lz4', why: 'unpacks the guests’ kernel' },
 } as const;
 
+/** mkfs is there, and an ordinary user's PATH leaves both out. */
+const systemPlaces = ['/usr/sbin', '/sbin'];
+
 let ensured: Promise<void> | undefined;
 
 /** @throws when something is missing and we are not root: the message holds the command */
@@ -23,7 +25,7 @@ export function ensurePackages(): Promise<void> {
 
 async function install(): Promise<void> {
   const missing: (typeof needed)[keyof typeof needed][] = [];
-  for (const [program, from] of Object.entries(needed)) if (!(await isOnPath(program))) missing.push(from);
+  for (const [program, from] of Object.entries(needed)) if (!(await findProgram(program, systemPlaces))) missing.push(from);
   if (missing.length === 0) return;
   const names = missing.map((each) => each.package);
   if (process.getuid?.() !== 0)
@@ -34,26 +36,14 @@ async function install(): Promise<void> {
 
 /** Lists may be missing or old on a new machine: one update, then once more. */
 export async function aptGet(args: string[], cwd?: string): Promise<void> {
-  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, ...(cwd ? { cwd } : {}) };
+  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, cwd };
   // As root apt-get fetches as the user _apt, who may not write where we let it.
   const common = ['-q', '-o', 'APT::Sandbox::User=root', '-o', 'DPkg::Lock::Timeout=120'];
   try {
-    await run('apt-get', [...common, ...args], options);
+    await run(['apt-get', ...common, ...args], options);
   } catch (error) {
     if (process.getuid?.() !== 0) throw error;
-    await run('apt-get', [...common, 'update'], options);
-    await run('apt-get', [...common, ...args], options);
+    await run(['apt-get', ...common, 'update'], options);
+    await run(['apt-get', ...common, ...args], options);
   }
-}
-
-async function isOnPath(program: string): Promise<boolean> {
-  // mkfs lives in /usr/sbin, which an ordinary user's PATH leaves out.
-  for (const directory of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']) {
-    const found = await access(join(directory, program)).then(
-      () => true,
-      () => false,
-    );
-    if (found) return true;
-  }
-  return false;
 }

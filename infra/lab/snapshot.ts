@@ -30,7 +30,7 @@ export async function bootSnapshot(
   variant: string,
   boot: (directory: string) => Promise<BootedGuest>,
 ): Promise<string> {
-  const version = /version (\S+)/.exec(await run('qemu-system-x86_64', ['--version']))?.[1] ?? 'unknown';
+  const version = /version (\S+)/.exec(await run(['qemu-system-x86_64', '--version']))?.[1] ?? 'unknown';
   return cached(`memory-${parts.key}-${kind}-${version}-${machineRevision}-${variant}`, async (into) => {
     process.stderr.write('lab: booting a guest once and keeping its memory; later guests start from that\n');
     // Not in the cache: its names are too long for sockets.

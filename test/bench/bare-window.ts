@@ -1,14 +1,11 @@
 /** The peer: freeze, the same transaction, thaw, by a bare socket script. No journal, no proof, no Temporal, no code of host/. */
 
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { LabGuest } from '../../infra/lab/guest.ts';
-
-const execute = promisify(execFile);
+import { run } from '../../lib/run.ts';
 
 /** Milliseconds from the first byte of the freeze to the reply to the thaw. */
 export async function bareWindow(guest: LabGuest, directory: string): Promise<number> {
@@ -27,7 +24,7 @@ export async function bareWindow(guest: LabGuest, directory: string): Promise<nu
     file: join(directory, `${disk.name}.qcow2`),
   }));
   for (const { node, path, scratch, file } of disks) {
-    await execute('qemu-img', ['create', '-q', '-f', 'qcow2', file, String((await stat(path)).size)]);
+    await run(['qemu-img', 'create', '-q', '-f', 'qcow2', file, String((await stat(path)).size)]);
     await monitor.ask('blockdev-add', {
       driver: 'qcow2',
       'node-name': scratch,

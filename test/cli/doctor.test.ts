@@ -7,15 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { openJournal } from '../../host/journal/journal.ts';
+import type { Finding } from '../../model/doctor.ts';
 import { runCli } from './run-cli.ts';
 import { backupId, guestId } from '../../model/ids.ts';
-
-interface Finding {
-  check: string;
-  result: string;
-  found: string;
-  wayOut: string;
-}
 
 async function host(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), 'sf-doctor-'));
@@ -88,7 +82,7 @@ test('each finding says ok, warn or fail, and a way out where it is not ok', asy
     [`${directory}: no guest is owed a thaw`],
   );
   assert.match(of('repository')[0]!.found, /the first backup makes it$/);
-  assert.match(of('scratch')[0]!.found, /GiB free$/);
+  assert.match(of('scratch')[0]!.found, /: \d+\.\d [KMGTP]iB free$/);
 });
 
 test('a thaw that is owed past its lease fails, with the way out', async (t) => {

@@ -1,13 +1,11 @@
 /** Runs the command line as a person does, in a process of its own; or, where no process is wanted, with a context of its own. */
 
 import { run } from '@stricli/core';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { createApp } from '../../cli/app.ts';
 import type { Context } from '../../cli/context.ts';
 import { exitOfFramework } from '../../cli/exit.ts';
+import { runToEnd } from '../../lib/run.ts';
 
 const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
@@ -18,13 +16,7 @@ export async function runCli(
   args: string[],
   env: Record<string, string> = {},
 ): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [main, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...inherited, ...env },
-  });
-  const closed = once(child, 'close');
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  const [status] = (await closed) as [number | null];
+  const { status, stdout, stderr } = await runToEnd([process.execPath, main, ...args], { env: { ...inherited, ...env } });
   return { status, stdout, stderr };
 }
 

@@ -1,7 +1,6 @@
 /** The cases of QEMU's own test of its agent (tests/unit/test-qga.c, 11.1), for ours and for the stock one, both as programs of this machine. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, suite, test, type TestContext } from 'node:test';
@@ -14,6 +13,7 @@ import {
   type Client,
   type StartOptions,
 } from '../agent/native/agent-process.ts';
+import { run } from '../../lib/run.ts';
 import { endsWell, longestBuild } from '../agent/native/binaries.ts';
 import { stockCommand } from '../fuzz/stock.ts';
 
@@ -148,8 +148,7 @@ for (const [name, command] of Object.entries(programs)) {
           .map(([key, value]) => `${key}=${value}\n`)
           .join('')}`,
       );
-      const [program, ...args] = await command();
-      const dumped = execFileSync(program!, [...args, '-D'], { encoding: 'utf8', env: { QGA_CONF: path } });
+      const dumped = await run([...(await command()), '-D'], { env: { QGA_CONF: path } });
       assert.ok(dumped.startsWith('[general]\n'), dumped);
       const lines = dumped.split('\n');
       for (const [key, value] of Object.entries(settings)) assert.ok(lines.includes(`${key}=${value}`), dumped);

@@ -69,7 +69,7 @@ test('a backup is a filesystem point, and its restore holds every file, read wit
   const restored = await command(site, 'restore', point.id, '--path', site.repository, '--to', target);
   assert.equal(restored.status, 0, restored.stderr);
   const images = site.guest.disks.map((disk) => ({ path: join(target, `${disk.name}.raw`), filesystem: disk.filesystem }));
-  await run('e2fsck', ['-fn', images[0]!.path]);
+  await run(['e2fsck', '-fn', images[0]!.path]);
   for (const [index, image] of (await verifyImages(images)).entries()) {
     const compared = compareWithWriter(site.guest.disks[index]!.name, image.files, acknowledged[index]!);
     assert.ok(image.mounted);

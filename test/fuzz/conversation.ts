@@ -1,6 +1,7 @@
 /** One connection to an agent under fire: a batch goes in, and everything up to the answer to its closing sync comes out. */
 
 import type { Socket } from 'node:net';
+import { withDeadline } from '../../lib/deadline.ts';
 import type { Random } from './random.ts';
 
 export interface Conversation {
@@ -40,7 +41,6 @@ export function converse(socket: Socket, check: (line: string) => void = checkLi
   function answered(id: number, before: string): Promise<string> {
     const end = Buffer.from(`\xff{"return": ${id}}\n`, 'latin1');
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const timer = setTimeout(() => reject(new Broken(`no answer within ${hangMs / 1000} s to ${before}`)), hangMs);
     fail = reject;
     look = () => {
       // The end may lie across two pieces, but never ends before the last one does.
@@ -51,7 +51,7 @@ export function converse(socket: Socket, check: (line: string) => void = checkLi
       resolve(all.subarray(0, all.length - end.length).toString('latin1'));
     };
     if (closed) fail(new Broken('it closed the connection'));
-    return promise.finally(() => clearTimeout(timer));
+    return withDeadline(promise, hangMs, () => new Broken(`no answer within ${hangMs / 1000} s to ${before}`));
   }
 
   function joined(): Buffer {

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
+import { findProgram } from '../../lib/find-program.ts';
 import { run } from '../../lib/run.ts';
 
 export interface SandboxedAgent {
@@ -47,7 +48,7 @@ export async function startSandboxed(program: Program, directory: string): Promi
   if (asRoot) await chown(join(root, 'run'), nobody, nobody);
   // Stands in for the device, which not everybody may make.
   await put('/dev/null', join(root, 'dev/null'), 0o666);
-  const setpriv = (await run('sh', ['-c', 'command -v setpriv'])).trim();
+  const setpriv = (await findProgram('setpriv'))!;
   await put(program.path, join(root, 'agent'));
   await put(setpriv, join(root, 'setpriv'));
   for (const { path, from } of [...program.libraries, ...(await librariesHere(setpriv))]) await put(from, join(root, path));
@@ -107,7 +108,7 @@ const mostTries = 1500;
 
 /** What the loader of this machine gives a program (ldd(1)); none for a static one. */
 export async function librariesHere(path: string): Promise<Program['libraries']> {
-  const listed = await run('ldd', [path]).catch(() => '');
+  const listed = await run(['ldd', path]).catch(() => '');
   return [...listed.matchAll(/(?:=> |^\s)(\/\S+) \(0x/gm)].map(([, from]) => ({ path: from!, from: from! }));
 }
 

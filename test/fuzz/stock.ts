@@ -18,13 +18,13 @@ export async function stockProgram(): Promise<Program> {
     const debs = join(into, 'debs');
     await mkdir(debs);
     await aptGet(['download', ...packages], debs);
-    for (const deb of await readdir(debs)) await run('dpkg', ['-x', join(debs, deb), into]);
+    for (const deb of await readdir(debs)) await run(['dpkg', '-x', join(debs, deb), into]);
     await rm(debs, { recursive: true });
   });
   const path = join(root, 'usr/sbin/qemu-ga');
   const loader = join(root, 'lib/x86_64-linux-gnu/ld-linux-x86-64.so.2');
   const places = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((place) => join(root, place));
-  const listed = await run(loader, ['--library-path', places.join(':'), '--list', path]);
+  const listed = await run([loader, '--library-path', places.join(':'), '--list', path]);
   const found = [...listed.matchAll(/=> (\/\S+)/g)].map(([, from]) => from!).filter((from) => from.startsWith(root));
   return {
     path,

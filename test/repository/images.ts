@@ -4,21 +4,18 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { promisify } from 'node:util';
 
 import { aptGet, ensurePackages } from '../../infra/lab/packages.ts';
+import { run } from '../../lib/run.ts';
 
 export const MiB = 1024 * 1024;
-const execute = promisify(execFile);
 // mkfs and sfdisk live in /usr/sbin, which an ordinary user's PATH leaves out.
 const env = { ...process.env, PATH: `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin` };
 
 /** Installs what is missing of the programs below. */
 export async function ensureTools(): Promise<void> {
   await ensurePackages();
-  await execute('sfdisk', ['--version'], { env }).catch(() => aptGet(['install', '-y', '--no-install-recommends', 'fdisk']));
+  await run(['sfdisk', '--version'], { env }).catch(() => aptGet(['install', '-y', '--no-install-recommends', 'fdisk']));
 }
 
 export async function temporaryFolder(context: Pick<TestContext, 'after'>): Promise<string> {
@@ -28,8 +25,8 @@ export async function temporaryFolder(context: Pick<TestContext, 'after'>): Prom
 }
 
 /** Runs a program to its end and gives what it printed. */
-export async function tool(program: string, ...args: string[]): Promise<string> {
-  return (await execute(program, args, { env })).stdout;
+export function tool(...argv: string[]): Promise<string> {
+  return run(argv, { env });
 }
 
 /** A file of `bytes` zeros, all hole. */
@@ -52,10 +49,7 @@ export async function read(path: string, offset: number, length: number): Promis
 
 /** `table` in sfdisk's own language. */
 export async function partition(path: string, table: string): Promise<void> {
-  const child = spawn('sfdisk', ['-q', path], { env, stdio: ['pipe', 'ignore', 'inherit'] });
-  child.stdin.end(table);
-  const [status] = (await once(child, 'exit')) as [number];
-  if (status !== 0) throw new Error(`sfdisk ended with ${status}`);
+  await run(['sfdisk', '-q', path], { env, input: table });
 }
 
 /** Lays the image `part` into `path` at `offset`, holes left out. */

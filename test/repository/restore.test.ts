@@ -12,7 +12,7 @@ import { hashImage } from '../../repository/hash.ts';
 import { openRepository } from '../../repository/points.ts';
 import type { Repository } from '../../repository/points.ts';
 import { restorePoint } from '../../repository/restore.ts';
-import type { RestoreProgress } from '../../repository/restore.ts';
+import type { DiskProgress } from '../../model/point/point.ts';
 import { MiB, blank, temporaryFolder, write } from './images.ts';
 import { samplePoint } from './sample-point.ts';
 import { backupId } from '../../model/ids.ts';
@@ -65,7 +65,7 @@ test('the hash is that of all bytes, holes included', async (context) => {
 
 test('a restore gives the same bytes, holes left out, with the manifest beside them', async (context) => {
   const { repository, point, target } = await stored(context);
-  const seen: RestoreProgress[] = [];
+  const seen: DiskProgress[] = [];
   assert.deepEqual(await restorePoint(repository, id, target, { onProgress: (progress) => seen.push(progress) }), point);
   assert.deepEqual((await readdir(target)).toSorted(), ['disk0.raw', 'disk1.raw', 'manifest.json']);
   for (const { file } of point.disks) {

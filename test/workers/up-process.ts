@@ -82,9 +82,9 @@ export interface Stranger {
 export async function stranger(undo: AsyncDisposableStack): Promise<Stranger> {
   const directory = await makeTemporary(undo);
   if (process.getuid!() !== 0) return { name: undefined, directory };
-  const id = Number(await run('id', ['-u', 'nobody']));
+  const id = Number(await run(['id', '-u', 'nobody']));
   const sources = join(import.meta.dirname, '../../workers/up.ts');
-  const readable = await run('setpriv', ['--reuid', 'nobody', '--clear-groups', 'head', '-qc1', sources, process.execPath]).then(
+  const readable = await run(['setpriv', '--reuid', 'nobody', '--clear-groups', 'head', '-qc1', sources, process.execPath]).then(
     () => true,
     () => false,
   );

@@ -1,17 +1,15 @@
 /** Thawing without a host worker: from the journal and the channels alone, and by whoever may open the warden's socket. */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { it, type TestContext } from 'node:test';
 import type { Intent } from '../../host/journal/intent.ts';
 import { openJournal } from '../../host/journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
+import { runToEnd } from '../../lib/run.ts';
 import type { AgentKind } from '../../model/window/window.ts';
 import type { PursuedObligation } from '../../model/window/window.ts';
 import { createObligations } from '../../workers/warden/pursue-obligations.ts';
@@ -181,8 +179,7 @@ it('the socket of a warden that was killed is no obstacle to the next', async (t
   const stateDir = await stateDirectory(t);
   const script = `import { createServer } from 'node:net';
     createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'));`;
-  const killed = spawn(process.execPath, ['--input-type=module', '-e', script, join(stateDir, 'warden.sock')]);
-  await once(killed, 'exit');
+  await runToEnd([process.execPath, '--input-type=module', '-e', script, join(stateDir, 'warden.sock')]);
   assert.ok((await stat(join(stateDir, 'warden.sock'))).isSocket());
   assert.equal(await askWarden(stateDir), null);
   await served(t, stateDir, async () => []);
@@ -199,11 +196,9 @@ it('a warden whose thaw fails, or that is not there, answers nothing: the caller
 /** `stillframe thaw --local` as its own process. */
 async function thawLocal(stateDir: string): Promise<{ status: number | null; pursuits: PursuedObligation[] }> {
   const entry = join(import.meta.dirname, '../../workers/thaw-local.ts');
-  const child = spawn(process.execPath, [entry, '--state', stateDir], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const ended = once(child, 'close');
-  const lines = (await text(child.stdout)).split('\n').filter((line) => line !== '');
-  await ended;
-  return { status: child.exitCode, pursuits: lines.map((line) => JSON.parse(line) as PursuedObligation) };
+  const { status, stdout } = await runToEnd([process.execPath, entry, '--state', stateDir]);
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return { status, pursuits: lines.map((line) => JSON.parse(line) as PursuedObligation) };
 }
 
 it('thaw --local acts alone from the journal when no warden answers', async (t) => {

@@ -1,12 +1,6 @@
-/** What one check of `stillframe doctor` found. */
+/** The three kinds of finding. */
 
-export interface Finding {
-  check: string;
-  result: 'ok' | 'warn' | 'fail';
-  found: string;
-  /** What to do; empty when all is well. */
-  wayOut: string;
-}
+import type { Finding } from '../../model/doctor.ts';
 
 export function ok(check: string, found: string): Finding {
   return { check, result: 'ok', found, wayOut: '' };

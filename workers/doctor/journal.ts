@@ -5,14 +5,16 @@ import { join } from 'node:path';
 import type { Intent } from '../../host/journal/intent.ts';
 import { openJournal } from '../../host/journal/journal.ts';
 import { monotonicMs } from '../../lib/clock.ts';
+import { errnoOf } from '../../lib/errno.ts';
+import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
-import { fail, ok, warn, type Finding } from './finding.ts';
+import { fail, ok, warn } from './finding.ts';
 
 export async function checkJournal(stateDir: string): Promise<Finding[]> {
   try {
     await access(stateDir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const missing = errnoOf(error) === 'ENOENT';
     if (missing)
       return [warn('journal', `${stateDir} is not there`, 'the host worker makes it; if one runs here, name its --state')];
     return [

@@ -2,8 +2,9 @@
 
 import { hostBootId } from '../../lib/clock.ts';
 import { run } from '../../lib/run.ts';
+import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
-import { fail, ok, warn, type Finding } from './finding.ts';
+import { fail, ok, warn } from './finding.ts';
 
 /** The first line of Node that runs TypeScript as it is and that the SDK says it supports. */
 const leastNode = 24;
@@ -21,7 +22,7 @@ export function checkNode(): Finding {
 /** Copies read the point in time with it. */
 export async function checkQemuImg(): Promise<Finding> {
   try {
-    const [version = ''] = (await run('qemu-img', ['--version'])).split('\n');
+    const [version = ''] = (await run(['qemu-img', '--version'])).split('\n');
     return ok('tools', version);
   } catch {
     return fail('tools', 'qemu-img does not run, and copies need it', 'apt-get install qemu-utils');
@@ -40,7 +41,7 @@ export function checkBoot(): Finding {
 /** Only the times that people read come from the wall clock; a wrong one puts points in time at the wrong hour. */
 export async function checkTime(): Promise<Finding> {
   try {
-    const answer = (await run('timedatectl', ['show', '--property=NTPSynchronized', '--value'])).trim();
+    const answer = (await run(['timedatectl', 'show', '--property=NTPSynchronized', '--value'])).trim();
     if (answer === 'yes') return ok('clock', 'the wall clock is synchronised');
     return warn('clock', 'the wall clock is not synchronised', 'timedatectl set-ntp true, or run chrony');
   } catch {

@@ -3,9 +3,12 @@
 import { access, constants, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ScratchConfig } from '../../host/config.ts';
+import { errnoOf } from '../../lib/errno.ts';
+import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
+import { formatBytes } from '../../model/units.ts';
 import { openRepository } from '../../repository/points.ts';
-import { fail, ok, warn, type Finding } from './finding.ts';
+import { fail, ok, warn } from './finding.ts';
 
 /** Below this share of a filesystem's size the next backup may be the one that fills it. */
 const littleShare = 0.05;
@@ -13,18 +16,18 @@ const littleShare = 0.05;
 export async function checkScratch({ path, limitBytes, marginBytes }: ScratchConfig): Promise<Finding> {
   const room = await roomAt(path);
   if ('problem' in room) return fail('scratch', room.problem, 'make the directory on a local disk, or correct scratch.path');
-  const found = `${path}: ${gibibytes(room.free)} free`;
+  const found = `${path}: ${formatBytes(room.free)} free`;
   if (room.free <= marginBytes) {
     return fail(
       'scratch',
-      `${found}, not above the margin of ${gibibytes(marginBytes)}`,
+      `${found}, not above the margin of ${formatBytes(marginBytes)}`,
       'make room, or move scratch.path to a larger disk',
     );
   }
   if (limitBytes !== undefined && room.free < limitBytes) {
     return warn(
       'scratch',
-      `${found}, less than scratch.limit (${gibibytes(limitBytes)})`,
+      `${found}, less than scratch.limit (${formatBytes(limitBytes)})`,
       'make room, or lower the limit to what is there',
     );
   }
@@ -41,7 +44,7 @@ async function checkRepository(name: string, path: string): Promise<Finding> {
   const room = await roomAt(path);
   if ('problem' in room)
     return fail('repository', `${name}: ${room.problem}`, 'mount it, or correct the path under "repositories"');
-  const found = `${name} at ${path}: ${gibibytes(room.free)} free`;
+  const found = `${name} at ${path}: ${formatBytes(room.free)} free`;
   if (!room.exists) return ok('repository', `${found}; the first backup makes it`);
   try {
     await openRepository(path, { create: false });
@@ -62,12 +65,8 @@ async function roomAt(path: string): Promise<Room> {
       await access(directory, constants.W_OK | constants.X_OK);
       return { free: bavail * bsize, size: blocks * bsize, exists };
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT' && directory !== '/';
+      const missing = errnoOf(error) === 'ENOENT' && directory !== '/';
       if (!missing) return { problem: `${path} cannot be used: ${messageOf(error)}` };
     }
   }
-}
-
-function gibibytes(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

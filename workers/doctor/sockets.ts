@@ -1,10 +1,12 @@
 /** Doctor: the sockets of the guests, their owners, and who is on them. */
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { clientsOf } from '../../host/channel/holder.ts';
 import type { HostConfig, ListedGuest } from '../../host/config.ts';
 import { guestSources } from '../../host/drivers/qemu/sources.ts';
+import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
-import { fail, ok, warn, type Finding } from './finding.ts';
+import { fail, ok, warn } from './finding.ts';
 
 /** Nothing is sent: a channel belongs to whoever has it, and asking would take it. */
 export async function checkSockets(config: HostConfig): Promise<Finding[]> {
@@ -18,11 +20,10 @@ export async function checkSockets(config: HostConfig): Promise<Finding[]> {
       ),
     ];
   }
-  const connected = await connectedPaths();
-  return (await Promise.all(guests.map((guest) => checkGuest(guest, connected)))).flat();
+  return (await Promise.all(guests.map(checkGuest))).flat();
 }
 
-async function checkGuest(guest: ListedGuest, connected: ReadonlySet<string>): Promise<Finding[]> {
+async function checkGuest(guest: ListedGuest): Promise<Finding[]> {
   const sockets = [
     ['channel', guest.channel],
     ['second channel', guest.agentChannel],
@@ -36,17 +37,12 @@ async function checkGuest(guest: ListedGuest, connected: ReadonlySet<string>): P
         const entry = await stat(path);
         if (!entry.isSocket()) return fail('sockets', `${name} is no socket`, "correct the path in the host's file");
         const owner = `owned by user ${entry.uid}, mode ${(entry.mode & 0o777).toString(8)}`;
-        if (!connected.has(path)) return ok('sockets', `${name} is free (${owner})`);
+        const { served } = await clientsOf(path);
+        if (served.length === 0) return ok('sockets', `${name} is free (${owner})`);
         return ok('sockets', `${name} has a client now (${owner}): a host worker of ours, or "ss -xp src ${path}" names it`);
       } catch (error) {
         return fail('sockets', `${name}: ${messageOf(error)}`, `start the guest, or correct the path in the host's file`);
       }
     }),
   );
-}
-
-/** Paths whose server has accepted a client: state 03 at the server's end in /proc/net/unix (proc(5)). */
-async function connectedPaths(): Promise<Set<string>> {
-  const rows = (await readFile('/proc/net/unix', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
-  return new Set(rows.filter((fields) => fields[5] === '03' && fields[7] !== undefined).map((fields) => fields[7]!));
 }

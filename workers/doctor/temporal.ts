@@ -1,10 +1,11 @@
 /** Doctor: does the Temporal server answer, and does anybody serve the queues of the fleet? */
 
 import { Connection } from '@temporalio/client';
+import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
 import { controlQueue, guardianQueue } from '../../model/ids.ts';
 import { namespace } from '../temporal/temporal.ts';
-import { fail, ok, warn, type Finding } from './finding.ts';
+import { fail, ok, warn } from './finding.ts';
 
 /** A server on the same network answers in milliseconds. */
 const answerMs = 3_000;

@@ -1,10 +1,11 @@
 /** The workflow bundle, made once for each content of its sources: bundling takes over a second, loading a file none. */
 
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from '../../lib/cache.ts';
+import { exists } from '../../lib/durable.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -34,15 +35,6 @@ async function contentHash(entry: string): Promise<string> {
     .update(await readFile(join(root, 'package-lock.json')))
     .digest('hex')
     .slice(0, 32);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const ignore = () => {};

@@ -2,14 +2,14 @@
 
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readValue } from '../../lib/durable.ts';
+import { defaults } from '../../lib/defaults.ts';
+import { readJson } from '../../lib/durable.ts';
 import type { Log } from '../../lib/log.ts';
 import { isStillframeError, messageOf } from '../../model/errors.ts';
 import { longestLeaseMs } from '../../model/window/lease.ts';
 import type { UpRecord } from '../up.ts';
 
-export const namespace = process.env.TEMPORAL_NAMESPACE ?? 'default';
-const defaultAddress = '127.0.0.1:7233';
+export const namespace = process.env.TEMPORAL_NAMESPACE ?? defaults.namespace;
 
 /** Above the longest lease, so that the end of a worker never cancels a window: the window ends first. */
 const shutdownGraceMs = longestLeaseMs + 5_000;
@@ -41,7 +41,7 @@ const retryMs = 200;
 
 /** Where a worker's server is: at an address, or where the record of `up` says once the server that `up` started stands there. */
 export const serverOptions = {
-  address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaultAddress },
+  address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaults.address },
   up: { type: 'string' },
 } as const;
 
@@ -57,7 +57,7 @@ export function connectPatiently(
 
 /** Whatever else listens at the address is not joined. */
 async function addressIn(upRecord: string): Promise<string> {
-  const record = (await readValue(upRecord)) as UpRecord | undefined;
+  const record = (await readJson(upRecord)) as UpRecord | undefined;
   if (record?.pids['temporal'] === undefined) throw new Error(`${upRecord} names none`);
   return record.address;
 }

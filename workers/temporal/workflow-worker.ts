@@ -2,9 +2,8 @@
 
 import { Client } from '@temporalio/client';
 import { parseArgs } from 'node:util';
-import type { Log } from '../../lib/log.ts';
+import { logLine, type Log } from '../../lib/log.ts';
 import { workflowBundle } from './bundle.ts';
-import { logLine } from '../../lib/log-line.ts';
 import {
   connectPatiently,
   endSignal,

@@ -3,6 +3,7 @@
 import { connectAgent } from '../../host/channel/agent-channel.ts';
 import type { Intent } from '../../host/journal/intent.ts';
 import type { Journal } from '../../host/journal/journal.ts';
+import { withDeadline } from '../../lib/deadline.ts';
 import type { Log } from '../../lib/log.ts';
 import { settle } from '../../host/window/settle.ts';
 import type { GuestId } from '../../model/ids.ts';
@@ -41,12 +42,6 @@ export function createObligations(journal: Journal, log: Log): Obligations {
 }
 
 /** Null when the promise has not resolved in time; its failure (we stopped) counts as that too. */
-async function within<T>(limitMs: number, promise: Promise<T>): Promise<T | null> {
-  const { promise: late, resolve } = Promise.withResolvers<null>();
-  const timer = setTimeout(() => resolve(null), limitMs);
-  try {
-    return await Promise.race([promise.catch(() => null), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function within<T>(limitMs: number, promise: Promise<T>): Promise<T | null> {
+  return withDeadline(promise, limitMs, () => new Error('late')).catch(() => null);
 }

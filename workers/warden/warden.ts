@@ -12,7 +12,7 @@ import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory } from '../../lib/durable.ts';
 import type { Intent } from '../../host/journal/intent.ts';
 import { openJournal } from '../../host/journal/journal.ts';
-import { logLine } from '../../lib/log-line.ts';
+import { logLine } from '../../lib/log.ts';
 import type { PursuedObligation } from '../../model/window/window.ts';
 import { createObligations } from './pursue-obligations.ts';
 import { serveThaw } from './thaw-socket.ts';

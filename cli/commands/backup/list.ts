@@ -1,12 +1,13 @@
 /** `stillframe backup list`: the latest backups that the server knows. */
 
+import { formatDuration } from '../../../model/units.ts';
 import { backupHandle, listBackups, type Backup } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { addressFlag, jsonFlag, serverOf } from '../../flags.ts';
 import { printJson } from '../../render/json.ts';
 import { renderTable } from '../../render/table.ts';
-import { formatDuration, formatTime } from '../../render/text.ts';
+import { formatTime } from '../../render/text.ts';
 import { withTemporal, type Temporal } from '../../../client/connection.ts';
 
 /** A screenful; each completed one costs a question for its grade. */

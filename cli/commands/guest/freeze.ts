@@ -1,12 +1,13 @@
 /** `stillframe guest freeze GUEST`: by hand, and under a lease like everything else. */
 
+import { formatDuration } from '../../../model/units.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { addressFlag, guestArgument, jsonFlag, leaseFlag, serverOf } from '../../flags.ts';
 import { withTemporal } from '../../../client/connection.ts';
 import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
-import { escapeText, formatDuration } from '../../render/text.ts';
+import { escapeText } from '../../render/text.ts';
 
 interface Flags {
   address?: string;

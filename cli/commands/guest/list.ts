@@ -1,12 +1,12 @@
 /** `stillframe guest list`: every guest that a host announced. */
 
+import { formatBytes } from '../../../model/units.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { addressFlag, jsonFlag, serverOf } from '../../flags.ts';
 import { findHosts } from '../../../client/hosts.ts';
 import { printJson } from '../../render/json.ts';
 import { renderTable } from '../../render/table.ts';
-import { formatBytes } from '../../render/text.ts';
 import { withTemporal } from '../../../client/connection.ts';
 
 export const guestList = command(

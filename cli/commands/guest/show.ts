@@ -1,12 +1,13 @@
 /** `stillframe guest show GUEST`: what its host announced about one guest. */
 
+import { formatBytes } from '../../../model/units.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
 import { findListing } from '../../../client/hosts.ts';
 import { printJson } from '../../render/json.ts';
 import { renderFields } from '../../render/table.ts';
-import { formatBytes, formatTime } from '../../render/text.ts';
+import { formatTime } from '../../render/text.ts';
 import { withTemporal } from '../../../client/connection.ts';
 
 export const guestShow = command(

@@ -1,5 +1,6 @@
 /** `stillframe guest status GUEST`: frozen or thawed, and whether a window of ours is open. */
 
+import { formatDuration } from '../../../model/units.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
@@ -8,7 +9,7 @@ import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
 import { leaseFields } from '../../render/lease.ts';
 import { renderFields } from '../../render/table.ts';
-import { formatDuration, formatTime } from '../../render/text.ts';
+import { formatTime } from '../../render/text.ts';
 
 export const guestStatus = command(
   {

@@ -1,12 +1,13 @@
 /** `stillframe point list`: what a repository holds; needs the repository and nothing else. */
 
 import type { PointDisk } from '../../../model/point/point.ts';
+import { formatBytes } from '../../../model/units.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { exit } from '../../exit.ts';
 import { printJson } from '../../render/json.ts';
 import { renderTable } from '../../render/table.ts';
-import { escapeText, formatBytes, formatTime } from '../../render/text.ts';
+import { escapeText, formatTime } from '../../render/text.ts';
 import { openNamed } from '../../repository.ts';
 import { pointFlags, type PointFlags } from './flags.ts';
 

@@ -1,12 +1,13 @@
 /** `stillframe point show POINT`: one restore point; needs the repository and nothing else. */
 
 import type { PointDisk } from '../../../model/point/point.ts';
+import { formatBytes } from '../../../model/units.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { pointArgument } from '../../flags.ts';
 import { printJson } from '../../render/json.ts';
 import { renderFields } from '../../render/table.ts';
-import { formatBytes, formatTime } from '../../render/text.ts';
+import { formatTime } from '../../render/text.ts';
 import { reasonField, windowFields } from '../../render/window.ts';
 import { openNamed } from '../../repository.ts';
 import { pointFlags, type PointFlags } from './flags.ts';

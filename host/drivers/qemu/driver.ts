@@ -4,6 +4,7 @@ import { StillframeError, isStillframeError } from '../../../model/errors.ts';
 import { zeroUuid, type GuestId } from '../../../model/ids.ts';
 import type { GuestListing } from '../../../model/guest/listing.ts';
 import type { HostConfig, ListedGuest } from '../../config.ts';
+import { withDeadline } from '../../../lib/deadline.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { AgentAddress } from '../../channel/types.ts';
 import type { Driver, Guest } from '../driver.ts';
@@ -43,13 +44,15 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
       problem: null,
     };
     try {
-      const answer = await within(
+      const asked = monitors.ask(source.monitor, async (monitor) => ({
+        id: source.id ?? (await queryUuid(monitor)),
+        state: await queryState(monitor),
+        disks: (await queryDisks(monitor)).captured.map(({ device, bytes }) => ({ device, bytes })),
+      }));
+      const answer = await withDeadline(
+        asked,
         listMs,
-        monitors.ask(source.monitor, async (monitor) => ({
-          id: source.id ?? (await queryUuid(monitor)),
-          state: await queryState(monitor),
-          disks: (await queryDisks(monitor)).captured.map(({ device, bytes }) => ({ device, bytes })),
-        })),
+        () => new StillframeError('monitor-timed-out', `no answer within ${listMs} ms`),
       );
       last.set(source.monitor, answer.id);
       return { ...listing, ...answer, problem: answer.id === zeroUuid ? 'guest-uuid-zero' : null };
@@ -136,14 +139,4 @@ function notUsable(id: GuestId, listings: GuestListing[]): StillframeError {
   const broken = listings.filter((each) => each.problem !== null).map((each) => `${each.name} (${each.problem})`);
   const hint = broken.length === 0 ? '' : `; not answering: ${broken.join(', ')}`;
   return new StillframeError('guest-unknown', `this host has no guest ${id}${hint}`, { id });
-}
-
-async function within<T>(limitMs: number, answer: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new StillframeError('monitor-timed-out', `no answer within ${limitMs} ms`)), limitMs);
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { backupId, isBackupId, type BackupId, type GuestId } from '../../../model/ids.ts';
 import type { CapturedDisk } from '../../../model/window/window.ts';
-import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from '../../../lib/durable.ts';
+import { makeDirectory, namesIn, readJson, removeDurably, writeJson } from '../../../lib/durable.ts';
 
 export interface RecordedDisk extends CapturedDisk {
   node: string;
@@ -39,12 +39,12 @@ export function openPointRecords(stateDir: string): PointRecords {
   const directory = join(stateDir, 'points-in-time');
   // Payloads are typed, and unchecked: no other text may become a path.
   const path = (backup: BackupId) => join(directory, `${backupId(backup)}.json`);
-  const read = async (backup: BackupId) => (await readValue(path(backup))) as PointRecord | undefined;
+  const read = async (backup: BackupId) => (await readJson(path(backup))) as PointRecord | undefined;
   return {
     read,
     async write(record) {
       await makeDirectory(directory);
-      await writeDurably(path(record.backup), record);
+      await writeJson(path(record.backup), record);
     },
     async all() {
       const names = (await namesIn(directory))

@@ -4,6 +4,7 @@ import { chown, mkdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, StillframeError } from '../../../model/errors.ts';
 import { backupId, type BackupId } from '../../../model/ids.ts';
+import { formatBytes } from '../../../model/units.ts';
 import type { ScratchConfig } from '../../config.ts';
 import { run } from '../../../lib/run.ts';
 import type { PointRecord } from './records.ts';
@@ -48,7 +49,7 @@ export async function planScratch(
   if (room < config.marginBytes + tables) {
     throw new StillframeError(
       'scratch-no-room',
-      `scratch ${config.path} has room for ${mib(room)} MiB, less than the margin of ${mib(config.marginBytes)} MiB and ${mib(tables)} MiB of tables (all of this guest's disks would take ${mib(full)} MiB): nothing was frozen; make room there, raise scratch.limit, or name another scratch.path in the host's file`,
+      `scratch ${config.path} has room for ${formatBytes(Math.max(0, room))}, less than the margin of ${formatBytes(config.marginBytes)} and ${formatBytes(tables)} of tables (all of this guest's disks would take ${formatBytes(full)}): nothing was frozen; make room there, raise scratch.limit, or name another scratch.path in the host's file`,
       { path: config.path, roomBytes: Math.max(0, Math.floor(room)), fullBytes: full, marginBytes: config.marginBytes },
     );
   }
@@ -88,8 +89,8 @@ export async function makeScratchDirectory(config: ScratchConfig, directory: str
  */
 export async function makeScratchImage(config: ScratchConfig, path: string, bytes: number, reserve: boolean): Promise<void> {
   try {
-    await run('qemu-img', ['create', '-q', '-f', 'qcow2', path, String(bytes)]);
-    if (reserve) await run('fallocate', ['--keep-size', '--length', String(fullBytes(bytes)), path]);
+    await run(['qemu-img', 'create', '-q', '-f', 'qcow2', path, String(bytes)]);
+    if (reserve) await run(['fallocate', '--keep-size', '--length', String(fullBytes(bytes)), path]);
     await giveToOwner(config, path);
   } catch (error) {
     throw unwritable(config.path, messageOf(error), error);
@@ -112,8 +113,4 @@ export function unwritable(path: string, why: string, cause?: unknown): Stillfra
 async function giveToOwner(config: ScratchConfig, path: string): Promise<void> {
   const owner = await stat(config.path);
   if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid);
-}
-
-function mib(bytes: number): number {
-  return Math.max(0, Math.floor(bytes / 2 ** 20));
 }

@@ -1,6 +1,7 @@
 /** Which guests there may be: those that the host's file lists, and those whose sockets its patterns find. */
 
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
+import { exists } from '../../../lib/durable.ts';
 import type { FoundGuests, GuestSource, ListedGuest } from '../../config.ts';
 
 /** Every guest with its sockets, whether or not its QEMU answers. */
@@ -10,7 +11,7 @@ export async function guestSources(sources: readonly GuestSource[]): Promise<Lis
       if (source.kind === 'listed') return [source];
       const names = await starsOf(source.monitorPattern);
       const perhaps = await Promise.all(names.map((name) => found(source, name)));
-      const there = await Promise.all(perhaps.map(({ monitor }) => exists(monitor)));
+      const there = await Promise.all(perhaps.map(({ monitor }) => isThere(monitor)));
       return perhaps.filter((_, index) => there[index]);
     }),
   );
@@ -28,7 +29,7 @@ async function found({ channelPattern, agentChannelPattern, monitorPattern }: Fo
     name,
     id: undefined,
     channel: of(channelPattern),
-    agentChannel: agentChannel !== undefined && (await exists(agentChannel)) ? agentChannel : undefined,
+    agentChannel: agentChannel !== undefined && (await isThere(agentChannel)) ? agentChannel : undefined,
     monitor: of(monitorPattern),
     carries: [],
   };
@@ -47,9 +48,7 @@ async function starsOf(pattern: string): Promise<string[]> {
     .toSorted();
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+/** A socket behind a directory that this process may not enter is none of its guests'. */
+function isThere(path: string): Promise<boolean> {
+  return exists(path).catch(() => false);
 }

@@ -28,7 +28,7 @@ it('a copy elsewhere, with nothing in its cache, makes the same bytes', longestB
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
   const script = `import { buildAgent } from './infra/agent/build.ts'; process.stdout.write(await buildAgent());`;
   const env = { ...process.env, XDG_CACHE_HOME: join(directory, 'cache') };
-  const there = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: directory, env });
+  const there = await run([process.execPath, '--input-type=module', '-e', script], { cwd: directory, env });
   assert.ok(there.startsWith(directory));
   assert.ok((await readFile(there)).equals(here));
 });
@@ -54,7 +54,7 @@ for (const arch of ['aarch64', 'riscv64'] as const) {
 }
 
 async function ensureEmulator(program: string): Promise<void> {
-  const isThere = await run(program, ['--version']).then(
+  const isThere = await run([program, '--version']).then(
     () => true,
     () => false,
   );

@@ -44,7 +44,7 @@ forEachBinary((binary) => {
     const client = clientOf(Duplex.from({ readable: line.stdout, writable: line.stdin }));
     const agent = startProcess(t, await binary(), ['-m', 'isa-serial', '-p', name, '-t', await makeDirectory(t)]);
     // What is sent before the line is raw comes back.
-    while (!(await run('stty', ['-F', name, '-a'])).includes(' -icanon')) assertRuns(agent.child);
+    while (!(await run(['stty', '-F', name, '-a'])).includes(' -icanon')) assertRuns(agent.child);
     assert.deepEqual(await client.ask('guest-ping'), {});
     // Control-C, end of file, stop, start, erase, and a carriage return between words.
     client.send('\x03\x04\x13\x11\x7f{"execute":\r"guest-sync-delimited","arguments":{"id":7}}\n');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createProgress } from '../../../cli/render/progress.ts';
 import { displayWidth, renderFields, renderTable } from '../../../cli/render/table.ts';
-import { escapeText, formatBytes, formatDuration, formatTime } from '../../../cli/render/text.ts';
+import { escapeText, formatTime } from '../../../cli/render/text.ts';
 
 test('columns are aligned by what is seen, the last one is not padded, empty cells show a dash', () => {
   const table = renderTable(
@@ -47,25 +47,7 @@ test('what redraws, hides or reorders is escaped; other text is left alone', () 
   assert.equal(escapeText('\ud800x'), '\ufffdx');
 });
 
-test('bytes and durations in their largest sensible unit', () => {
-  assert.deepEqual([0, 1023, 1024, 1_048_550, 1_048_576, 1.5 * 2 ** 40].map(formatBytes), [
-    '0 B',
-    '1023 B',
-    '1.0 KiB',
-    '1.0 MiB',
-    '1.0 MiB',
-    '1.5 TiB',
-  ]);
-  assert.deepEqual([1.234, 42.4, 999.4, 999.6, 59_949, 59_960, 245_000, 7_380_000].map(formatDuration), [
-    '1.2 ms',
-    '42 ms',
-    '999 ms',
-    '1.0 s',
-    '59.9 s',
-    '1 min 00 s',
-    '4 min 05 s',
-    '2 h 03 min',
-  ]);
+test('times are shown to the second, and text that is no time is escaped', () => {
   assert.equal(formatTime('2026-01-02T03:04:05.678Z'), '2026-01-02 03:04:05Z');
   assert.equal(formatTime('\u001bwhat'), '\\x1bwhat');
 });

@@ -1,7 +1,6 @@
 /** The held window: freeze, snapshot and thaw come as calls of their own, and whoever misses one of them, the guest is thawed. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -10,6 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { it, type TestContext } from 'node:test';
 import { openJournal } from '../../../host/journal/journal.ts';
+import { run } from '../../../lib/run.ts';
 import type { GuestClaim } from '../../../model/window/window.ts';
 import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
@@ -44,7 +44,7 @@ async function slowCommand(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), 'sf-slow-'));
   t.after(() => rm(directory, { recursive: true }));
   const pipe = join(directory, 'life');
-  execFileSync('mkfifo', [pipe]);
+  await run(['mkfifo', pipe]);
   return { argv: shell('exec 3>"$1"; echo up >&3; exec sleep 1000', pipe), life: () => createReadStream(pipe) };
 }
 

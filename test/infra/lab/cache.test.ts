@@ -15,7 +15,7 @@ async function emptyCache(t: TestContext): Promise<{ lab: string; call(program: 
   return {
     lab,
     call: (program) =>
-      run(process.execPath, ['--input-type=module', '--eval', `import { cached, dropUnused } from ${module};\n${program}`], {
+      run([process.execPath, '--input-type=module', '--eval', `import { cached, dropUnused } from ${module};\n${program}`], {
         env: { ...process.env, XDG_CACHE_HOME: home },
       }),
   };

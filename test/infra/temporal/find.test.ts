@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { runToEnd } from '../../../lib/run.ts';
 
 /** Prints the path that was found, or the code and message of the error. */
 const script = `
@@ -26,7 +23,7 @@ describe('findTemporal', () => {
   /** On a machine with no programs, an empty cache and a network that leads nowhere. */
   async function find(): Promise<{ said: { path?: string; code?: string; message?: string }; stderr: string }> {
     const nowhere = 'http://127.0.0.1:9'; // discard, RFC 863: nobody listens
-    const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '--eval', script, module], {
+    const { stdout, stderr } = await runToEnd([process.execPath, '--input-type=module', '--eval', script, module], {
       env: {
         PATH: join(folder, 'bin'),
         HOME: folder,

@@ -1,10 +1,10 @@
 /** guest-file-read: bytes, their number, and the end of the file. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { it, suite } from 'node:test';
+import { run } from '../../../../lib/run.ts';
 import { fileOpen } from '../../../../protocol/agent/commands/guest-file-open.ts';
 import { fileRead } from '../../../../protocol/agent/commands/guest-file-read.ts';
 import { fileSeek } from '../../../../protocol/agent/commands/guest-file-seek.ts';
@@ -56,7 +56,7 @@ suite('guest-file-read', () => {
   it('loses nothing that a FIFO has given', async (t) => {
     const stage = createStage(t);
     const path = join(stage.directory, 'fifo');
-    execFileSync('mkfifo', [path]);
+    await run(['mkfifo', path]);
     const handle = await stage.ask(fileOpen, { path, mode: 'r' });
     const writer = openSync(path, 'w');
     writeSync(writer, 'abc');

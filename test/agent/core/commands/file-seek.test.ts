@@ -1,9 +1,9 @@
 /** guest-file-seek: places, and what is none. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { it, suite } from 'node:test';
+import { run } from '../../../../lib/run.ts';
 import { fileOpen } from '../../../../protocol/agent/commands/guest-file-open.ts';
 import { fileSeek } from '../../../../protocol/agent/commands/guest-file-seek.ts';
 import { opened } from './opened-file.ts';
@@ -44,7 +44,7 @@ suite('guest-file-seek', () => {
         'failed to seek file: Invalid argument',
       );
     const path = join(stage.directory, 'fifo');
-    execFileSync('mkfifo', [path]);
+    await run(['mkfifo', path]);
     const fifo = await stage.ask(fileOpen, { path, mode: 'r' });
     assert.equal(
       await stage.refusal('guest-file-seek', { handle: fifo, offset: 0, whence: 0 }),

@@ -1,10 +1,10 @@
 /** guest-file-write: what stands in the file when it has answered. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it, suite } from 'node:test';
+import { run } from '../../../../lib/run.ts';
 import { fileClose } from '../../../../protocol/agent/commands/guest-file-close.ts';
 import { fileOpen } from '../../../../protocol/agent/commands/guest-file-open.ts';
 import { fileSeek } from '../../../../protocol/agent/commands/guest-file-seek.ts';
@@ -56,7 +56,7 @@ suite('guest-file-write', () => {
   it('says how much a FIFO took before it was full', async (t) => {
     const stage = createStage(t);
     const path = join(stage.directory, 'fifo');
-    execFileSync('mkfifo', [path]);
+    await run(['mkfifo', path]);
     await stage.ask(fileOpen, { path, mode: 'r' });
     const handle = await stage.ask(fileOpen, { path, mode: 'w' });
     const content = Buffer.alloc(2 ** 20).toString('base64');

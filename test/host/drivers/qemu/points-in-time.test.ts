@@ -1,16 +1,15 @@
 /** Points in time against a real QEMU: what a reader of the export sees, what is left behind, and what is refused before a freeze. */
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
-import { promisify } from 'node:util';
 import type { ScratchConfig } from '../../../../host/config.ts';
 import type { PointExports } from '../../../../host/drivers/driver.ts';
 import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
+import { run } from '../../../../lib/run.ts';
 import { defaultWindowLimits } from '../../../../model/window/lease.ts';
 import { startBareQemu, temporaryDirectory, type BareQemu, type BareQemuOptions } from '../../../fixtures/qemu.ts';
 import { backupId, guestId, hostId } from '../../../../model/ids.ts';
@@ -54,7 +53,7 @@ async function read(t: TestContext, exports: PointExports): Promise<Buffer[]> {
   const contents: Buffer[] = [];
   for (const { name, uri } of exports.disks) {
     const path = join(directory, name);
-    await promisify(execFile)('qemu-img', ['convert', '-f', 'raw', '-O', 'raw', uri, path]);
+    await run(['qemu-img', 'convert', '-f', 'raw', '-O', 'raw', uri, path]);
     contents.push(await readFile(path));
   }
   return contents;
@@ -144,7 +143,7 @@ it('refuses before the freeze when scratch has no room, with the figures and the
   });
   await assert.rejects(points.prepare(guest, backupId(backup)), {
     code: 'scratch-no-room',
-    message: /3 MiB.*4 MiB.*65 MiB.*scratch\.limit/s,
+    message: /room for 3\.0 MiB.*margin of 4\.0 MiB.*65\.0 MiB.*scratch\.limit/s,
   });
   await assertNothingLeft();
 });
