@@ -12,7 +12,7 @@ import { guestCommand, type GuestCommandInput } from '../../model/workflows/gues
 import { newBackup } from './backup-id.ts';
 import { cpuSeconds, parentOf, residentMb } from './processes.ts';
 import { median, round2 } from './quantiles.ts';
-import type { BenchOptions } from './window.ts';
+import type { BenchOptions } from './options.ts';
 import { guestId } from '../../model/ids.ts';
 
 export interface UpReport {

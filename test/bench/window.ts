@@ -11,6 +11,7 @@ import { startGuest, type LabGuest } from '../../infra/lab/guest.ts';
 import { newBackup } from './backup-id.ts';
 import { bareWindow } from './bare-window.ts';
 import { quantiles, round2, type Quantiles } from './quantiles.ts';
+import type { BenchOptions } from './options.ts';
 import { measureUp, type UpReport } from './up.ts';
 import { guestId, hostId } from '../../model/ids.ts';
 
@@ -21,14 +22,6 @@ export interface WindowReport extends UpReport {
   /** Of the medians. */
   ratio: number;
   rounds: number;
-}
-
-export interface BenchOptions {
-  rounds: number;
-  /** Ends the bench after the step that runs. */
-  signal: AbortSignal;
-  /** Takes what people read. */
-  say: (line: string) => void;
 }
 
 export async function benchWindow(options: BenchOptions): Promise<WindowReport> {
