@@ -17,13 +17,15 @@ export function createListener(listening: number, events: ChannelEvents): Channe
   /** It has said that it sends nothing more; it may still read. */
   let finished = false;
   let watched = 0;
+  let cancelRetry: (() => void) | undefined;
 
   function accept(): void {
+    cancelRetry?.();
     if (client !== none || listening === none) return;
     const fd = native.accept(listening);
     if (fd === tryAgain) return;
     // No descriptors or no memory left, or a client that has gone already: it passes, and nothing else would make us look again.
-    if (fd < 0) return void after(retryMs, accept);
+    if (fd < 0) return void (cancelRetry = after(retryMs, accept));
     client = fd;
     finished = false;
     watched = 0;
@@ -108,6 +110,7 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     close() {
       const fd = listening;
       listening = none;
+      cancelRetry?.();
       leave();
       unwatch(fd);
       native.close(fd);

@@ -103,6 +103,8 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
     },
     resume() {
       paused = false;
+      // Another file may have its descriptor by now.
+      if (closed) return;
       // The edge of what came meanwhile has passed.
       watch(fd, interestingEdges, onEdge);
     },
