@@ -1,6 +1,5 @@
 /** The shape of a command as the agent has it: what it takes, when it is allowed, what it does. One file each under commands/. */
 
-import type { AgentErrorBody } from '../../protocol/agent/request.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
 import type { Agent } from './agent.ts';
 
@@ -13,16 +12,6 @@ export class Base64 {
 }
 
 export type Result = Json | { [key: string]: Json | Base64 };
-
-/** The command has failed, in these words and with this class. */
-export class CommandError extends Error {
-  override readonly name = 'CommandError';
-  readonly class: AgentErrorBody['class'];
-  constructor(desc: string, errorClass: AgentErrorBody['class'] = 'GenericError') {
-    super(desc);
-    this.class = errorClass;
-  }
-}
 
 /** A parameter of the schema; `?` says that it may be absent. Names of alternates and enumerations are those of the schema. */
 export type Parameter =

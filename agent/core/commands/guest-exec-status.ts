@@ -1,7 +1,8 @@
 /** guest-exec-status: how a process that guest-exec started is doing. Once it has told the end and the output, both are forgotten. */
 
 import type { Json } from '../../../protocol/json.ts';
-import { Base64, CommandError, type Command } from '../command.ts';
+import { Base64, type Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import type { Output } from '../system/output.ts';
 
 export const execStatus: Command = {

@@ -1,6 +1,7 @@
 /** guest-file-open: a file by its path and an fopen(3) mode; answers a handle. */
 
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { openFlags, SystemError, type Files } from '../platform.ts';
 import { findDoubtful, whenReachable } from '../system/reach.ts';
 import { told, withoutNul } from '../system/told.ts';

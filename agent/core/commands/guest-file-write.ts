@@ -3,7 +3,8 @@
  * kernel's when the answer comes, and a full disk is told by the write that met it.
  */
 
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { SystemError, type Files } from '../platform.ts';
 import { decodeBase64 } from '../system/base64.ts';
 import { handleOf, takesHandle } from '../system/file-handles.ts';

@@ -1,7 +1,8 @@
 /** guest-get-load: the load averages of getloadavg(3). */
 
 import { JsonFloat } from '../../../protocol/json.ts';
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { told } from '../system/told.ts';
 
 export const getLoad: Command = {

@@ -1,6 +1,7 @@
 /** guest-get-memory-block-info: how big a block of memory is that can be turned on and off. */
 
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { told } from '../system/told.ts';
 
 const path = '/sys/devices/system/memory/block_size_bytes';

@@ -1,6 +1,7 @@
 /** guest-get-memory-blocks: the blocks in which memory can be turned on and off; none where the kernel cannot do that. */
 
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { perhaps, told } from '../system/told.ts';
 
 const directory = '/sys/devices/system/memory';

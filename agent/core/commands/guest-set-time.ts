@@ -1,6 +1,7 @@
 /** guest-set-time: sets the system's clock and then the hardware's by it; without a time, the system's by the hardware's. */
 
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { runProgram } from '../system/run-program.ts';
 import { told } from '../system/told.ts';
 

@@ -2,7 +2,8 @@
 
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Agent } from '../agent.ts';
-import { CommandError, type Command, type Result } from '../command.ts';
+import type { Command, Result } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { hooksResult, numberOf } from './stillframe-report.ts';
 
 export const leaseThaw: Command = {

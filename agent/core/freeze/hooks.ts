@@ -1,6 +1,6 @@
 /** Hooks: programs of the guest's owner that bring an application to rest before a freeze and let it go on after the thaw. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { SystemError, type ChildEnd, type Platform } from '../platform.ts';
 
 export interface Hook {

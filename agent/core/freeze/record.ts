@@ -1,6 +1,6 @@
 /** What is frozen, on a tmpfs: an agent that was killed with its guard finds here what it still owes. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { deviceKey } from '../mounts.ts';
 import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
 import { perhaps } from '../system/told.ts';

@@ -1,6 +1,6 @@
 /** From what the kit knows of each filesystem to what is told of a freeze. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { errnoText } from '../errno.ts';
 import type { Freeze, FrozenReport, ThawedReport } from './types.ts';
 import type { HookResult } from './hooks.ts';

@@ -1,7 +1,8 @@
 /** The files that clients have open, by their handles. Handles belong to the agent, not to a connection, and are not used again after a restart. */
 
 import type { JsonObject } from '../../../protocol/json.ts';
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import type { Log } from '../log.ts';
 import type { Platform } from '../platform.ts';
 import { whenReachable } from './reach.ts';

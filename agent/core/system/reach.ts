@@ -1,6 +1,6 @@
 /** Files and programs on filesystems whose server may be gone: a child of ours waits there first, so that we never do. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { mayHang, readMounts } from '../mounts.ts';
 import { SystemError, type Platform } from '../platform.ts';
 

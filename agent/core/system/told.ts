@@ -1,6 +1,6 @@
 /** System calls on behalf of a command: what fails is told in the command's words, with the kernel's reason behind them. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { SystemError } from '../platform.ts';
 
 /** @throws CommandError `what: reason` for a SystemError */
