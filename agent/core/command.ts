@@ -1,7 +1,12 @@
-/** The shape of a command as the agent has it: what it takes, when it is allowed, what it does. One file each under commands/. */
+/** What a command is (what it takes, when it is allowed, what it does; one file each under commands/), and what it is given: the agent. */
 
 import type { Json, JsonObject } from '../../protocol/json.ts';
-import type { Agent } from './agent.ts';
+import type { Settings } from './config/settings.ts';
+import type { FreezeControl } from './freeze/freeze.ts';
+import type { Log } from './log.ts';
+import type { Platform } from './platform.ts';
+import type { FileHandles } from './system/file-handles.ts';
+import type { Processes } from './system/processes.ts';
 
 /** Bytes that leave as base64 without ever becoming a JavaScript string; allowed as a member of what a command returns. */
 export class Base64 {
@@ -27,6 +32,25 @@ export interface Command {
   delimited?: boolean;
   /** `args` have been checked against `takes`. @throws CommandError, SystemError */
   run(agent: Agent, args: JsonObject): Result | Promise<Result>;
+}
+
+/** What a command is given: one for all channels that it serves. */
+export interface Agent {
+  readonly platform: Platform;
+  readonly settings: Settings;
+  readonly log: Log;
+  /** The qemu-ga whose schema we follow: hosts guess from it what commands can do. */
+  readonly version: string;
+  /** In the order of the schema. */
+  readonly commands: ReadonlyMap<string, CommandEntry>;
+  /** Of this boot of the guest (/proc/sys/kernel/random/boot_id). */
+  readonly bootId: string;
+  /** Undefined where the platform cannot freeze. */
+  readonly freeze: FreezeControl | undefined;
+  readonly fileHandles: FileHandles;
+  readonly processes: Processes;
+  /** Whether a command may run now: by the freeze while there is one, else by the lists of the settings. */
+  isEnabled(name: string): boolean;
 }
 
 /** What is known of a command before its code is there. */

@@ -2,9 +2,8 @@
 
 import { parseRequest, type AgentErrorBody } from '../../protocol/agent/request.ts';
 import type { Json } from '../../protocol/json.ts';
-import type { Agent } from './agent.ts';
 import { checkArguments } from './arguments.ts';
-import type { Command, CommandEntry, Result } from './command.ts';
+import type { Agent, Command, CommandEntry, Result } from './command.ts';
 import { CommandError } from './command-error.ts';
 import { SystemError, type Piece } from './platform.ts';
 import { errorReply, successReply } from './reply.ts';

@@ -1,6 +1,7 @@
 /** The agent from its command line to its end. */
 
-import { createAgent, commandsOf, type Agent } from './agent.ts';
+import { createAgent, commandsOf } from './agent.ts';
+import type { Agent } from './command.ts';
 import { dumpSettings } from './config/dump.ts';
 import { helpText } from './config/help.ts';
 import { readSettings } from './config/read.ts';

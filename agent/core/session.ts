@@ -2,7 +2,7 @@
 
 import { isJsonObject, type Json } from '../../protocol/json.ts';
 import { createJsonStream, type JsonEvent } from '../../protocol/json-stream.ts';
-import type { Agent } from './agent.ts';
+import type { Agent } from './command.ts';
 import { dispatch } from './dispatch.ts';
 import type { Channel, Piece } from './platform.ts';
 import { errorReply } from './reply.ts';

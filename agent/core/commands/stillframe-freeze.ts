@@ -1,8 +1,7 @@
 /** __org.stillframe_freeze: a freeze with an epoch and a lease, and what became of every filesystem and hook. */
 
 import type { JsonObject } from '../../../protocol/json.ts';
-import type { Agent } from '../agent.ts';
-import type { Command, Result } from '../command.ts';
+import type { Agent, Command, Result } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import { hooksResult, numberOf } from './stillframe-report.ts';
 

@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { it, suite } from 'node:test';
-import type { Agent } from '../../../agent/core/agent.ts';
-import { Base64, here, later, type Command, type CommandEntry } from '../../../agent/core/command.ts';
+import { Base64, here, later, type Agent, type Command, type CommandEntry } from '../../../agent/core/command.ts';
 import { CommandError } from '../../../agent/core/command-error.ts';
 import type { Piece, Platform } from '../../../agent/core/platform.ts';
 import { createSession } from '../../../agent/core/session.ts';
