@@ -3,8 +3,8 @@
 import { Base64, type Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import { SystemError, type Files } from '../platform.ts';
-import { handleOf, takesHandle } from '../system/file-handles.ts';
 import { joinBytes } from '../system/join-bytes.ts';
+import { handleOf, takesHandle } from './file-argument.ts';
 
 export const fileRead: Command = {
   takes: { ...takesHandle, count: { type: 'integer', optional: true } },

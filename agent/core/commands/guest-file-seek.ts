@@ -2,7 +2,7 @@
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
-import { handleOf, takesHandle } from '../system/file-handles.ts';
+import { handleOf, takesHandle } from './file-argument.ts';
 
 const words = ['set', 'cur', 'end'];
 

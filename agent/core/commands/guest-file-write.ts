@@ -7,7 +7,7 @@ import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import { SystemError, type Files } from '../platform.ts';
 import { decodeBase64 } from '../system/base64.ts';
-import { handleOf, takesHandle } from '../system/file-handles.ts';
+import { handleOf, takesHandle } from './file-argument.ts';
 
 export const fileWrite: Command = {
   takes: { ...takesHandle, 'buf-b64': { type: 'string' }, count: { type: 'integer', optional: true } },

@@ -1,17 +1,10 @@
 /** The files that clients have open, by their handles. Handles belong to the agent, not to a connection, and are not used again after a restart. */
 
-import type { JsonObject } from '../../../protocol/json.ts';
-import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import type { Log } from '../log.ts';
 import type { Platform } from '../platform.ts';
 import { whenReachable } from './reach.ts';
 import { told } from './told.ts';
-
-export const takesHandle = { handle: { type: 'integer' } } satisfies Command['takes'];
-
-/** Of arguments that were checked against it. */
-export const handleOf = ({ handle }: JsonObject) => handle as number | bigint;
 
 export interface FileHandles {
   /** The handle of a file descriptor from now on; `doubtful`: its path, on a filesystem that may hang. */
