@@ -2,6 +2,7 @@
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
+import { EEXIST } from '../errno.ts';
 import { openFlags, SystemError, type Files } from '../platform.ts';
 import { findDoubtful, whenReachable } from '../system/reach.ts';
 import { told, withoutNul } from '../system/told.ts';
@@ -62,14 +63,12 @@ function open(files: Files, path: string, flags: number, mode: string): number {
   return created;
 }
 
-const exists = 17;
-
 /** Undefined when there is such a file already; also a link that leads nowhere, through which nothing is made. */
 function createFile(files: Files, path: string, flags: number): number | undefined {
   try {
     return files.open(path, flags | exclusive, 0);
   } catch (error) {
-    if (error instanceof SystemError && error.errno === exists) return undefined;
+    if (error instanceof SystemError && error.errno === EEXIST) return undefined;
     throw error;
   }
 }

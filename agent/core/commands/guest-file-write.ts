@@ -5,6 +5,7 @@
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
+import { EAGAIN } from '../errno.ts';
 import { SystemError, type Files } from '../platform.ts';
 import { decodeBase64 } from '../system/base64.ts';
 import { handleOf, takesHandle } from './file-argument.ts';
@@ -28,8 +29,6 @@ export const fileWrite: Command = {
   },
 };
 
-const tryAgain = 11;
-
 /** How many were taken: fewer only by a FIFO that is full, which is no error as long as it took some. */
 function writeAll(files: Files, fd: number, bytes: Uint8Array): number {
   let from = 0;
@@ -37,7 +36,7 @@ function writeAll(files: Files, fd: number, bytes: Uint8Array): number {
     try {
       from += files.write(fd, bytes, from);
     } catch (error) {
-      if (from > 0 && error instanceof SystemError && error.errno === tryAgain) break;
+      if (from > 0 && error instanceof SystemError && error.errno === EAGAIN) break;
       throw error;
     }
   }

@@ -2,6 +2,7 @@
 
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
+import { ENOTTY, EOPNOTSUPP } from '../errno.ts';
 import { blockFilesystems } from '../mounts.ts';
 import { SystemError } from '../platform.ts';
 import { told } from '../system/told.ts';
@@ -23,8 +24,8 @@ export const fstrim: Command = {
   },
 };
 
-/** EOPNOTSUPP from filesystems, ENOTTY from what is none that could (a CD). */
-const notSupported = [95, 25];
+/** From filesystems the first, from what is none that could (a CD) the second. */
+const notSupported = [EOPNOTSUPP, ENOTTY];
 
 function tell(result: { trimmed: bigint; minimum: bigint } | SystemError): JsonObject {
   if (!(result instanceof SystemError)) return { trimmed: result.trimmed, minimum: result.minimum };

@@ -1,11 +1,11 @@
 /** guest-get-vcpus: the processors, and which of them are on and can be turned off. */
 
 import type { Command } from '../command.ts';
+import { ENOENT } from '../errno.ts';
 import { SystemError } from '../platform.ts';
 import { told } from '../system/told.ts';
 
 const directory = '/sys/devices/system/cpu';
-const noSuchFile = 2;
 
 export const getVcpus: Command = {
   takes: {},
@@ -29,7 +29,7 @@ function readState(files: { readText(path: string): string }, path: string): str
   try {
     return files.readText(path);
   } catch (error) {
-    if (error instanceof SystemError && error.errno === noSuchFile) return undefined;
+    if (error instanceof SystemError && error.errno === ENOENT) return undefined;
     return told(`open("${path}")`, () => {
       throw error;
     });

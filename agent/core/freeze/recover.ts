@@ -1,13 +1,15 @@
 /** Thawing without a guard: one that was killed or stopped, or that of an agent before us. Goes on until nothing can be frozen. */
 
+import { ENOENT, ENOTDIR, ESTALE } from '../errno.ts';
 import { SystemError, type Freezing, type FreezeTarget, type Platform } from '../platform.ts';
+import { SIGKILL } from '../signals.ts';
 
 /** One round; a filesystem that blocks it is put behind the others. */
 const roundLimitMs = 2_000;
 const betweenRoundsMs = 100;
 
-/** ENOENT, ENOTDIR, ESTALE: no path leads to it any more. Nothing in the guest can thaw it then but its own unmount. */
-const unreachable = [2, 20, 116];
+/** No path leads to it any more. Nothing in the guest can thaw it then but its own unmount. */
+const unreachable = [ENOENT, ENOTDIR, ESTALE];
 
 /**
  * `targets` in the order of freezing. `freezerGone` resolves when nobody can freeze any more: a filesystem found thawed before that may
@@ -63,9 +65,7 @@ export async function untilGone(
   };
   const patientUntilMs = clock.bootMs() + patienceMs;
   for (let left = processes.filter(isThere); left.length > 0; left = left.filter(isThere)) {
-    if (clock.bootMs() > patientUntilMs) left.forEach(({ pid }) => process.kill(pid, killSignal));
+    if (clock.bootMs() > patientUntilMs) left.forEach(({ pid }) => process.kill(pid, SIGKILL));
     await new Promise<void>((resolve) => clock.after(betweenRoundsMs, resolve));
   }
 }
-
-const killSignal = 9;

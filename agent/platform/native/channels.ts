@@ -1,11 +1,10 @@
 /** The ways in which a host reaches us, by name. */
 
+import { EINVAL } from '../../core/errno.ts';
 import { openFlags, type Channel, type ChannelEvents, type Channels } from '../../core/platform.ts';
 import { createListener } from './listener.ts';
 import { checked, failure, native } from './natives.ts';
 import { createPort } from './port.ts';
-
-const invalidArgument = 22;
 
 /** The first descriptor that systemd passes (sd_listen_fds(3)). */
 const firstPassed = 3;
@@ -44,6 +43,6 @@ function openPort(path: string, events: ChannelEvents, prepare?: (fd: number) =>
 /** `<cid>:<port>`; -1 is any (VMADDR_CID_ANY). */
 function vsockAddress(path: string): [number, number] {
   const parts = /^(-1|\d+):(-1|\d+)$/.exec(path);
-  if (!parts) throw failure(invalidArgument);
+  if (!parts) throw failure(EINVAL);
   return [Number(parts[1]), Number(parts[2])];
 }

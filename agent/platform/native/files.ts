@@ -1,11 +1,11 @@
 /** Files, by the C layer's system calls. */
 
+import { EFBIG } from '../../core/errno.ts';
 import { openFlags, type FileStatus, type Files } from '../../core/platform.ts';
 import { checked, failure, given, native } from './natives.ts';
 
 /** Files of proc and sysfs that we read are a few pages; nobody may make us hold more. */
 const mostBytes = 4 * 2 ** 20;
-const tooLarge = 27;
 
 /** Of proc files, whose size nobody knows before. */
 const chunkBytes = 64 * 1024;
@@ -62,7 +62,7 @@ function readBytes(path: string): Uint8Array {
     const chunks = [first];
     let length = first.length;
     for (let last = first; last.length > 0; length += last.length) {
-      if (length > mostBytes) throw failure(tooLarge);
+      if (length > mostBytes) throw failure(EFBIG);
       last = given(native.read(fd, chunkBytes));
       chunks.push(last);
     }

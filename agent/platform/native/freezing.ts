@@ -1,6 +1,8 @@
 /** Freezes that are held by a guard process; all state lies in memory that we share with it and with the freezer. */
 
+import { EAGAIN, EINVAL } from '../../core/errno.ts';
 import type { Freezing, FreezeTarget, HeldFreeze, TargetState } from '../../core/platform.ts';
+import { SIGKILL } from '../../core/signals.ts';
 import { onEnd } from './children.ts';
 import { files } from './files.ts';
 import { pollIn, unwatch, watch } from './loop.ts';
@@ -17,10 +19,6 @@ const guardWord = 2;
 const firstTargetWord = 4;
 const targetWords = 3;
 
-const killSignal = 9;
-const tryAgain = -11;
-const notFrozen = 22;
-
 /** Each byte says only that something has changed. */
 const chunkBytes = 64;
 
@@ -34,7 +32,8 @@ export const freezing: Freezing = {
     const paths = targets.map(({ path }) => path);
     const devices = targets.map(({ device }) => device);
     const outcomes = await probe(probeKinds.thawOnce, paths, limitMs, () => 'thawed' as const, { devices });
-    return outcomes.map((each) => (each !== 'thawed' && each.errno === notFrozen ? 'not-frozen' : each));
+    // FITHAW on what is not frozen.
+    return outcomes.map((each) => (each !== 'thawed' && each.errno === EINVAL ? 'not-frozen' : each));
   },
 };
 
@@ -86,7 +85,7 @@ function follow(count: number, freezer: number, control: number, memory: ArrayBu
   });
   watch(control, pollIn, () => {
     const bytes = native.read(control, chunkBytes);
-    if (bytes === tryAgain) return;
+    if (bytes === -EAGAIN) return;
     if (typeof bytes === 'number' || bytes.length === 0) {
       controlEnded = true;
       unwatch(control);
@@ -110,7 +109,7 @@ function follow(count: number, freezer: number, control: number, memory: ArrayBu
     },
     giveUp() {
       const guard = words[guardWord]!;
-      if (guard !== 0 && !controlEnded) native.kill(guard, killSignal);
+      if (guard !== 0 && !controlEnded) native.kill(guard, SIGKILL);
     },
   };
 }

@@ -1,11 +1,11 @@
 /** A listening socket that serves one client at a time; the next waits in the backlog until the first has gone. */
 
+import { EAGAIN } from '../../core/errno.ts';
 import type { Channel, ChannelEvents } from '../../core/platform.ts';
 import { after, pollEdge, pollError, pollHangUp, pollIn, pollOut, unwatch, watch } from './loop.ts';
 import { checked, native } from './natives.ts';
 import { createSendQueue } from './send-queue.ts';
 
-const tryAgain = -11;
 const retryMs = 100;
 const none = -1;
 
@@ -23,7 +23,7 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     cancelRetry?.();
     if (client !== none || listening === none) return;
     const fd = native.accept(listening);
-    if (fd === tryAgain) return;
+    if (fd === -EAGAIN) return;
     // No descriptors or no memory left, or a client that has gone already: it passes, and nothing else would make us look again.
     if (fd < 0) return void (cancelRetry = after(retryMs, accept));
     client = fd;
@@ -57,7 +57,7 @@ export function createListener(listening: number, events: ChannelEvents): Channe
   function read(): void {
     const count = native.receive(client);
     if (count > 0) return events.data(input.subarray(0, count));
-    if (count === tryAgain) return;
+    if (count === -EAGAIN) return;
     // ECONNRESET and the like are an end too, and one that nobody waits behind.
     if (count < 0) return leave();
     finished = true;

@@ -3,12 +3,12 @@
  * Edge-triggered, because a virtio port without a host is hung up for as long as that lasts, which a level would tell for ever.
  */
 
+import { EAGAIN } from '../../core/errno.ts';
 import type { Channel, ChannelEvents } from '../../core/platform.ts';
 import { after, pollEdge, pollHangUp, pollIn, pollOut, unwatch, watch } from './loop.ts';
 import { checked, failure, native } from './natives.ts';
 import { createSendQueue } from './send-queue.ts';
 
-const tryAgain = -11;
 const interestingEdges = pollIn | pollOut | pollEdge;
 
 /** Reads of one turn (4096 bytes each): one who sends without an end must not keep timers and other channels from theirs. */
@@ -80,7 +80,7 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
       // Told again at once if there is anything.
       if (reads === mostReads) return void watch(fd, interestingEdges, onEdge);
       const count = native.receive(fd);
-      if (count === 0 || count === tryAgain) return;
+      if (count === 0 || count === -EAGAIN) return;
       if (count < 0) return events.failed(failure(-count));
       readMs = native.bootMs();
       // Read before its client is reported: that report, or the lack of it, decides about the reply.
