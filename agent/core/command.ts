@@ -62,8 +62,8 @@ export interface CommandEntry extends EntryFlags {
 interface EntryFlags {
   /** Whether it is allowed while frozen; qemu-ga's list and ours. */
   whileFrozen?: boolean;
-  /** True for the commands that are answered only when they fail. */
-  silentSuccess?: boolean;
+  /** False for the commands that are answered only when they fail, as the protocol has it. True when absent. */
+  answersSuccess?: boolean;
 }
 
 export const whileFrozen: EntryFlags = { whileFrozen: true };

@@ -35,7 +35,7 @@ export function dispatch(agent: Agent, message: Json): Answer | Promise<Answer> 
 }
 
 function answer(entry: CommandEntry, command: Command, result: Result, id: Json | undefined): Answer {
-  return entry.silentSuccess ? [] : successReply(result, id, command.delimited === true);
+  return entry.answersSuccess === false ? [] : successReply(result, id, command.delimited === true);
 }
 
 function whenSettled<T>(

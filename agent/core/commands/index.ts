@@ -21,7 +21,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map([
   ['guest-get-time', here(getTime)],
   ['guest-set-time', later(actions, 'setTime')],
   ['guest-info', here(info, whileFrozen)],
-  ['guest-shutdown', later(actions, 'shutdown', { silentSuccess: true })],
+  ['guest-shutdown', later(actions, 'shutdown', { answersSuccess: false })],
   ['guest-file-open', later(files, 'fileOpen')],
   ['guest-file-close', later(files, 'fileClose')],
   ['guest-file-read', later(files, 'fileRead')],

@@ -51,7 +51,7 @@ function stage(): Stage {
       ['slow', command(() => (slow = Promise.withResolvers<string>()).promise)],
       ['fails', command(() => Promise.reject(new CommandError('it failed')))],
       ['throws', command(() => Reflect.get(Object(undefined), 'x').y as string)],
-      ['silent', command(() => ({}), {}, { silentSuccess: true })],
+      ['silent', command(() => ({}), {}, { answersSuccess: false })],
       ['bytes', command(() => ({ count: 3, 'buf-b64': new Base64(Uint8Array.of(1, 2, 3)), eof: true }))],
       ['long', command(() => 'x'.repeat(100_000))],
       ['later', later(async () => ({ later: { takes: {}, run: () => 'late' } }), 'later')],
