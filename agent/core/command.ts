@@ -64,6 +64,8 @@ interface EntryFlags {
   whileFrozen?: boolean;
   /** False for the commands that are answered only when they fail, as the protocol has it. True when absent. */
   answersSuccess?: boolean;
+  /** Whether a client sends it to find its replies again: one that waits too long gives up the command before it. */
+  syncs?: boolean;
 }
 
 export const whileFrozen: EntryFlags = { whileFrozen: true };

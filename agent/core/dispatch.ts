@@ -22,7 +22,7 @@ export function dispatch(agent: Agent, message: Json): Answer | Promise<Answer> 
     return refuse({ class: 'CommandNotFound', desc }, id);
   }
   const command = entry.load();
-  // What may run can have changed while its code was read.
+  // From the beginning again, on purpose: what may run can have changed while the code was read.
   if (command instanceof Promise) return whenSettled(agent, id, command, () => dispatch(agent, message));
   try {
     checkArguments(command.takes, request.arguments);

@@ -15,8 +15,8 @@ const files = () => import('./files.ts');
 const inventory = () => import('./inventory.ts');
 
 export const commands: ReadonlyMap<string, CommandEntry> = new Map([
-  ['guest-sync-delimited', here(syncDelimited, whileFrozen)],
-  ['guest-sync', here(sync, whileFrozen)],
+  ['guest-sync-delimited', here(syncDelimited, { ...whileFrozen, syncs: true })],
+  ['guest-sync', here(sync, { ...whileFrozen, syncs: true })],
   ['guest-ping', here(ping, whileFrozen)],
   ['guest-get-time', here(getTime)],
   ['guest-set-time', later(actions, 'setTime')],

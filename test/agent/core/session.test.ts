@@ -46,8 +46,11 @@ function stage(): Stage {
     log: { note() {}, audit() {}, hold() {}, release() {} },
     commands: new Map<string, CommandEntry>([
       ['guest-ping', command(() => ({}))],
-      ['guest-sync', command((_, { id }) => id!, { takes: { id: { type: 'integer' } } })],
-      ['guest-sync-delimited', command((_, { id }) => id!, { takes: { id: { type: 'integer' } }, delimited: true })],
+      ['guest-sync', command((_, { id }) => id!, { takes: { id: { type: 'integer' } } }, { syncs: true })],
+      [
+        'guest-sync-delimited',
+        command((_, { id }) => id!, { takes: { id: { type: 'integer' } }, delimited: true }, { syncs: true }),
+      ],
       ['slow', command(() => (slow = Promise.withResolvers<string>()).promise)],
       ['fails', command(() => Promise.reject(new CommandError('it failed')))],
       ['throws', command(() => Reflect.get(Object(undefined), 'x').y as string)],
