@@ -8,7 +8,7 @@ import { readSettings } from './config/read.ts';
 import { isMethod, SettingsError, type Settings } from './config/settings.ts';
 import { SystemError, type Channel, type ChannelEvents, type Platform } from './platform.ts';
 import { createSession } from './session.ts';
-import { perhaps } from './system/told.ts';
+import { perhaps } from './system/call-errors.ts';
 import { agentVersion, schemaVersion } from './version.ts';
 
 /** Returns when everything is set up; the platform's loop does the rest. */

@@ -5,7 +5,7 @@ import { CommandError } from '../command-error.ts';
 import { SystemError, type SpawnRequest } from '../platform.ts';
 import { decodeBase64 } from '../system/base64.ts';
 import { findDoubtful, whenReachable } from '../system/reach.ts';
-import { withoutNul } from '../system/told.ts';
+import { withoutNul } from '../system/call-errors.ts';
 
 const modes = ['none', 'stdout', 'stderr', 'separated', 'merged'] satisfies SpawnRequest['capture'][];
 

@@ -5,7 +5,7 @@ import { CommandError } from '../command-error.ts';
 import { EEXIST } from '../errno.ts';
 import { openFlags, SystemError, type Files } from '../platform.ts';
 import { findDoubtful, whenReachable } from '../system/reach.ts';
-import { told, withoutNul } from '../system/told.ts';
+import { told, withoutNul } from '../system/call-errors.ts';
 
 export const fileOpen: Command = {
   takes: { path: { type: 'string' }, mode: { type: 'string', optional: true } },

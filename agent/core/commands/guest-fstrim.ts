@@ -5,7 +5,7 @@ import type { Command } from '../command.ts';
 import { ENOTTY, EOPNOTSUPP } from '../errno.ts';
 import { blockFilesystems } from '../mounts.ts';
 import { SystemError } from '../platform.ts';
-import { told } from '../system/told.ts';
+import { told } from '../system/call-errors.ts';
 
 /** As long as Proxmox waits: a big disk takes minutes. */
 const trimLimitMs = 600_000;

@@ -5,7 +5,7 @@ import type { Command } from '../command.ts';
 import type { Files } from '../platform.ts';
 import { isVirtual, nodeOf, propertyOf, slavesOf } from '../system/block-device.ts';
 import { diskAddress } from '../system/disk-address.ts';
-import { perhaps, told } from '../system/told.ts';
+import { perhaps, told } from '../system/call-errors.ts';
 
 export const getDisks: Command = {
   takes: {},

@@ -6,7 +6,7 @@ import { blockFilesystems, superblockOf, type Mount } from '../mounts.ts';
 import { SystemError, type Files, type FilesystemSize, type Platform } from '../platform.ts';
 import { isVirtual, slavesOf } from '../system/block-device.ts';
 import { diskAddress } from '../system/disk-address.ts';
-import { perhaps, told } from '../system/told.ts';
+import { perhaps, told } from '../system/call-errors.ts';
 
 /** A dead mount keeps its sizes to itself; Proxmox waits five seconds for the answer about all the others. */
 const sizeLimitMs = 3_000;

@@ -1,7 +1,7 @@
 /** guest-get-host-name: gethostname(2)'s answer, not a full domain name. */
 
 import type { Command } from '../command.ts';
-import { told } from '../system/told.ts';
+import { told } from '../system/call-errors.ts';
 
 export const getHostName: Command = {
   takes: {},

@@ -3,7 +3,7 @@
 import { JsonFloat } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
-import { told } from '../system/told.ts';
+import { told } from '../system/call-errors.ts';
 
 export const getLoad: Command = {
   takes: {},

@@ -2,7 +2,7 @@
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
-import { told } from '../system/told.ts';
+import { told } from '../system/call-errors.ts';
 
 const path = '/sys/devices/system/memory/block_size_bytes';
 

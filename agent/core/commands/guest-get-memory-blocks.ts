@@ -2,7 +2,7 @@
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
-import { perhaps, told } from '../system/told.ts';
+import { perhaps, told } from '../system/call-errors.ts';
 
 const directory = '/sys/devices/system/memory';
 

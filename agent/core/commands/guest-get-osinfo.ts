@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
 import type { Platform } from '../platform.ts';
 import { parseOsRelease } from '../system/os-release.ts';
-import { perhaps } from '../system/told.ts';
+import { perhaps } from '../system/call-errors.ts';
 
 export const getOsinfo: Command = {
   takes: {},

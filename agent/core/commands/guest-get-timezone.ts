@@ -3,7 +3,7 @@
 import type { Command } from '../command.ts';
 import type { Platform } from '../platform.ts';
 import { localTimeByRule, type LocalTime } from '../system/posix-time-zone.ts';
-import { perhaps } from '../system/told.ts';
+import { perhaps } from '../system/call-errors.ts';
 import { localTimeByFile } from '../system/tzif.ts';
 
 export const getTimezone: Command = {

@@ -2,7 +2,7 @@
 
 import { JsonFloat } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
-import { perhaps } from '../system/told.ts';
+import { perhaps } from '../system/call-errors.ts';
 import { parseUtmp } from '../system/utmp.ts';
 
 export const getUsers: Command = {

@@ -3,7 +3,7 @@
 import type { Command } from '../command.ts';
 import { ENOENT } from '../errno.ts';
 import { SystemError } from '../platform.ts';
-import { told } from '../system/told.ts';
+import { told } from '../system/call-errors.ts';
 
 const directory = '/sys/devices/system/cpu';
 

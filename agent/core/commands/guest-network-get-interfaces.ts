@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
 import type { Platform } from '../platform.ts';
 import { parseNetDev } from '../system/net-dev.ts';
-import { perhaps, told } from '../system/told.ts';
+import { perhaps, told } from '../system/call-errors.ts';
 
 export const networkGetInterfaces: Command = {
   takes: {},

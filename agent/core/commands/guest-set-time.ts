@@ -3,7 +3,7 @@
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import { runProgram } from '../system/run-program.ts';
-import { told } from '../system/told.ts';
+import { told } from '../system/call-errors.ts';
 
 export const setTime: Command = {
   takes: { time: { type: 'integer', optional: true } },

@@ -1,7 +1,7 @@
 /** Filesystems that carry a block device: those that hold the files behind its loop devices, through partitions, dm and md. */
 
 import type { DeviceNumber, Platform } from '../platform.ts';
-import { perhaps } from '../system/told.ts';
+import { perhaps } from '../system/call-errors.ts';
 
 /** st_dev of each filesystem that must still take writes while the one on `device` (`major:minor`) is frozen. */
 export function carriersOf(platform: Platform, device: string): DeviceNumber[] {

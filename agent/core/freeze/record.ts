@@ -3,7 +3,7 @@
 import { CommandError } from '../command-error.ts';
 import { deviceKey } from '../mounts.ts';
 import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
-import { perhaps } from '../system/told.ts';
+import { perhaps } from '../system/call-errors.ts';
 import type { Hook } from './hooks.ts';
 
 export interface FreezeRecord {

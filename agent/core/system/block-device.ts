@@ -1,7 +1,7 @@
 /** What sysfs and udev know of one block device. Paths are resolved ones below /sys/devices. */
 
 import type { Files } from '../platform.ts';
-import { perhaps } from './told.ts';
+import { perhaps } from './call-errors.ts';
 
 /** /dev/vda1, by the name that the kernel gave it. */
 export function nodeOf(files: Files, sysPath: string): string | undefined {

@@ -3,7 +3,7 @@
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Files } from '../platform.ts';
 import { nodeOf, propertyOf } from './block-device.ts';
-import { perhaps } from './told.ts';
+import { perhaps } from './call-errors.ts';
 
 /** Of a disk or partition at this resolved path. Undefined when nothing at all is known of it. */
 export function diskAddress(files: Files, sysPath: string): JsonObject | undefined {

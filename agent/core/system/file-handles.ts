@@ -4,7 +4,7 @@ import { CommandError } from '../command-error.ts';
 import type { Log } from '../log.ts';
 import type { Platform } from '../platform.ts';
 import { whenReachable } from './reach.ts';
-import { told } from './told.ts';
+import { told } from './call-errors.ts';
 
 export interface FileHandles {
   /** The handle of a file descriptor from now on; `doubtful`: its path, on a filesystem that may hang. */
