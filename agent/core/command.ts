@@ -70,12 +70,12 @@ interface EntryFlags {
 
 export const whileFrozen: EntryFlags = { whileFrozen: true };
 
-export function here(command: Command, flags?: EntryFlags): CommandEntry {
+export function eager(command: Command, flags?: EntryFlags): CommandEntry {
   return { ...flags, load: () => command };
 }
 
 /** `room`: a module that holds it, which is read once for all its commands. */
-export function later<Name extends string>(
+export function lazy<Name extends string>(
   room: () => Promise<Readonly<Record<Name, Command>>>,
   name: Name,
   flags?: EntryFlags,

@@ -15,12 +15,12 @@ export const execStatus: Command = {
     if (!process.end) return { exited: false };
     processes.forget(pid);
     const end: Record<string, Json> = 'code' in process.end ? { exitcode: process.end.code } : { signal: process.end.signal };
-    return { exited: true, ...end, ...told('out', process.out), ...told('err', process.err) };
+    return { exited: true, ...end, ...describeOutput('out', process.out), ...describeOutput('err', process.err) };
   },
 };
 
 /** A stream that stayed empty is not mentioned. */
-function told(stream: 'out' | 'err', output: Output): Record<string, Json | Base64> {
+function describeOutput(stream: 'out' | 'err', output: Output): Record<string, Json | Base64> {
   if (output.length() === 0) return {};
   return { [`${stream}-data`]: new Base64(output.join()), [`${stream}-truncated`]: output.isTruncated() };
 }

@@ -5,7 +5,7 @@ import type { Command } from '../command.ts';
 import { ENOTTY, EOPNOTSUPP } from '../errno.ts';
 import { blockFilesystems } from '../mounts.ts';
 import { SystemError } from '../platform.ts';
-import { told } from '../system/call-errors.ts';
+import { asCommandError } from '../system/call-errors.ts';
 
 /** As long as Proxmox waits: a big disk takes minutes. */
 const trimLimitMs = 600_000;
@@ -14,7 +14,7 @@ export const fstrim: Command = {
   takes: { minimum: { type: 'integer', optional: true } },
   async run({ platform, log }, args) {
     log.audit('guest-fstrim called');
-    const paths = told('failed to open mount table', () => blockFilesystems(platform))
+    const paths = asCommandError('failed to open mount table', () => blockFilesystems(platform))
       .map(({ mountPoint }) => mountPoint)
       .toReversed();
     // The kernel's field has no sign.

@@ -3,12 +3,12 @@
 import { JsonFloat } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
-import { told } from '../system/call-errors.ts';
+import { asCommandError } from '../system/call-errors.ts';
 
 export const getLoad: Command = {
   takes: {},
   run({ platform }) {
-    const text = told('failed to get load average', () => platform.files.readText('/proc/loadavg'));
+    const text = asCommandError('failed to get load average', () => platform.files.readText('/proc/loadavg'));
     const [one, five, fifteen] = text.split(' ').map(Number) as [number, number, number];
     // Anything else would be no JSON.
     if (![one, five, fifteen].every(Number.isFinite))

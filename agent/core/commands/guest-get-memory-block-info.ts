@@ -2,14 +2,14 @@
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
-import { told } from '../system/call-errors.ts';
+import { asCommandError } from '../system/call-errors.ts';
 
 const path = '/sys/devices/system/memory/block_size_bytes';
 
 export const getMemoryBlockInfo: Command = {
   takes: {},
   run({ platform: { files } }) {
-    const text = told(`open("${path}")`, () => files.readText(path)).trim();
+    const text = asCommandError(`open("${path}")`, () => files.readText(path)).trim();
     // In hexadecimal, without a prefix.
     if (!/^[0-9a-f]{1,16}$/i.test(text)) throw new CommandError(`${path} is damaged`);
     return { size: BigInt(`0x${text}`) };

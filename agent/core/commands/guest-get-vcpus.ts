@@ -3,14 +3,14 @@
 import type { Command } from '../command.ts';
 import { ENOENT } from '../errno.ts';
 import { SystemError } from '../platform.ts';
-import { told } from '../system/call-errors.ts';
+import { asCommandError } from '../system/call-errors.ts';
 
 const directory = '/sys/devices/system/cpu';
 
 export const getVcpus: Command = {
   takes: {},
   run({ platform: { files } }) {
-    const names = told(`failed to list entries: ${directory}`, () => files.list(directory));
+    const names = asCommandError(`failed to list entries: ${directory}`, () => files.list(directory));
     return names
       .filter((name) => /^cpu\d+$/.test(name))
       .map((name) => {
@@ -30,7 +30,7 @@ function readState(files: { readText(path: string): string }, path: string): str
     return files.readText(path);
   } catch (error) {
     if (error instanceof SystemError && error.errno === ENOENT) return undefined;
-    return told(`open("${path}")`, () => {
+    return asCommandError(`open("${path}")`, () => {
       throw error;
     });
   }

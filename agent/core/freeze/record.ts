@@ -3,7 +3,7 @@
 import { CommandError } from '../command-error.ts';
 import { deviceKey } from '../mounts.ts';
 import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
-import { perhaps } from '../system/call-errors.ts';
+import { orUndefined } from '../system/call-errors.ts';
 import type { Hook } from './hooks.ts';
 
 export interface FreezeRecord {
@@ -34,7 +34,7 @@ export interface Records {
 export function createRecords({ files }: Platform, stateDirectory: string, bootId: string): Records {
   const path = `${stateDirectory}/${name}`;
   const mark = `${stateDirectory}/${foreignMark}`;
-  const remove = (which: string) => perhaps(() => files.unlink(which));
+  const remove = (which: string) => orUndefined(() => files.unlink(which));
   return {
     write(record) {
       const under = deviceKey(files.status(stateDirectory).device);
@@ -58,7 +58,7 @@ export function createRecords({ files }: Platform, stateDirectory: string, bootI
         // A record that was cut short says at least that something was about to freeze.
         if (!(error instanceof SystemError)) return 'foreign';
       }
-      return perhaps(() => files.status(mark)) !== undefined ? 'foreign' : undefined;
+      return orUndefined(() => files.status(mark)) !== undefined ? 'foreign' : undefined;
     },
   };
 }

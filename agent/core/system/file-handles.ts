@@ -4,7 +4,7 @@ import { CommandError } from '../command-error.ts';
 import type { Log } from '../log.ts';
 import type { Platform } from '../platform.ts';
 import { whenReachable } from './reach.ts';
-import { told } from './call-errors.ts';
+import { asCommandError } from './call-errors.ts';
 
 export interface FileHandles {
   /** The handle of a file descriptor from now on; `doubtful`: its path, on a filesystem that may hang. */
@@ -49,7 +49,7 @@ export function createFileHandles(
       const file = open.get(handle);
       if (file === undefined) throw new CommandError(`handle '${handle}' has not been found`);
       const { fd, doubtful } = file;
-      return whenReachable(platform, doubtful, failed, () => told(failed, () => act(fd)));
+      return whenReachable(platform, doubtful, failed, () => asCommandError(failed, () => act(fd)));
     },
     remove: (handle) => void open.delete(handle),
   };

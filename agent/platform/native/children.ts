@@ -4,7 +4,7 @@ import { EAGAIN } from '../../core/errno.ts';
 import type { Child, ChildEnd, ChildEvents, Children, SpawnRequest } from '../../core/platform.ts';
 import { SIGCHLD } from '../../core/signals.ts';
 import { onSignal, pollIn, pollOut, unwatch, watch } from './loop.ts';
-import { given, native } from './natives.ts';
+import { checkValue, native } from './natives.ts';
 
 /** How streams lie, as children.c has it. */
 const withInput = 1;
@@ -53,7 +53,7 @@ export const children: Children = {
   spawn(request, events) {
     const { programs, argv, environment, input, capture } = request;
     const streams = wiring[capture] | (input ? withInput : 0) | (request.newSession ? newSession : 0);
-    const [pid, toInput, out, err] = given(native.spawn(programs, argv, environment, streams));
+    const [pid, toInput, out, err] = checkValue(native.spawn(programs, argv, environment, streams));
     return follow(pid, request.newSession === true, events, { toInput, input, out, err });
   },
 };

@@ -6,7 +6,7 @@ import { SIGKILL } from '../../core/signals.ts';
 import { onEnd } from './children.ts';
 import { files } from './files.ts';
 import { pollIn, unwatch, watch } from './loop.ts';
-import { given, native } from './natives.ts';
+import { checkValue, native } from './natives.ts';
 import { probe, probeKinds } from './probes.ts';
 
 /** As freeze.h numbers them. */
@@ -39,7 +39,7 @@ export const freezing: Freezing = {
 
 function begin(targets: readonly FreezeTarget[], deadlineMs: number | undefined): [number, number, ArrayBuffer] {
   const devices = targets.flatMap(({ device }) => [device.major, device.minor]);
-  return given(
+  return checkValue(
     native.freeze(
       targets.map(({ path }) => path),
       devices,

@@ -3,7 +3,7 @@
 import { EAGAIN } from '../../core/errno.ts';
 import type { Channel, ChannelEvents } from '../../core/platform.ts';
 import { after, pollEdge, pollError, pollHangUp, pollIn, pollOut, unwatch, watch } from './loop.ts';
-import { checked, native } from './natives.ts';
+import { check, native } from './natives.ts';
 import { createSendQueue } from './send-queue.ts';
 
 const retryMs = 100;
@@ -47,11 +47,11 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     watch(client, wanted, onClient);
   }
 
-  function onClient(told: number): void {
-    if (told & pollOut) flush();
-    if (told & pollIn && !paused && !finished) read();
+  function onClient(reported: number): void {
+    if (reported & pollOut) flush();
+    if (reported & pollIn && !paused && !finished) read();
     // It cannot be answered any more, and nothing else tells while we do not read.
-    if (told & (pollHangUp | pollError) && (paused || finished)) leave();
+    if (reported & (pollHangUp | pollError) && (paused || finished)) leave();
   }
 
   function read(): void {
@@ -89,7 +89,7 @@ export function createListener(listening: number, events: ChannelEvents): Channe
   }
 
   // An edge: who comes while another is served waits in the backlog without waking us, and is looked for when that one goes.
-  checked(watch(listening, pollIn | pollEdge, onEdge));
+  check(watch(listening, pollIn | pollEdge, onEdge));
   return {
     send(pieces) {
       // A client that goes in the middle of an answer is told by its end of file.

@@ -6,7 +6,7 @@
 import { EAGAIN } from '../../core/errno.ts';
 import type { Channel, ChannelEvents } from '../../core/platform.ts';
 import { after, pollEdge, pollHangUp, pollIn, pollOut, unwatch, watch } from './loop.ts';
-import { checked, failure, native } from './natives.ts';
+import { check, failure, native } from './natives.ts';
 import { createSendQueue } from './send-queue.ts';
 
 const interestingEdges = pollIn | pollOut | pollEdge;
@@ -27,8 +27,8 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
   let cancelLoss: (() => void) | undefined;
   let readMs = Number.NEGATIVE_INFINITY;
 
-  function onEdge(told: number): void {
-    if (told & pollHangUp) hangUp();
+  function onEdge(reported: number): void {
+    if (reported & pollHangUp) hangUp();
     else connect();
     read();
   }
@@ -90,7 +90,7 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
   }
 
   // What is there already is told by the first edge, after everything has been set up.
-  checked(watch(fd, interestingEdges, onEdge));
+  check(watch(fd, interestingEdges, onEdge));
   return {
     send(pieces) {
       if (closed) return;

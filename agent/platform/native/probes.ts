@@ -5,7 +5,7 @@ import type { DeviceNumber, SystemError } from '../../core/platform.ts';
 import { SIGKILL } from '../../core/signals.ts';
 import { onEnd } from './children.ts';
 import { after, pollIn, unwatch, watch } from './loop.ts';
-import { failure, given, native } from './natives.ts';
+import { failure, checkValue, native } from './natives.ts';
 
 /** What is asked of each path; probe.c has the same numbers. */
 export const probeKinds = { size: 0, trim: 1, thaw: 2, thawOnce: 3 } as const;
@@ -30,7 +30,7 @@ export function probe<T>(
   { minimum = 0n, devices = [] }: Details = {},
 ): Promise<(T | SystemError)[]> {
   if (paths.length === 0) return Promise.resolve([]);
-  const [pid, fd] = given(
+  const [pid, fd] = checkValue(
     native.probe(
       kind,
       paths,

@@ -4,7 +4,7 @@ import { ESRCH } from '../../core/errno.ts';
 import type { ProcessControl } from '../../core/platform.ts';
 import { SIGINT, SIGTERM } from '../../core/signals.ts';
 import { onSignal } from './loop.ts';
-import { checked, native } from './natives.ts';
+import { check, native } from './natives.ts';
 
 /** LOG_DAEMON with LOG_ERR, LOG_WARNING, LOG_INFO (syslog(3)). */
 const priorities = { error: 27, warning: 28, info: 30 };
@@ -29,11 +29,11 @@ export const processControl: ProcessControl = {
   exit: native.exit,
   kill(pid, signal) {
     const outcome = native.kill(pid, signal);
-    if (outcome !== -ESRCH) checked(outcome);
+    if (outcome !== -ESRCH) check(outcome);
   },
   standardOutput: (text) => native.say(1, text),
   standardError: (text) => native.say(2, text),
   syslog: (priority, text) => native.logLine(priorities[priority], text),
-  daemonize: () => void checked(native.daemonize()),
-  writePidFile: (path) => void checked(native.writePidFile(path)),
+  daemonize: () => void check(native.daemonize()),
+  writePidFile: (path) => void check(native.writePidFile(path)),
 };

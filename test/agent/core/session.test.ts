@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { it, suite } from 'node:test';
-import { Base64, here, later, type Agent, type Command, type CommandEntry } from '../../../agent/core/command.ts';
+import { Base64, eager, lazy, type Agent, type Command, type CommandEntry } from '../../../agent/core/command.ts';
 import { CommandError } from '../../../agent/core/command-error.ts';
 import type { Piece, Platform } from '../../../agent/core/platform.ts';
 import { createSession } from '../../../agent/core/session.ts';
@@ -32,7 +32,7 @@ function stage(): Stage {
   const timers = new Set<() => void>();
   const blocked = new Set(['blocked']);
   const command = (run: Command['run'], more: Partial<Command> = {}, flags: Partial<CommandEntry> = {}) =>
-    here({ takes: {}, run, ...more }, flags);
+    eager({ takes: {}, run, ...more }, flags);
   const agent = {
     platform: {
       clock: {
@@ -57,8 +57,8 @@ function stage(): Stage {
       ['silent', command(() => ({}), {}, { answersSuccess: false })],
       ['bytes', command(() => ({ count: 3, 'buf-b64': new Base64(Uint8Array.of(1, 2, 3)), eof: true }))],
       ['long', command(() => 'x'.repeat(100_000))],
-      ['later', later(async () => ({ later: { takes: {}, run: () => 'late' } }), 'later')],
-      ['broken', later(() => Promise.reject(new Error('no memory')), 'broken')],
+      ['later', lazy(async () => ({ later: { takes: {}, run: () => 'late' } }), 'later')],
+      ['broken', lazy(() => Promise.reject(new Error('no memory')), 'broken')],
     ]),
     isEnabled: (name: string) => !blocked.has(name),
   } as unknown as Agent;
