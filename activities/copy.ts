@@ -4,22 +4,22 @@ import { cancellationSignal } from '@temporalio/activity';
 import type { Backups, BackupRequest } from '../backup/backups.ts';
 import type { RestorePoint } from '../model/point/point.ts';
 import type { CopyProgress } from '../model/workflows/backup-guest.ts';
-import { failing } from './failures.ts';
-import { beating } from './heartbeats.ts';
+import { mapErrors } from './failures.ts';
+import { withHeartbeat } from './heartbeats.ts';
 
 export function createCopyActivities({ backups }: { backups: Backups }) {
   return {
     copy: (request: BackupRequest): Promise<void> => {
       let progress: CopyProgress = { doneBytes: 0, totalBytes: 0, disk: '' };
       const signal = cancellationSignal();
-      return failing(() =>
-        beating(
+      return mapErrors(() =>
+        withHeartbeat(
           () => progress,
           () => backups.copy(request, { signal, onProgress: (next) => (progress = next) }),
         ),
       );
     },
-    commitPoint: (request: BackupRequest): Promise<RestorePoint> => failing(() => backups.commit(request)),
-    release: (request: BackupRequest): Promise<void> => failing(() => backups.cleanUp(request)),
+    commitPoint: (request: BackupRequest): Promise<RestorePoint> => mapErrors(() => backups.commit(request)),
+    release: (request: BackupRequest): Promise<void> => mapErrors(() => backups.cleanUp(request)),
   };
 }

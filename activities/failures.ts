@@ -18,7 +18,7 @@ const retryable: Record<ErrorKind, boolean> = {
 const final = new Set<ErrorCode>(['point-in-time-lost', 'scratch-exhausted', 'window-lost', 'lease-expired', 'guest-stopped']);
 
 /** Runs an activity's body; a StillframeError leaves it as a failure whose `type` is its code and whose details are its facts. */
-export async function failing<T>(body: () => Promise<T>): Promise<T> {
+export async function mapErrors<T>(body: () => Promise<T>): Promise<T> {
   try {
     return await body();
   } catch (error) {

@@ -11,13 +11,13 @@ import { getOsinfo } from '../protocol/agent/commands/guest-get-osinfo.ts';
 import { info, type AgentInfo } from '../protocol/agent/commands/guest-info.ts';
 import { ping } from '../protocol/agent/commands/guest-ping.ts';
 import { leaseStatus } from '../protocol/agent/commands/stillframe-status.ts';
-import { failing } from './failures.ts';
+import { mapErrors } from './failures.ts';
 
 export function createGuestActivities({ windows }: { windows: Windows }) {
   return {
     /** Milliseconds of one ping on a synced channel. */
     guestPing: ({ guest }: { guest: GuestId }) =>
-      failing(() =>
+      mapErrors(() =>
         windows.withChannel(guest, async (channel) => {
           const startedMs = performance.now();
           await channel.execute(ping, undefined);
@@ -26,7 +26,7 @@ export function createGuestActivities({ windows }: { windows: Windows }) {
       ),
 
     guestInfo: ({ guest }: { guest: GuestId }) =>
-      failing(() =>
+      mapErrors(() =>
         windows.withChannel(guest, async (channel): Promise<GuestInfo> => {
           const agent = await channel.execute(info, undefined);
           // A frozen agent refuses both, and an old one has no osinfo: what it does not tell is left out.
@@ -45,7 +45,7 @@ export function createGuestActivities({ windows }: { windows: Windows }) {
       ),
 
     guestStatus: ({ guest }: { guest: GuestId }) =>
-      failing(async () => {
+      mapErrors(async () => {
         const owed = await windows.status(guest);
         const { agent, lease } = await windows.withChannel(guest, async (channel) => ({
           lease: await askLease(channel, await channel.execute(info, undefined)),

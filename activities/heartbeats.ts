@@ -6,7 +6,7 @@ import { heartbeat } from '@temporalio/activity';
 const everyMs = 1_000;
 
 /** Runs `body` with a heartbeat at once and then by the second; `details` is asked for at each. */
-export async function beating<T>(details: () => unknown, body: () => Promise<T>): Promise<T> {
+export async function withHeartbeat<T>(details: () => unknown, body: () => Promise<T>): Promise<T> {
   heartbeat(details());
   const timer = setInterval(() => heartbeat(details()), everyMs);
   try {

@@ -4,20 +4,20 @@ import { cancellationSignal } from '@temporalio/activity';
 import type { Windows } from '../host/window/windows.ts';
 import type { GuestId } from '../model/ids.ts';
 import type { ThawedBy, WindowKey, WindowRequest } from '../model/window/window.ts';
-import { failing } from './failures.ts';
-import { beating } from './heartbeats.ts';
+import { mapErrors } from './failures.ts';
+import { withHeartbeat } from './heartbeats.ts';
 
 const nothing = () => undefined;
 
 export function createWindowActivities({ windows }: { windows: Windows }) {
   return {
-    freezeWindow: (request: WindowRequest) => failing(() => beating(nothing, () => windows.freezeWindow(request))),
-    freeze: (request: WindowRequest) => failing(() => windows.freeze(request)),
+    freezeWindow: (request: WindowRequest) => mapErrors(() => withHeartbeat(nothing, () => windows.freezeWindow(request))),
+    freeze: (request: WindowRequest) => mapErrors(() => windows.freeze(request)),
     /** The one that listens: a snapshot command that nobody waits for is ended. */
     snapshot: ({ key, name }: { key: WindowKey; name: string }) =>
-      failing(() => beating(nothing, () => windows.snapshot(key, name, cancellationSignal()))),
-    thaw: (key: WindowKey) => failing(() => windows.thaw(key)),
-    ensureThawed: ({ guest, by }: { guest: GuestId; by: ThawedBy }) => failing(() => windows.ensureThawed(guest, by)),
-    windowOutcome: (key: WindowKey) => failing(() => windows.outcome(key)),
+      mapErrors(() => withHeartbeat(nothing, () => windows.snapshot(key, name, cancellationSignal()))),
+    thaw: (key: WindowKey) => mapErrors(() => windows.thaw(key)),
+    ensureThawed: ({ guest, by }: { guest: GuestId; by: ThawedBy }) => mapErrors(() => windows.ensureThawed(guest, by)),
+    windowOutcome: (key: WindowKey) => mapErrors(() => windows.outcome(key)),
   };
 }

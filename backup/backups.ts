@@ -82,7 +82,7 @@ export function createBackups({ driver, journal, config, leftovers, log }: Backu
 
     async cleanUp({ guest: id, backup, repository: name }) {
       leftovers.claim(backup);
-      await driver.pointInTime.end(id, backup);
+      await driver.pointInTime.end(id, { backup });
       await (await repositoryNamed(name)).abandon(backup);
     },
   };

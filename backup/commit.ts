@@ -5,7 +5,7 @@ import type { Journal } from '../host/journal/journal.ts';
 import { StillframeError } from '../model/errors.ts';
 import type { BackupId, GuestId, HostId } from '../model/ids.ts';
 import type { PointDisk, RestorePoint } from '../model/point/point.ts';
-import { gradePoint } from '../model/window/grade.ts';
+import { gradePoint } from '../model/window/grading.ts';
 import type { WindowOutcome } from '../model/window/window.ts';
 import type { Repository } from '../repository/points.ts';
 

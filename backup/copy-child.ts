@@ -3,6 +3,7 @@
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { convertDisk } from './convert.ts';
+import { withFileArea } from './file-area.ts';
 import { StillframeError, messageOf, type ErrorCode, type Facts } from '../model/errors.ts';
 import type { CopyProgress } from '../model/workflows/backup-guest.ts';
 import type { PointDisk } from '../model/point/point.ts';
@@ -53,7 +54,7 @@ async function copyAll({ directory, disks }: CopyJob): Promise<PointDisk[]> {
         progress: { disk: disk.name, doneBytes: before + Math.round(fraction * disk.bytes), totalBytes },
       });
     await convertDisk(uri, path, { signal: lostParent.signal, onFraction });
-    const inspection = await inspectDisk(path);
+    const inspection = await withFileArea(path, inspectDisk);
     const filesystem = inspection.filesystems.map((each) => each.type).join('+') || 'none';
     copied.push({ ...disk, file, sha256: await hashImage(path), filesystem, inspection });
     before += disk.bytes;

@@ -1,9 +1,9 @@
-/** Points in time that an earlier worker left: adopted for their copies to go on, and ended when no copy claims them. */
+/** Points in time that an earlier worker left: kept for a while so that their copies can go on, then ended unless a copy claims them. */
 
-import type { Driver } from '../host/drivers/driver.ts';
+import type { Driver, Leftover, PointName } from '../host/drivers/driver.ts';
 import type { Log } from '../lib/log.ts';
 import { messageOf } from '../model/errors.ts';
-import type { BackupId, GuestId } from '../model/ids.ts';
+import type { BackupId } from '../model/ids.ts';
 
 /** A copy that goes on is started again within seconds of the worker; its heartbeat time-out is the longest wait. */
 const unclaimedMs = 120_000;
@@ -13,38 +13,35 @@ export interface Leftovers {
   claim(backup: BackupId): void;
 }
 
-export function adoptLeftovers({ driver, log }: { driver: Driver; log: Log }): Leftovers {
-  const unclaimed = new Map<BackupId, GuestId>();
+/** Looks for points in time now, and ends those that no copy has claimed when an earlier worker's copies would have gone on. */
+export function endUnclaimedPoints({ driver, log }: { driver: Driver; log: Log }): Leftovers {
   const claimed = new Set<BackupId>();
+  const isClaimed = (point: PointName) => 'backup' in point && claimed.has(point.backup);
 
-  async function find(): Promise<void> {
-    const usable = (await driver.inventory()).filter((listing) => listing.problem === null);
-    const guests = await Promise.all(usable.map((listing) => driver.guest(listing.id)));
-    for (const { guest, backup } of await driver.pointInTime.leftovers(guests)) {
-      if (claimed.has(backup)) continue;
-      unclaimed.set(backup, guest);
-      log('info', 'found a point in time of an earlier worker; its copy may go on', { guest, backup });
-    }
-    setTimeout(() => void endUnclaimed(), unclaimedMs).unref();
+  async function find(): Promise<Leftover[]> {
+    const usable = (await driver.inventory()).flatMap(({ id, problem }) => (problem === null && id !== null ? [id] : []));
+    const guests = await Promise.all(usable.map((id) => driver.guest(id)));
+    const found = (await driver.pointInTime.leftovers(guests)).filter((each) => !isClaimed(each));
+    for (const each of found) log('info', 'found a point in time of an earlier worker; its copy may go on', { ...each });
+    return found;
   }
 
-  async function endUnclaimed(): Promise<void> {
-    for (const [backup, guest] of unclaimed) {
-      unclaimed.delete(backup);
+  async function endUnclaimed(found: readonly Leftover[]): Promise<void> {
+    for (const { guest, ...point } of found) {
+      // Asked for each one when its turn has come: ending the one before takes a while.
+      if (isClaimed(point)) continue;
       try {
-        await driver.pointInTime.end(guest, backup);
-        log('warn', 'ended a point in time that no copy claimed; nothing of it is left', { guest, backup });
+        await driver.pointInTime.end(guest, point);
+        log('warn', 'ended a point in time that no copy claimed; nothing of it is left', { guest, ...point });
       } catch (error) {
-        log('error', messageOf(error), { guest, backup });
+        log('error', messageOf(error), { guest, ...point });
       }
     }
   }
 
-  find().catch((error: unknown) => log('error', `could not look for points in time of an earlier worker: ${messageOf(error)}`));
-  return {
-    claim(backup) {
-      claimed.add(backup);
-      unclaimed.delete(backup);
-    },
-  };
+  find().then(
+    (found) => setTimeout(() => void endUnclaimed(found), unclaimedMs).unref(),
+    (error: unknown) => log('error', `could not look for points in time of an earlier worker: ${messageOf(error)}`),
+  );
+  return { claim: (backup) => void claimed.add(backup) };
 }

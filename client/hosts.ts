@@ -2,14 +2,20 @@
 
 import { StillframeError } from '../model/errors.ts';
 import type { GuestListing } from '../model/guest/listing.ts';
+import type { GuestId } from '../model/ids.ts';
 import { hostEntity, type Inventory } from '../model/workflows/host-entity.ts';
 import { didYouMean } from '../model/near.ts';
 import { grpc, grpcCode, type Temporal } from './connection.ts';
 import { ask } from './workflows.ts';
 
-export interface FoundGuest {
+export interface FoundListing {
   guest: GuestListing;
   inventory: Inventory;
+}
+
+/** A guest that work can be sent to. */
+export interface FoundGuest extends FoundListing {
+  guest: GuestListing & { id: GuestId };
 }
 
 /** A workflow answers a query in milliseconds when a control worker runs, and never without one. */
@@ -33,13 +39,29 @@ export async function findHosts({ client, connection }: Temporal): Promise<Inven
   return answers.filter((answer) => answer !== null).sort((a, b) => (a.host < b.host ? -1 : 1));
 }
 
-/** @throws guest-unknown, guest-ambiguous, control-absent */
+/** @throws guest-unknown, guest-ambiguous, guest-id-unknown, control-absent */
 export async function findGuest(temporal: Temporal, wanted: string): Promise<FoundGuest> {
+  return demandId(await findListing(temporal, wanted));
+}
+
+/** Also one whose id is not known. @throws guest-unknown, guest-ambiguous, control-absent */
+export async function findListing(temporal: Temporal, wanted: string): Promise<FoundListing> {
   return resolveGuest(await findHosts(temporal), wanted);
 }
 
+/** Journals, locks and restore points go by the id. @throws guest-id-unknown */
+export function demandId({ guest, inventory }: FoundListing): FoundGuest {
+  const { id, name, problem } = guest;
+  if (id !== null) return { guest: { ...guest, id }, inventory };
+  throw new StillframeError(
+    'guest-id-unknown',
+    `the id of guest ${name} on ${inventory.host} is not known, since its QEMU has not answered yet (${problem}): start the guest, or give it an id: in the host's file`,
+    { guest: name, host: inventory.host },
+  );
+}
+
 /** By id or by name. @throws guest-unknown with the near names, guest-ambiguous with the ids to choose from */
-export function resolveGuest(inventories: readonly Inventory[], wanted: string): FoundGuest {
+export function resolveGuest(inventories: readonly Inventory[], wanted: string): FoundListing {
   const all = inventories.flatMap((inventory) => inventory.guests.map((guest) => ({ guest, inventory })));
   const byId = all.filter(({ guest }) => guest.id === wanted.toLowerCase());
   const matches = byId.length > 0 ? byId : all.filter(({ guest }) => guest.name === wanted);
@@ -55,8 +77,8 @@ export function resolveGuest(inventories: readonly Inventory[], wanted: string):
   throw new StillframeError('guest-unknown', `no guest is called ${JSON.stringify(wanted)}.${hint}`, { guest: wanted });
 }
 
-function ambiguous(wanted: string, matches: FoundGuest[]): StillframeError {
-  const each = matches.map(({ guest, inventory }) => `${guest.id} on ${inventory.host}`).join(', ');
+function ambiguous(wanted: string, matches: FoundListing[]): StillframeError {
+  const each = matches.map(({ guest, inventory }) => `${guest.id ?? 'id unknown'} on ${inventory.host}`).join(', ');
   return new StillframeError(
     'guest-ambiguous',
     `${matches.length} guests are called ${JSON.stringify(wanted)}: ${each}; name the one you mean by its id`,

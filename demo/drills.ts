@@ -6,7 +6,7 @@ import { rm, stat } from 'node:fs/promises';
 import { ask, handleOf, startWorkflow } from '../client/workflows.ts';
 import { openAgentChannel } from '../host/channel/agent-channel.ts';
 import { openMonitor } from '../host/channel/monitor.ts';
-import type { Intent } from '../host/journal/journal.ts';
+import type { Intent } from '../host/journal/intent.ts';
 import { newBackupId, objectStem } from '../model/ids.ts';
 import type { GuardianReport } from '../model/window/watches.ts';
 import { backupGuest, type BackupInput } from '../model/workflows/backup-guest.ts';
@@ -45,7 +45,7 @@ export async function runDrill(site: Site, form: Form, fault: Fault): Promise<Dr
   const { guest } = site;
   guest.console.mark();
   const open = form === 'whole' ? await openWhole(site) : await openHeld(site, fault);
-  const intent = await site.journal.openFor(guest.uuid);
+  const intent = await site.journal.intentOf(guest.uuid);
   await strike(site, open, intent, fault);
   const outcome = await ended(site, open.key);
   open.release();

@@ -5,7 +5,7 @@
  */
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -15,6 +15,7 @@ const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sti
 
 /** Runs `entry` (a path from the root of the checkout) to its end; the process ends as it does. */
 export function launch(entry, args) {
+  refuseLink();
   if (!isInstalled()) install();
   const child = spawn(pinnedNode(), [join(root, entry), ...args], {
     stdio: 'inherit',
@@ -31,6 +32,15 @@ export function launch(entry, args) {
     if (signal) process.removeAllListeners(signal).kill(process.pid, signal);
     else process.exitCode = code;
   });
+}
+
+/** "npm ci" empties node_modules before it installs: through a link, the folder of another checkout. */
+function refuseLink() {
+  const folder = join(root, 'node_modules');
+  if (!lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  giveUp(
+    `${folder} is a symbolic link to ${readlinkSync(folder)}, which "npm ci" would empty: remove the link and run this again, so that the dependencies are installed here`,
+  );
 }
 
 /** npm writes its own copy of the lock file when it has installed everything. */

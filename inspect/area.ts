@@ -1,6 +1,4 @@
-/** Bounded reading of an image: a stretch of bytes whose contents nobody vouches for. */
-
-import type { FileHandle } from 'node:fs/promises';
+/** Bounded reading of an image: a stretch of bytes whose contents nobody vouches for. Who opens files makes the first area. */
 
 /** Filesystem, partition or whole disk inside an image. Offsets and lengths in bytes. */
 export interface Area {
@@ -15,23 +13,6 @@ export interface Area {
 /** No structure that is read here is larger; a length found on disk never makes us allocate more. */
 export const longestRead = 1024 * 1024;
 const zeros = Buffer.alloc(longestRead);
-
-/** The whole of an open file of `size` bytes. */
-export function imageArea(file: FileHandle, size: number): Area {
-  return {
-    length: size,
-    async read(offset, length, into) {
-      demandInside(offset, length, size);
-      const buffer = into === undefined ? Buffer.allocUnsafe(length) : into.subarray(0, length);
-      for (let done = 0; done < length;) {
-        const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
-        if (bytesRead === 0) throw new Error(`the image ends at ${offset + done} while it is read`);
-        done += bytesRead;
-      }
-      return buffer;
-    },
-  };
-}
 
 /** The part of `area` from `start`, cut off where `area` ends. */
 export function areaWithin(area: Area, start: number, length: number): Area {

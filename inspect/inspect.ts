@@ -1,12 +1,11 @@
-/** What a captured disk holds and whether it needs recovery, read from the raw image alone. */
-
-import { open } from 'node:fs/promises';
+/** What a captured disk holds and whether it needs recovery, read from its bytes alone. */
 
 import { messageOf } from '../model/errors.ts';
 import type { DiskInspection } from '../model/point/point.ts';
-import { areaWithin, imageArea, isZero } from './area.ts';
+import { areaWithin, isZero } from './area.ts';
 import type { Area } from './area.ts';
 import { inspectExt, isExt } from './ext.ts';
+import type { Finding } from './finding.ts';
 import { readPartitions } from './partitions.ts';
 import type { Partition } from './partition-table.ts';
 import { headBytes, recognise } from './signatures.ts';
@@ -14,17 +13,14 @@ import { inspectXfs, isXfs } from './xfs.ts';
 
 type Row = DiskInspection['filesystems'][number];
 
-/** What an inspector of one format says. */
-export type Finding = Omit<Row, 'where'>;
-
 /**
- * Inspects the raw image at `path` without writing to it. Memory and reads are bounded whatever the image says of itself, and
- * nothing in it makes this throw: what cannot be read is a row that says so, and a filesystem that is not shown clean is `dirty`.
+ * Inspects a whole disk. Memory and reads are bounded whatever its bytes say, and nothing in it makes this throw: what cannot be
+ * read is a row that says so, and a filesystem that is not shown clean is `dirty`.
  */
-export async function inspectDisk(path: string): Promise<DiskInspection> {
+export async function inspectDisk(disk: Area): Promise<DiskInspection> {
   try {
-    await using file = await open(path, 'r');
-    return summarise(await inspectArea(imageArea(file, (await file.stat()).size)));
+    // The bounds are kept here, whoever made the area.
+    return summarise(await inspectArea(areaWithin(disk, 0, disk.length)));
   } catch (error) {
     return summarise([{ where: 'whole disk', type: 'unreadable', result: 'dirty', evidence: messageOf(error) }]);
   }

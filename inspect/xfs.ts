@@ -2,7 +2,7 @@
 
 import { areaWithin, countOf } from './area.ts';
 import type { Area } from './area.ts';
-import type { Finding } from './inspect.ts';
+import type { Finding } from './finding.ts';
 import { readLog } from './xfs-log.ts';
 
 /** Fields of the superblock by their offset from the start of the filesystem. */

@@ -30,6 +30,7 @@ export const errorCodes = {
   'monitor-timed-out': 'timed-out',
   'monitor-garbled': 'protocol',
   'guest-unknown': 'wrong-host',
+  'guest-id-unknown': 'not-running',
   'guest-uuid-zero': 'refused',
   'guest-ambiguous': 'refused',
   'guest-not-running': 'not-running',
@@ -38,6 +39,7 @@ export const errorCodes = {
   'guest-frozen': 'refused',
   'guest-stopped': 'interrupted',
   'host-id-taken': 'refused',
+  'host-id-served': 'refused',
   'host-absent': 'not-running',
   'window-open': 'refused',
   'window-gone': 'refused',
@@ -71,6 +73,7 @@ export const errorCodes = {
   'temporal-unreachable': 'not-running',
   'control-absent': 'not-running',
   'command-unanswered': 'timed-out',
+  'state-in-use': 'refused',
   'config-invalid': 'invalid',
   'input-invalid': 'invalid',
 } as const satisfies Record<string, ErrorKind>;

@@ -14,23 +14,27 @@ import { connectAgent } from '../host/channel/agent-channel.ts';
 import { createQemuDriver } from '../host/drivers/qemu/driver.ts';
 import { openJournal } from '../host/journal/journal.ts';
 import { createWindows, type Windows } from '../host/window/windows.ts';
-import { messageOf, StillframeError } from '../model/errors.ts';
+import { isStillframeError, messageOf } from '../model/errors.ts';
 import { hostQueues } from '../model/ids.ts';
 import { servedOn } from '../model/workflows/activities.ts';
 import { announceForever } from './host/announce.ts';
+import { pollerIdentity } from './host/poller-identity.ts';
+import { watchRivals } from './host/rivals.ts';
 import { readHostConfigApart } from '../config/apart.ts';
 import { createBackups } from '../backup/backups.ts';
-import { adoptLeftovers } from '../backup/leftovers.ts';
+import { endUnclaimedPoints } from '../backup/leftovers.ts';
 import { logLine } from '../lib/log-line.ts';
+import { nameOfThisProcess } from '../lib/process.ts';
 import {
   connectPatiently,
-  defaultAddress,
   endSignal,
   installRuntime,
   namespace,
   pollers,
   runWorkers,
+  serverOptions,
   tellReady,
+  tryForever,
 } from './temporal/temporal.ts';
 import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
 
@@ -44,7 +48,7 @@ const { values } = parseArgs({
   options: {
     config: { type: 'string', default: '/etc/stillframe/host.yaml' },
     state: { type: 'string', default: '/var/lib/stillframe' },
-    address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaultAddress },
+    ...serverOptions,
   },
 });
 const log = logLine('host');
@@ -55,26 +59,36 @@ try {
 } catch (error) {
   if (!ending.aborted) {
     log('error', messageOf(error));
-    process.exitCode =
-      error instanceof StillframeError && (error.kind === 'invalid' || error.code === 'host-id-taken') ? exitConfiguration : 1;
+    process.exitCode = isFinal(error) ? exitConfiguration : 1;
   }
 }
 // Timers of the SDK may still be waiting; every window has ended.
 process.exit();
+
+/** Another start would end the same way, and while another worker serves this host it must not be tried. */
+function isFinal(error: unknown): boolean {
+  return (
+    isStillframeError(error) && (error.kind === 'invalid' || error.code === 'host-id-taken' || error.code === 'host-id-served')
+  );
+}
 
 async function serve(): Promise<void> {
   const config = await readHostConfigApart(values.config);
   const driver = createQemuDriver({ config, stateDir: values.state, log });
   const journal = openJournal(join(values.state, 'journal'));
   const windows = createWindows({ driver, journal, config, connect: connectAgent, log });
-  obeyWarden(windows, async () => (await journal.open()).intents.map((intent) => intent.guest));
+  obeyWarden(windows, async () => (await journal.openIntents()).intents.map((intent) => intent.guest));
   const drained = Promise.withResolvers<void>();
   ending.addEventListener('abort', () => void windows.drain().then(drained.resolve, drained.reject), { once: true });
 
-  const backups = createBackups({ driver, journal, config, leftovers: adoptLeftovers({ driver, log }), log });
+  const backups = createBackups({ driver, journal, config, leftovers: endUnclaimedPoints({ driver, log }), log });
   installRuntime(log);
-  const connection = await connectPatiently(values.address, log, ending);
+  const connection = await connectPatiently(values, log, ending);
   const client = new Client({ connection, namespace });
+  const self = nameOfThisProcess();
+  const rivals = watchRivals({ client, host: config.host, self, signal: ending, log });
+  const unsaid = `the server does not say yet who serves host ${config.host}`;
+  await tryForever(() => rivals.demandNone(), unsaid, log, ending);
   const queues = hostQueues(config.host);
   const served = {
     ...createWindowActivities({ windows }),
@@ -89,10 +103,20 @@ async function serve(): Promise<void> {
     activityTaskPollerBehavior: pollers,
     // A cancelled copy hears of it with its next heartbeat; at the SDK's own pace that is eight seconds.
     maxHeartbeatThrottleInterval: heartbeatMs,
-    identity: `${queues[name]}/${process.pid}`,
+    identity: pollerIdentity(queues[name], self),
   });
-  const announced = announceForever({ client, driver, config, signal: ending, log });
-  await Promise.race([announced, runWorkers([queue('urgent'), queue('ops'), queue('copy')], ending, tellReady)]);
+  const announced = Promise.withResolvers<void>();
+  const announce = async () => {
+    await tryForever(() => rivals.demandNoOlder(), unsaid, log, ending);
+    tellReady();
+    await announceForever({ client, driver, config, rivals, signal: ending, log });
+  };
+  const serving = runWorkers(
+    [queue('urgent'), queue('ops'), queue('copy')],
+    ending,
+    () => void announce().then(announced.resolve, announced.reject),
+  );
+  await Promise.race([announced.promise, serving]);
   await drained.promise;
   await connection.close();
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openJournal } from '../host/journal/journal.ts';
 import { logLine } from '../lib/log-line.ts';
-import { createOrphans, type Pursuit } from './warden/pursue-obligations.ts';
+import type { PursuedObligation } from '../model/window/window.ts';
+import { createObligations } from './warden/pursue-obligations.ts';
 import { askWarden } from './warden/thaw-socket.ts';
 
 /** An operator waits this long for one guest before being told that it has not confirmed. */
@@ -12,11 +13,11 @@ const waitMs = 15_000;
 
 const { values } = parseArgs({ options: { state: { type: 'string' } } });
 const stateDir = values.state ?? '/var/lib/stillframe';
-const pursuits = (await askWarden(stateDir)) ?? (await thawAlone());
-for (const pursuit of pursuits) process.stdout.write(`${JSON.stringify(pursuit)}\n`);
-process.exit(pursuits.some((each) => each.outcome === null) ? 1 : 0);
+const pursued = (await askWarden(stateDir)) ?? (await thawAlone());
+for (const obligation of pursued) process.stdout.write(`${JSON.stringify(obligation)}\n`);
+process.exit(pursued.some((each) => each.outcome === null) ? 1 : 0);
 
-async function thawAlone(): Promise<Pursuit[]> {
-  const orphans = createOrphans(openJournal(join(stateDir, 'journal')), logLine('thaw'));
-  return orphans.pursue(() => true, 'operator', waitMs);
+async function thawAlone(): Promise<PursuedObligation[]> {
+  const obligations = createObligations(openJournal(join(stateDir, 'journal')), logLine('thaw'));
+  return obligations.pursue(() => true, 'operator', waitMs);
 }

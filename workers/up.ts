@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { makeDirectory, writeDurably } from '../lib/durable.ts';
 import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
+import { takeLock } from '../lib/lock.ts';
 import { logLine } from '../lib/log-line.ts';
+import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
 import { exitConfiguration } from './warden/warden.ts';
 
 /** What stands in `<state>/up.json` while `up` runs: where the server is, and which processes there are. */
@@ -37,34 +39,80 @@ const children = new Map<string, ChildProcess>();
 const ready = new Set<string>();
 let server: DevServer | undefined;
 let ending = false;
+let recorded = Promise.resolve();
 
-await makeDirectory(values.state);
 const given = process.env.TEMPORAL_ADDRESS;
+const recordPath = join(values.state, 'up.json');
 const address = given ?? `127.0.0.1:${values.port}`;
-const args = ['--address', address];
 
-// Everything starts at once: the workers wait for the server.
-keepRunning('control', './control.ts', args);
-keepRunning('guardian', './guardian.ts', args);
-keepRunning('host', './warden.ts', ['--config', values.config, '--state', values.state, ...args]);
+try {
+  await takeState();
+} catch (error) {
+  log('error', messageOf(error));
+  process.exit(statusOf(error));
+}
 process.on('SIGINT', () => void stop(0)).on('SIGTERM', () => void stop(0));
 if (process.channel) process.once('disconnect', () => void stop(0));
+// Everything loads at once: the workers wait until the record names the server, so that they join no other.
+startWorkers();
 if (!given) await serve();
+
+/** The state directory is for one at a time: two would share the database, and write over each other's records. */
+async function takeState(): Promise<void> {
+  const taken = await lockState();
+  // Of one that was killed: its server is gone.
+  if (!taken) return rm(recordPath, { force: true });
+  const { holder } = taken;
+  const who = holder ? `process ${holder.pid} of user ${holder.user}` : 'another process';
+  throw new StillframeError(
+    'state-in-use',
+    `the state directory ${values.state} is in use by another "stillframe up" (${who}): end that one first, or give this one its own --state`,
+    { stateDir: values.state },
+  );
+}
+
+async function lockState(): ReturnType<typeof takeLock> {
+  try {
+    await makeDirectory(values.state);
+    return await takeLock(join(values.state, 'up.lock'));
+  } catch (error) {
+    throw new StillframeError(
+      'input-invalid',
+      `the state directory ${values.state} cannot be used (${messageOf(error)}): run as the user whose it is, or name another with --state`,
+      { stateDir: values.state },
+      error,
+    );
+  }
+}
+
+function startWorkers(): void {
+  const args = given ? ['--address', given] : ['--up', recordPath];
+  keepRunning('control', './control.ts', args);
+  keepRunning('guardian', './guardian.ts', args);
+  keepRunning('host', './warden.ts', ['--config', values.config, '--state', values.state, ...args]);
+}
 
 async function serve(): Promise<void> {
   try {
     server = await startDevServer({ dbFile: join(values.state, 'temporal.db'), port: Number(values.port) });
   } catch (error) {
-    log('error', (error as Error).message);
-    return stop(1);
+    log('error', messageOf(error));
+    return stop(statusOf(error));
   }
   await record();
   void server.ended.then(async () => {
     if (ending) return;
     log('error', 'the Temporal server ended; starting it again with the same database');
+    server = undefined;
+    await record();
     await delay(restartMs);
     if (!ending) await serve();
   });
+}
+
+/** What is refused with a sentence of its own would be refused again. */
+function statusOf(error: unknown): number {
+  return isStillframeError(error) ? exitConfiguration : 1;
 }
 
 function keepRunning(name: string, entry: string, childArgs: string[]): void {
@@ -105,12 +153,16 @@ async function restart(
   if (!ending) keepRunning(name, entry, childArgs);
 }
 
-async function record(): Promise<void> {
-  const pids = Object.fromEntries([...children].map(([name, child]) => [name, child.pid!]));
-  await writeDurably(join(values.state, 'up.json'), {
-    address,
-    pids: { ...pids, ...(server ? { temporal: server.pid } : {}) },
-  } satisfies UpRecord);
+/** One after another: the last to write knows the most. */
+function record(): Promise<void> {
+  recorded = recorded.then(() => {
+    const pids = Object.fromEntries([...children].map(([name, child]) => [name, child.pid!]));
+    return writeDurably(recordPath, {
+      address,
+      pids: { ...pids, ...(server ? { temporal: server.pid } : {}) },
+    } satisfies UpRecord);
+  });
+  return recorded;
 }
 
 /** Windows end first, then what serves workflows, then the server. */
@@ -121,7 +173,8 @@ async function stop(status: number): Promise<void> {
     await Promise.all(names.map((name) => endChild(children.get(name))));
   }
   await server?.stop();
-  await rm(join(values.state, 'up.json'), { force: true });
+  await recorded;
+  await rm(recordPath, { force: true });
   process.exit(status);
 }
 

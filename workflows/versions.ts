@@ -1,7 +1,7 @@
 /** Behaviour of earlier versions that workflows started under them still need. */
 
 import type { PointDisk } from '../model/point/point.ts';
-import { gradePoint } from '../model/window/grade.ts';
+import { gradePoint } from '../model/window/grading.ts';
 import type { WindowOutcome } from '../model/window/window.ts';
 
 /**

@@ -8,7 +8,6 @@ export const EAGAIN = 11;
 export const EACCES = 13;
 export const EBUSY = 16;
 export const EEXIST = 17;
-export const ENOTDIR = 20;
 export const EINVAL = 22;
 export const ENOTTY = 25;
 export const EFBIG = 27;

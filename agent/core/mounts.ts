@@ -1,11 +1,15 @@
 /** The mount table (proc(5), mountinfo), and which mount of a path a process would really reach. */
 
 import type { DeviceNumber, Platform } from './platform.ts';
+import { orUndefined } from './system/call-errors.ts';
 
 export interface Mount {
   id: number;
   parent: number;
-  /** st_dev of what is mounted: the block device, or a number of its own (major 0) for network filesystems, btrfs, tmpfs. */
+  /**
+   * The superblock: its block device, or a number that the kernel made for it (major 0: tmpfs, NFS, btrfs). All mounts of one
+   * superblock agree in it. It is not st_dev: files of a btrfs have that of their subvolume.
+   */
   device: DeviceNumber;
   /** Directory of the filesystem that is mounted: not `/` for a bind mount or a subvolume. */
   root: string;
@@ -54,27 +58,36 @@ function unescapeOctal(text: string): string {
 
 /** One mount for each device that can hold a filesystem of this guest's own, the first of the table: qemu-ga's list since 10.0. */
 export function blockFilesystems(platform: Platform): Mount[] {
+  const isOnDevice = onDevice(platform);
   const seen = new Set<string>();
   return readMounts(platform).filter((mount) => {
-    const device = superblockOf(platform, mount);
-    if (device === undefined || seen.has(device)) return false;
-    seen.add(device);
+    const superblock = deviceKey(mount.device);
+    if (!isOnDevice(mount) || seen.has(superblock)) return false;
+    seen.add(superblock);
     return true;
   });
 }
 
 /**
- * The device `major:minor` under which all mounts of one superblock agree; undefined for what has no block device. Each mount of a
- * btrfs has a device number of its own, and its source tells which filesystem it is of.
+ * Tells filesystems that are on block devices. One that spans several (btrfs, bcachefs) has a number of major 0, as network filesystems
+ * have; its type is one that the kernel does not mark `nodev` (proc(5), filesystems).
  */
-export function superblockOf({ files }: Platform, { device, type, source }: Mount): string | undefined {
+export function onDevice({ files }: Platform): (mount: Mount) => boolean {
+  const text = orUndefined(() => files.readText('/proc/filesystems')) ?? '';
+  const types = new Set(text.split('\n').flatMap((line) => (line.startsWith('\t') ? [line.slice(1)] : [])));
+  return ({ device, type }) => device.major !== 0 || types.has(type);
+}
+
+/** `major:minor` of a block device that holds the filesystem; undefined where the mount names none. */
+export function blockDeviceOf({ files }: Platform, { device, source }: Mount): string | undefined {
   if (device.major !== 0) return deviceKey(device);
-  if (type !== 'btrfs' || !source.startsWith('/')) return undefined;
-  try {
-    return deviceKey(files.status(source).rdev);
-  } catch {
-    return undefined;
-  }
+  const status = source.startsWith('/') ? orUndefined(() => files.status(source)) : undefined;
+  return status?.kind === 'block' ? deviceKey(status.rdev) : undefined;
+}
+
+/** The mount through which this process reaches `path`. @throws SystemError */
+export function mountAt(platform: Platform, path: string): Mount | undefined {
+  return mountTree(readMounts(platform)).at(platform.files.resolve(path));
 }
 
 /** Types of filesystem on which a call may wait for another machine or process for ever. */
@@ -86,6 +99,8 @@ export const deviceKey = ({ major, minor }: DeviceNumber) => `${major}:${minor}`
 export interface MountTree {
   /** Whether the mount point's path leads to this mount, and not to one above it. */
   isReachable(mount: Mount): boolean;
+  /** The mount that holds what an absolute path without links names. */
+  at(path: string): Mount | undefined;
   /** Types of all mounts that the path passes through, the mount's own left out. */
   typesOnTheWay(mount: Mount): string[];
 }
@@ -111,6 +126,7 @@ export function mountTree(mounts: readonly Mount[]): MountTree {
 
   return {
     isReachable: (mount) => walk(mount.mountPoint).at(-1) === mount,
+    at: (path) => walk(path).at(-1),
     typesOnTheWay: (mount) =>
       walk(mount.mountPoint)
         .slice(0, -1)

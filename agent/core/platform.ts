@@ -199,9 +199,12 @@ export interface Kernel {
 }
 
 export interface FreezeTarget {
-  /** A mount point; opened, and frozen only when its st_dev is `device`. */
+  /** A mount point; opened, and frozen only when it leads to this superblock. */
   path: string;
+  /** The superblock, as mountinfo names it. Where that is a block device, it is st_dev too. */
   device: DeviceNumber;
+  /** The mount (mountinfo, /proc/pid/fdinfo): what identifies a superblock of major 0, whose files may have any st_dev. */
+  mountId: number;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** `stillframe thaw --local`: ends whatever this host owes its guests, without a server. */
 
 import { StillframeError } from '../../model/errors.ts';
-import type { WindowOutcome } from '../../model/window/window.ts';
+import type { PursuedObligation, WindowOutcome } from '../../model/window/window.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { askEntry } from '../entry.ts';
@@ -10,14 +10,6 @@ import { jsonFlag, stateFlag, stateOf } from '../flags.ts';
 import { printJson } from '../render/json.ts';
 import { renderTable } from '../render/table.ts';
 import { formatDuration } from '../render/text.ts';
-
-/** A line of workers/thaw-local.ts; no outcome means that the thaw is not confirmed yet. */
-interface Pursuit {
-  guest: string;
-  guestName: string;
-  epoch: number;
-  outcome: WindowOutcome | null;
-}
 
 interface Flags {
   local?: boolean;
@@ -47,19 +39,19 @@ export const thaw = command(
           'say which thaw: "stillframe thaw --local" for all that this host owes, "stillframe guest thaw GUEST" for one guest by way of the server',
         );
       }
-      const pursuits: Pursuit[] = [];
+      const pursued: PursuedObligation[] = [];
       const status = await askEntry(this, 'thaw-local', ['--state', stateOf(this, flags.state)], (line) =>
-        pursuits.push(line as Pursuit),
+        pursued.push(line as PursuedObligation),
       );
-      const unconfirmed = pursuits.filter(({ outcome }) => outcome === null);
+      const unconfirmed = pursued.filter(({ outcome }) => outcome === null);
       if (status !== 0) this.process.exitCode = unconfirmed.length > 0 ? exit.unknown : exit.error;
-      if (flags.json) return printJson(this, pursuits);
-      if (pursuits.length === 0 && status === 0) {
+      if (flags.json) return printJson(this, pursued);
+      if (pursued.length === 0 && status === 0) {
         this.process.stdout.write('This host owes no guest a thaw.\n');
         return;
       }
-      if (pursuits.length === 0) return;
-      const rows = pursuits.map(({ guest, guestName, epoch, outcome }) => [
+      if (pursued.length === 0) return;
+      const rows = pursued.map(({ guest, guestName, epoch, outcome }) => [
         guestName,
         outcome === null ? 'not confirmed' : outcome.closing,
         outcome?.thawedBy ?? '',

@@ -1,6 +1,7 @@
 /** A closed window for people: how long, ended by whom, and what speaks against it. */
 
-import type { LeaseClaim, Reason, WindowOutcome } from '../../model/window/window.ts';
+import type { Reason } from '../../model/window/reasons.ts';
+import type { LeaseClaim, WindowOutcome } from '../../model/window/window.ts';
 import { formatDuration, formatTime } from './text.ts';
 
 type Field = readonly [label: string, value: string | readonly string[]];

@@ -42,7 +42,7 @@ export async function openAgentChannel({
 }
 
 /** As every process of ours opens one. */
-export const connectAgent: Connect = (path, timeoutMs = quickMs) => openAgentChannel({ path, timeoutMs });
+export const connectAgent: Connect = ({ path }, timeoutMs = quickMs) => openAgentChannel({ path, timeoutMs });
 
 function createLink(socket: Socket, path: string, maxReplyBytes: number) {
   const stream = createJsonStream({ ...qemuLimits, maxBytes: maxReplyBytes });

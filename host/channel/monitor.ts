@@ -2,7 +2,8 @@
 
 import type { Socket } from 'node:net';
 import { StillframeError } from '../../model/errors.ts';
-import type { Json } from '../../protocol/json.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Json, JsonObject } from '../../protocol/json.ts';
 import { createJsonStream, qemuLimits } from '../../protocol/json-stream.ts';
 import {
   encodeMonitorCommand,
@@ -19,14 +20,30 @@ const greetingMs = 5_000;
 /** No command of ours waits for a disk; a transaction over four disks of 2 TiB took 153 ms. */
 const commandMs = 20_000;
 
+/**
+ * `greeting`: connected, and nothing may be sent before QEMU's greeting; a client in the backlog waits here for as long as another
+ * is served. `negotiating`: greeted; QEMU takes nothing but the capabilities. `open`: any number of commands is out, each under an
+ * id of its own, and their replies come in any order among the events. `closed`: for ever, with the error that every command that
+ * is out, or comes later, fails with. Each state leads to the next one or to `closed`. A command that times out leaves `open` as it
+ * is: its reply, should it come, is known by its id and dropped.
+ */
+type State = 'greeting' | 'negotiating' | 'open' | 'closed';
+
+export interface MonitorOptions {
+  path: string;
+  /** Milliseconds until QEMU must have greeted, and as long again for its reply to the handshake. */
+  timeoutMs?: number;
+  /** Where replies are reported that nobody waits for. */
+  log?: Log;
+}
+
 /** @throws monitor-unreachable, monitor-held, monitor-timed-out, monitor-garbled */
-export async function openMonitor({ path, timeoutMs = greetingMs }: { path: string; timeoutMs?: number }): Promise<Monitor> {
+export async function openMonitor({ path, timeoutMs = greetingMs, log = () => {} }: MonitorOptions): Promise<Monitor> {
   const before = await clientsOf(path);
   const socket = await connectSocket(path, 'the monitor', 'monitor-unreachable');
-  const link = createLink(socket, path);
+  const link = createLink(socket, path, log);
   try {
-    await link.greeted(timeoutMs);
-    await link.monitor.execute('qmp_capabilities', undefined, { timeoutMs });
+    await link.negotiate(timeoutMs);
     return link.monitor;
   } catch (error) {
     // Looked up before our own connection goes: it is one of the two that tell the difference.
@@ -41,20 +58,26 @@ export async function openMonitor({ path, timeoutMs = greetingMs }: { path: stri
   }
 }
 
-type Waiter = PromiseWithResolvers<Json>;
+interface Waiter extends PromiseWithResolvers<Json> {
+  command: string;
+}
 
-function createLink(socket: Socket, path: string) {
+type Reply = Extract<MonitorMessage, { id: number }>;
+
+function createLink(socket: Socket, path: string, log: Log) {
   const stream = createJsonStream({ ...qemuLimits, maxBytes: maxMessageBytes });
-  const waiters = new Map<number, Waiter & { command: string }>();
+  const waiters = new Map<number, Waiter>();
   const listeners = new Set<(event: MonitorEvent) => void>();
-  const unheard: MonitorEvent[] = [];
+  /** Events of before the first listener are kept for it: the handshake and its first question take a moment. */
+  let unheard: MonitorEvent[] | undefined = [];
   const greeting = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<void>();
+  let state: State = 'greeting';
+  let closedBy: StillframeError | undefined;
   let lastId = 0;
-  let over: StillframeError | undefined;
 
   socket.on('data', (bytes) => {
-    for (const event of stream.push(bytes)) hear(event.kind === 'value' ? parseMonitorMessage(event.value) : undefined);
+    for (const event of stream.push(bytes)) receive(event.kind === 'value' ? parseMonitorMessage(event.value) : undefined);
   });
   socket.on('error', (error) => end(lost(error.message)));
   socket.on('close', () => end(lost('QEMU closed it')));
@@ -64,10 +87,17 @@ function createLink(socket: Socket, path: string) {
     new StillframeError('monitor-closed', `the monitor ${path} is gone (${why}); what the last command did is not known`, {
       path,
     });
+  const garbled = (what: string) => new StillframeError('monitor-garbled', `the monitor ${path} ${what}`, { path });
+  const timedOut = (what: string, timeoutMs: number) =>
+    new StillframeError('monitor-timed-out', `the monitor ${path} did not answer ${what} within ${timeoutMs} ms`, {
+      path,
+      timeoutMs,
+    });
 
   function end(error: StillframeError): void {
-    if (over) return;
-    over = error;
+    if (state === 'closed') return;
+    state = 'closed';
+    closedBy = error;
     socket.destroy();
     greeting.reject(error);
     for (const waiter of waiters.values()) waiter.reject(error);
@@ -75,28 +105,50 @@ function createLink(socket: Socket, path: string) {
     closed.resolve();
   }
 
-  function hear(message: MonitorMessage | undefined): void {
-    if (!message || message.kind === 'unreadable') {
-      return end(
-        new StillframeError(
-          'monitor-garbled',
-          `the monitor ${path} ${message ? `could not read us: ${message.desc}` : 'sent something that is no QMP'}`,
-          { path },
-        ),
-      );
-    }
-    if (message.kind === 'greeting') return greeting.resolve();
-    if (message.kind === 'event') return tell({ name: message.name, data: message.data });
-    const waiter = waiters.get(message.id);
-    waiters.delete(message.id);
-    if (message.kind === 'return') waiter?.resolve(message.value);
-    else waiter?.reject(refused(waiter.command, message.class, message.desc));
+  function receive(message: MonitorMessage | undefined): void {
+    if (!message) return end(garbled('sent data that is not QMP'));
+    if (message.kind === 'unreadable') return end(garbled(`could not read us: ${message.desc}`));
+    if (message.kind === 'event') return passOn({ name: message.name, data: message.data });
+    if (message.kind !== 'greeting') return answer(message);
+    if (state !== 'greeting') return end(garbled('greeted a second time'));
+    state = 'negotiating';
+    greeting.resolve();
   }
 
-  /** Events of before the first listener are kept for it: the handshake and its first question take a moment. */
-  function tell(event: MonitorEvent): void {
-    if (listeners.size === 0) unheard.push(event);
+  function answer(reply: Reply): void {
+    const waiter = waiters.get(reply.id);
+    waiters.delete(reply.id);
+    if (!waiter) reportUnknown(reply);
+    else if (reply.kind === 'return') waiter.resolve(reply.value);
+    else waiter.reject(refused(waiter.command, reply.class, reply.desc));
+  }
+
+  /** The specification has clients drop such replies (qmp-spec, "Commands Responses"): mostly a command of ours had timed out. */
+  function reportUnknown(reply: Reply): void {
+    const how = reply.kind === 'return' ? 'with success' : `with "${reply.desc}"`;
+    log('warn', `the monitor ${path} answered command ${reply.id} ${how}, and nobody waits for that reply: dropped`, { path });
+  }
+
+  function passOn(event: MonitorEvent): void {
+    unheard?.push(event);
     for (const listener of listeners) listener(event);
+  }
+
+  async function send(command: string, args: JsonObject | undefined, timeoutMs: number): Promise<Json> {
+    if (closedBy) throw closedBy;
+    const id = ++lastId;
+    const waiter: Waiter = { ...Promise.withResolvers<Json>(), command };
+    waiters.set(id, waiter);
+    const timer = setTimeout(() => {
+      waiters.delete(id);
+      waiter.reject(timedOut(command, timeoutMs));
+    }, timeoutMs);
+    socket.write(encodeMonitorCommand(command, args, id));
+    try {
+      return await waiter.promise;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   const monitor: Monitor = {
@@ -104,41 +156,24 @@ function createLink(socket: Socket, path: string) {
     close: () => end(lost('we closed it')),
     onEvent(listener) {
       listeners.add(listener);
-      unheard.splice(0).forEach(listener);
+      unheard?.forEach(listener);
+      unheard = undefined;
+      return () => void listeners.delete(listener);
     },
-    async execute(command, args, { timeoutMs = commandMs } = {}) {
-      if (over) throw over;
-      const id = ++lastId;
-      const waiter = { ...Promise.withResolvers<Json>(), command };
-      waiters.set(id, waiter);
-      const timer = setTimeout(() => {
-        waiters.delete(id);
-        waiter.reject(timedOut(command, timeoutMs));
-      }, timeoutMs);
-      socket.write(encodeMonitorCommand(command, args, id));
-      try {
-        return await waiter.promise;
-      } finally {
-        clearTimeout(timer);
-      }
-    },
+    execute: (command, args, { timeoutMs = commandMs } = {}) => send(command, args, timeoutMs),
   };
-
-  const timedOut = (what: string, timeoutMs: number) =>
-    new StillframeError('monitor-timed-out', `the monitor ${path} did not answer ${what} within ${timeoutMs} ms`, {
-      path,
-      timeoutMs,
-    });
 
   return {
     monitor,
-    async greeted(timeoutMs: number): Promise<void> {
+    async negotiate(timeoutMs: number): Promise<void> {
       const timer = setTimeout(() => greeting.reject(timedOut('at all', timeoutMs)), timeoutMs);
       try {
         await greeting.promise;
       } finally {
         clearTimeout(timer);
       }
+      await send('qmp_capabilities', undefined, timeoutMs);
+      state = 'open';
     },
   };
 }

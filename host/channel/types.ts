@@ -1,4 +1,7 @@
-/** The two connections to a guest: its agent's channel and its monitor. One owner, one command at a time. */
+/**
+ * The two connections to a guest: its agent's channel, which has one owner and one command out at a time, and its monitor, which
+ * several may share because each reply carries the id of its command.
+ */
 
 import type { AgentCommand } from '../../protocol/agent/command.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
@@ -22,8 +25,19 @@ export interface AgentChannel {
   close(): void;
 }
 
+/**
+ * Where an agent can be reached, as its guest's driver names it and the journal keeps it. It is resolved at each connection, by
+ * processes without a driver too (warden, `thaw --local`).
+ */
+export type AgentAddress = SocketAddress;
+
+interface SocketAddress {
+  kind: 'socket';
+  path: string;
+}
+
 /** Opens a channel and syncs it; `timeoutMs` bounds the sync, the channel's own limit when absent. */
-export type Connect = (path: string, timeoutMs?: number) => Promise<AgentChannel>;
+export type Connect = (address: AgentAddress, timeoutMs?: number) => Promise<AgentChannel>;
 
 export interface MonitorEvent {
   name: string;
@@ -34,8 +48,11 @@ export interface MonitorEvent {
 export interface Monitor {
   /** Runs one QMP command. @throws monitor-refused (facts: class, desc), monitor-timed-out, monitor-closed, monitor-garbled */
   execute(command: string, args?: JsonObject, options?: { timeoutMs?: number }): Promise<Json>;
-  /** Every event since the connection began is passed on, in order. */
-  onEvent(listener: (event: MonitorEvent) => void): void;
+  /**
+   * Passes every event on, in order, until the returned function is called. The first listener also gets what came before it; later
+   * ones get what comes after they have asked.
+   */
+  onEvent(listener: (event: MonitorEvent) => void): () => void;
   /** Resolves once when the connection has ended, for whatever reason. */
   readonly closed: Promise<void>;
   close(): void;

@@ -1,19 +1,18 @@
-/** What a driver gives to everything above it: a host's guests, their sockets, their events, their points in time. */
+/** What a driver gives to everything above it: a host's guests, where their agents are, their events, their points in time. */
 
 import type { BackupId, GuestId } from '../../model/ids.ts';
 import type { GuestListing } from '../../model/guest/listing.ts';
 import type { CapturedDisk } from '../../model/window/window.ts';
+import type { AgentAddress } from '../channel/types.ts';
 
-/** A guest that can be used now. */
+/** A guest that can be used now, with the driver that gave it. */
 export interface Guest {
   id: GuestId;
   name: string;
-  /** Socket of the agent's channel, the classic port `org.qemu.guest_agent.0`. */
-  channel: string;
-  /** Socket of the second channel `org.stillframe.agent.0`, on which only our agent answers; preferred where it is there. */
-  agentChannel?: string | undefined;
-  /** Socket of the monitor. */
-  monitor: string;
+  /** The agent's channel on the classic port `org.qemu.guest_agent.0`. */
+  channel: AgentAddress;
+  /** The second channel `org.stillframe.agent.0`, on which only our agent answers; preferred where it is there. */
+  agentChannel?: AgentAddress | undefined;
   carries: readonly string[];
 }
 
@@ -56,16 +55,21 @@ export interface PointInTimeDriver {
    */
   verify(guest: Guest, backup: BackupId): Promise<void>;
   /**
-   * Takes everything of this backup out of QEMU and off the disk; idempotent, and fine with a QEMU that has ended.
+   * Takes everything of this point in time out of QEMU and off the disk; idempotent, and fine with a QEMU that has ended.
    * @throws release-unfinished when the monitor cannot be used now
    */
-  end(guest: GuestId, backup: BackupId): Promise<void>;
+  end(guest: GuestId, point: PointName): Promise<void>;
   /**
-   * Every backup that has a record on disk, whether or not its guest still answers, and every one without that has objects in
-   * the QEMU of these guests; such a one is named by its eight digits.
+   * Every point in time that has a record on disk, whether or not its guest still answers, and every one without a record that
+   * has objects in the QEMU of these guests.
    */
-  leftovers(guests: readonly Guest[]): Promise<{ guest: GuestId; backup: BackupId }[]>;
+  leftovers(guests: readonly Guest[]): Promise<Leftover[]>;
 }
+
+/** By its backup; where no record says which backup that was, by the stem of its objects' names in QEMU. */
+export type PointName = { backup: BackupId } | { stem: string };
+
+export type Leftover = { guest: GuestId } & PointName;
 
 export interface PreparedPoint {
   disks: CapturedDisk[];
@@ -78,7 +82,7 @@ export interface PreparedPoint {
 }
 
 export interface PointExports {
-  /** The NBD URI of each disk, and the bytes that are allocated in it as far as QEMU tells. */
+  /** The NBD URI of each disk; `bytes` is its whole size, whatever of it is allocated. */
   disks: (CapturedDisk & { uri: string })[];
   /** Rejects when the point in time is lost while the exports are read: threshold crossed, job ended, QEMU gone. */
   lost: Promise<never>;

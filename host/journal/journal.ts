@@ -10,24 +10,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
 import { idPattern, type BackupId, type GuestId } from '../../model/ids.ts';
-import type { GuestClaim, Obligation, WindowKey, WindowOutcome } from '../../model/window/window.ts';
+import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory, namesIn, readValue, removeDurably, writeDurably } from '../../lib/durable.ts';
-
-/** What stands in the journal before a freeze: enough to thaw and to say afterwards what was interrupted. */
-export interface Intent extends Obligation {
-  guestName: string;
-  /** Socket that the freeze goes through, */
-  channel: string;
-  /** and the one to try where nobody answers on that any more. */
-  otherChannel?: string | undefined;
-  claim: GuestClaim;
-  /** Process that holds the channel for this window. */
-  pid: number;
-  /** Monotonic milliseconds of `hostBoot` at which the intent was written; the deadline is `leaseMs` later. */
-  startedMs: number;
-  hostBoot: string;
-}
+import { readIntent, type Intent } from './intent.ts';
 
 /** An outcome with the monotonic time of its writing, by which the limits are kept when somebody sets the clock. */
 interface OutcomeRecord {
@@ -42,10 +28,10 @@ export interface Journal {
   /** Makes an outcome durable, then lets go of its intent. */
   close(outcome: WindowOutcome): Promise<void>;
   /** What is still owed, on every guest; `damaged` names files that nobody can read. */
-  open(): Promise<{ intents: Intent[]; damaged: string[] }>;
-  /** Whether `open()` may find anything: a look of microseconds, for whoever looks all the time. */
-  mayBeOpen(): boolean;
-  openFor(guest: GuestId): Promise<Intent | null>;
+  openIntents(): Promise<{ intents: Intent[]; damaged: string[] }>;
+  /** Whether `openIntents()` may find anything: a look of microseconds, for whoever looks all the time. */
+  mayHaveIntents(): boolean;
+  intentOf(guest: GuestId): Promise<Intent | null>;
   outcome(key: WindowKey): Promise<WindowOutcome | null>;
   /** The newest outcome of this backup that has a point in time; null when none has. */
   captured(guest: GuestId, backup: BackupId): Promise<WindowOutcome | null>;
@@ -79,9 +65,10 @@ export function openJournal(directory: string): Journal {
   const outcomeIn = async (guest: GuestId, name: string | undefined): Promise<WindowOutcome | null> =>
     name === undefined ? null : ((await readValue(join(outcomesPath(guest), name))) as OutcomeRecord).outcome;
 
-  const openFor = async (guest: GuestId): Promise<Intent | null> => {
-    const intent = (await readValue(openPath(guest))) as Intent | undefined;
-    if (intent === undefined) return null;
+  const intentOf = async (guest: GuestId): Promise<Intent | null> => {
+    const stored = await readValue(openPath(guest));
+    if (stored === undefined) return null;
+    const intent = readIntent(stored);
     // The process died between writing the outcome and letting go of the intent: the outcome carries closing evidence.
     return intent.epoch > (await newestEpoch(guest)) ? intent : null;
   };
@@ -90,7 +77,7 @@ export function openJournal(directory: string): Journal {
     async begin(wanted) {
       const { guest } = wanted;
       try {
-        const owed = await openFor(guest);
+        const owed = await intentOf(guest);
         if (owed) throw stillOwed(owed);
         const intent: Intent = {
           ...wanted,
@@ -123,13 +110,13 @@ export function openJournal(directory: string): Journal {
       for (const old of (await outcomeNames(guest)).slice(0, -outcomesKept)) await removeDurably(join(outcomesPath(guest), old));
     },
 
-    async open() {
+    async openIntents() {
       const intents: Intent[] = [];
       const damaged: string[] = [];
       for (const guest of await namesIn(directory)) {
         if (!idPattern.test(guest)) continue;
         try {
-          const intent = await openFor(guest);
+          const intent = await intentOf(guest);
           if (intent) intents.push(intent);
         } catch {
           damaged.push(openPath(guest));
@@ -138,11 +125,11 @@ export function openJournal(directory: string): Journal {
       return { intents, damaged };
     },
 
-    mayBeOpen() {
+    mayHaveIntents() {
       return existsSync(directory) && readdirSync(directory).some((guest) => existsSync(join(directory, guest, 'open.json')));
     },
 
-    openFor,
+    intentOf,
 
     async outcome(key) {
       const ending = `.${key.backup}.${key.attempt}.json`;

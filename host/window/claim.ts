@@ -5,7 +5,7 @@ import type { GuestClaim, Obligation } from '../../model/window/window.ts';
 import { info } from '../../protocol/agent/commands/guest-info.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import type { Guest } from '../drivers/driver.ts';
-import { agentKind, peers } from './peer.ts';
+import { agentKind, peers } from './peers.ts';
 
 /** `owed` tells whether the freeze that is found is one of ours. @throws guest-frozen, obligation-open, and what the channel throws */
 export async function readClaim(

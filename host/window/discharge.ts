@@ -5,9 +5,10 @@ import { isStillframeError, messageOf } from '../../model/errors.ts';
 import type { ClosingEvidence } from '../../model/window/window.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import { monotonicMs } from '../../lib/clock.ts';
-import type { Intent } from '../journal/journal.ts';
+import type { Intent } from '../journal/intent.ts';
 import type { Log } from '../../lib/log.ts';
-import { peers, type ThawAnswer } from './peer.ts';
+import type { ThawAnswer } from './peer.ts';
+import { peers } from './peers.ts';
 import type { ReachedAgent } from './reach.ts';
 
 export interface Discharged {
@@ -23,7 +24,7 @@ export interface Discharged {
    * Gives up the channel on which the thaw was confirmed. Until the outcome is in the journal it must be kept: QEMU serves one
    * client at a time, so whoever else thaws this guest, or freezes it again, comes after that.
    */
-  release: () => void;
+  closeChannel: () => void;
 }
 
 export interface DischargeOptions {
@@ -49,12 +50,12 @@ export async function discharge(options: DischargeOptions): Promise<Discharged> 
   const thawed = thawUntilConfirmed(options, sent, stopped);
   const ended = options.ended?.then((closing): Discharged => {
     finished.abort();
-    return { ...sent, closing, release: () => void thawed.then(({ release }) => release()).catch(() => {}) };
+    return { ...sent, closing, closeChannel: () => void thawed.then(({ closeChannel }) => closeChannel()).catch(() => {}) };
   });
   return ended ? Promise.race([thawed, ended]) : thawed;
 }
 
-type Sent = Omit<Discharged, 'closing' | 'release'>;
+type Sent = Omit<Discharged, 'closing' | 'closeChannel'>;
 
 /** Leaves no channel open when it gives up: whoever comes next must find it free. */
 async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal: AbortSignal): Promise<Discharged> {
@@ -71,7 +72,7 @@ async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal:
       try {
         reached ??= await options.connect();
         signal.throwIfAborted();
-        if (await thawOnce(reached, options.intent, sent)) return { ...sent, closing: 'status-thawed', release: close };
+        if (await thawOnce(reached, options.intent, sent)) return { ...sent, closing: 'status-thawed', closeChannel: close };
         // The channel that the freeze went through may answer again.
         if (!reached.fenced) forget();
       } catch (error) {

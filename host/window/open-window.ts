@@ -6,11 +6,12 @@ import type { ClosingEvidence, ThawedBy, WindowOutcome } from '../../model/windo
 import type { AgentChannel } from '../channel/types.ts';
 import { monotonicMs } from '../../lib/clock.ts';
 import type { GuestEvent, GuestWatch, PreparedPoint } from '../drivers/driver.ts';
-import type { Intent, Journal } from '../journal/journal.ts';
+import type { Intent } from '../journal/intent.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { discharge } from './discharge.ts';
 import { recordOutcome, type WindowFacts } from './outcome.ts';
-import { peers } from './peer.ts';
+import { peers } from './peers.ts';
 import type { ReachedAgent } from './reach.ts';
 
 export interface OpenWindow {
@@ -106,11 +107,19 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     if (!ending) {
       ending = true;
       clearTimeout(lease);
-      over.abort(failure);
+      // The steps that are still out fail with this; without a reason of its own the signal would carry a bare AbortError.
+      over.abort(failure ?? endedBy(by));
       finish(by, failure).then(outcome.resolve, outcome.reject);
     }
     return outcome.promise;
   }
+
+  const endedBy = (by: ThawedBy) =>
+    new StillframeError(
+      'window-lost',
+      `the window on guest ${intent.guestName} was ended by ${by} before this step had finished: start again with a new window`,
+      { guest: intent.guest, by },
+    );
 
   async function finish(by: ThawedBy, failure: unknown): Promise<WindowOutcome> {
     // A command that is still out blocks the channel: drop the connection, the agent answers the next one in order.
@@ -124,7 +133,7 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     });
     const record = recordOutcome(intent, facts, discharged, by, failure);
     await journalled(record);
-    discharged.release();
+    discharged.closeChannel();
     await watch.close();
     return record;
   }
@@ -147,12 +156,7 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
   /** The step's own result, unless the window is over first: a hung step must not hold the thaw back. */
   async function unlessOver<T>(step: Promise<T>): Promise<T> {
     const { promise, reject } = Promise.withResolvers<never>();
-    const stop = () =>
-      reject(
-        over.signal.reason instanceof Error
-          ? over.signal.reason
-          : new StillframeError('window-lost', 'the window was ended from outside'),
-      );
+    const stop = () => reject(over.signal.reason as Error);
     over.signal.addEventListener('abort', stop, { once: true });
     if (over.signal.aborted) stop();
     try {

@@ -1,15 +1,8 @@
-/** The two kinds of agent that a window can be held on: what each is told, and what it says. */
+/** What a window asks of an agent, whichever of the two kinds it is. */
 
-import type { GuestClaim, GuestHook, Reason } from '../../model/window/window.ts';
-import type { AgentInfo } from '../../protocol/agent/commands/guest-info.ts';
-import { leaseFreeze } from '../../protocol/agent/commands/stillframe-freeze.ts';
-import { leaseStatus } from '../../protocol/agent/commands/stillframe-status.ts';
-import { leaseThaw } from '../../protocol/agent/commands/stillframe-thaw.ts';
+import type { Reason } from '../../model/window/reasons.ts';
+import type { GuestClaim, GuestHook } from '../../model/window/window.ts';
 import type { AgentChannel } from '../channel/types.ts';
-import { ownAgent } from './own-agent.ts';
-import { stockAgent } from './stock-agent.ts';
-
-export type AgentKind = GuestClaim['agent'];
 
 export interface Peer {
   /** What it claims before a freeze, and whether anything is frozen already. */
@@ -46,12 +39,4 @@ export interface ThawState {
   thawed: boolean;
   /** Of the guest now; null where the agent does not tell. */
   bootId: string | null;
-}
-
-export const peers: Record<AgentKind, Peer> = { 'qemu-ga': stockAgent, stillframe: ownAgent };
-
-/** Our agent is one that has all three commands of ours and allows them: a list of allowed commands can take them away. */
-export function agentKind({ commands }: AgentInfo): AgentKind {
-  const enabled = new Set(commands.filter((command) => command.enabled).map((command) => command.name));
-  return [leaseFreeze, leaseThaw, leaseStatus].every(({ name }) => enabled.has(name)) ? 'stillframe' : 'qemu-ga';
 }

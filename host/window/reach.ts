@@ -1,9 +1,9 @@
 /** Which of a guest's two channels is used: for a window, and for the thaw that ends it. */
 
 import { isStillframeError } from '../../model/errors.ts';
-import type { AgentChannel, Connect } from '../channel/types.ts';
+import type { AgentAddress, AgentChannel, Connect } from '../channel/types.ts';
 import type { Guest } from '../drivers/driver.ts';
-import type { Intent } from '../journal/journal.ts';
+import type { Intent } from '../journal/intent.ts';
 
 /**
  * How long our own channel has for its sync where the classic one is there as well: an agent that is slow to answer is behind
@@ -15,15 +15,22 @@ const preferredMs = 3_000;
 export async function openPreferred(
   { channel: classic, agentChannel }: Pick<Guest, 'channel' | 'agentChannel'>,
   connect: Connect,
-): Promise<{ channel: AgentChannel; path: string }> {
+): Promise<OpenedChannel> {
   if (agentChannel !== undefined) {
     try {
-      return { channel: await connect(agentChannel, preferredMs), path: agentChannel };
+      return { channel: await connect(agentChannel, preferredMs), address: agentChannel, otherAddress: classic };
     } catch (error) {
       if (!isStillframeError(error)) throw error;
     }
   }
-  return { channel: await connect(classic), path: classic };
+  return { channel: await connect(classic), address: classic };
+}
+
+interface OpenedChannel {
+  channel: AgentChannel;
+  address: AgentAddress;
+  /** The guest's other channel, where a thaw can be tried when nobody answers on this one any more. */
+  otherAddress?: AgentAddress;
 }
 
 export interface ReachedAgent {
@@ -37,11 +44,11 @@ export interface ReachedAgent {
  * one only), the thaw is demanded on the other; that is evidence only if no freeze can wait unread in the first: its QEMU is gone.
  */
 export async function reachForThaw(
-  { channel: path, otherChannel }: Pick<Intent, 'channel' | 'otherChannel'>,
+  { channel: address, otherChannel }: Pick<Intent, 'channel' | 'otherChannel'>,
   connect: Connect,
 ): Promise<ReachedAgent> {
   try {
-    return { channel: await connect(path), fenced: true };
+    return { channel: await connect(address), fenced: true };
   } catch (error) {
     if (otherChannel === undefined || !isStillframeError(error)) throw error;
     return { channel: await connect(otherChannel), fenced: goneErrnos.includes(error.facts.errno) };

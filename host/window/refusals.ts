@@ -3,9 +3,9 @@
 import { StillframeError } from '../../model/errors.ts';
 import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import type { Guest } from '../drivers/driver.ts';
-import type { Intent } from '../journal/journal.ts';
+import type { Intent } from '../journal/intent.ts';
 
-export function ending(): StillframeError {
+export function workerDraining(): StillframeError {
   return new StillframeError(
     'window-gone',
     'this host worker is ending and opens no windows any more: try again when it is back',
@@ -36,7 +36,7 @@ export function unconfirmed(intent: Intent): StillframeError {
   );
 }
 
-export function gone(key: WindowKey, outcome: WindowOutcome | null): StillframeError {
+export function windowGone(key: WindowKey, outcome: WindowOutcome | null): StillframeError {
   const how = outcome
     ? `was ended by ${outcome.thawedBy}${outcome.failure ? ` (${outcome.failure.message})` : ''}`
     : 'does not exist on this host';

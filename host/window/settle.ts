@@ -2,7 +2,8 @@
 
 import type { ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 import type { Connect } from '../channel/types.ts';
-import type { Intent, Journal } from '../journal/journal.ts';
+import type { Intent } from '../journal/intent.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { discharge } from './discharge.ts';
 import { recordInterrupted } from './outcome.ts';
@@ -20,7 +21,7 @@ export interface SettleOptions {
 export async function settle(intent: Intent, { journal, connect, by, log, signal }: SettleOptions): Promise<WindowOutcome> {
   const elsewhere = new AbortController();
   const stopUnlessOwed = async () => {
-    if ((await journal.openFor(intent.guest))?.epoch !== intent.epoch) elsewhere.abort();
+    if ((await journal.intentOf(intent.guest))?.epoch !== intent.epoch) elsewhere.abort();
     elsewhere.signal.throwIfAborted();
   };
   try {
@@ -42,7 +43,7 @@ export async function settle(intent: Intent, { journal, connect, by, log, signal
       signal: signal ? AbortSignal.any([signal, elsewhere.signal]) : elsewhere.signal,
     });
     const outcome = recordInterrupted(intent, discharged, by);
-    await journal.close(outcome).finally(discharged.release);
+    await journal.close(outcome).finally(discharged.closeChannel);
     log('warn', `guest ${intent.guestName} is thawed`, {
       guest: intent.guest,
       epoch: intent.epoch,

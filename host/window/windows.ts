@@ -2,23 +2,21 @@
 
 import { isStillframeError, messageOf } from '../../model/errors.ts';
 import type { GuestId } from '../../model/ids.ts';
-import { grantLease } from '../../model/window/lease.ts';
 import type { Obligation, ThawedBy, ThawReport, WindowKey, WindowOutcome, WindowRequest } from '../../model/window/window.ts';
 import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
 import type { AgentChannel, Connect } from '../channel/types.ts';
 import type { HostConfig } from '../config.ts';
 import type { Driver, Guest, PreparedPoint } from '../drivers/driver.ts';
-import type { Intent, Journal } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
-import { admitWindow } from './limits.ts';
-import { openWindow, type OpenWindow } from './open-window.ts';
-import { readClaim } from './claim.ts';
-import { confirmed, confirmMs } from './confirmed.ts';
-import { openPreferred, reachForThaw } from './reach.ts';
-import { alreadyOpen, ending, gone, noSuchSnapshot, refuseUnlessRunning, unconfirmed } from './refusals.ts';
-import { settle } from './settle.ts';
+import { beginWindow } from './begin-window.ts';
+import type { OpenWindow } from './open-window.ts';
+import { openPreferred } from './reach.ts';
+import { alreadyOpen, noSuchSnapshot, windowGone, workerDraining } from './refusals.ts';
 import { runSnapshotCommand } from './snapshot-command.ts';
+import { createSettleOnce } from './settle-once.ts';
 import { createTurns } from './turns.ts';
+import { waitForOutcome } from './wait-for-outcome.ts';
 
 export interface Windows {
   /**
@@ -60,7 +58,8 @@ export interface WindowsDependencies {
   log: Log;
 }
 
-interface Entry {
+/** A guest that is inside a window of this process. */
+interface OpenGuest {
   key: WindowKey;
   guest: Guest;
   window: OpenWindow;
@@ -68,9 +67,9 @@ interface Entry {
 }
 
 export function createWindows({ driver, journal, config, connect, log }: WindowsDependencies): Windows {
-  const entries = new Map<GuestId, Entry>();
-  const settling = new Map<GuestId, Promise<WindowOutcome>>();
+  const openGuests = new Map<GuestId, OpenGuest>();
   const turns = createTurns();
+  const settleOnce = createSettleOnce({ journal, connect, log });
   const calls = new Map<string, Promise<unknown>>();
   let draining = false;
 
@@ -82,158 +81,117 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     return running;
   }
 
-  const entryOf = (key: WindowKey) => {
-    const entry = entries.get(key.guest);
-    return entry && sameKey(entry.key, key) ? entry : undefined;
+  const openGuestOf = (key: WindowKey) => {
+    const open = openGuests.get(key.guest);
+    return open && sameKey(open.key, key) ? open : undefined;
   };
 
-  /** Everything before the freeze; leaves nothing behind when it throws. The guest's turn is kept until the outcome. */
-  async function open(request: WindowRequest, withPoint: boolean): Promise<Entry & { prepared: PreparedPoint | null }> {
-    refuseWhileOpen(request);
-    const leaseMs = grantLease(request.leaseMs, config.limits);
-    const guest = await driver.guest(request.guest);
-    const undo = new AsyncDisposableStack();
-    try {
-      const done = await turns.take(guest.id);
-      undo.defer(done);
-      admitWindow(guest, await journal.closedAgo(guest.id), config.limits);
-      const prepared = withPoint ? await driver.pointInTime.prepare(guest, request.backup) : null;
-      if (prepared) undo.defer(() => prepared.abandon());
-      const watch = await driver.watch(guest);
-      undo.defer(() => watch.close());
-      refuseUnlessRunning(guest, watch);
-      const { channel, path } = await openPreferred(guest, connect);
-      undo.defer(() => channel.close());
-      const claim = await readClaim(channel, guest, () => journal.openFor(guest.id));
-      refuseWhileOpen(request);
-      const { backup, attempt } = request;
-      const intent = await journal.begin({
-        guest: guest.id,
-        backup,
-        attempt,
-        leaseMs,
-        guestName: guest.name,
-        channel: path,
-        otherChannel: path === guest.channel ? undefined : guest.channel,
-        claim,
-      });
-      const window = openWindow({
-        intent,
-        channel,
-        connect: () => reachForThaw(intent, connect),
-        watch,
-        prepared,
-        journal,
-        log,
-      });
-      undo.move();
-      const entry = { key: { guest: guest.id, backup, attempt }, guest, window, held: null, prepared };
-      entries.set(guest.id, entry);
-      void window.outcome.finally(() => {
-        entries.delete(guest.id);
-        done();
-      });
-      return entry;
-    } finally {
-      await undo.disposeAsync();
-    }
+  /** Up to the freeze; the guest's turn is kept until the outcome. */
+  async function open<Prepared extends PreparedPoint | null>(
+    request: WindowRequest,
+    prepare: (guest: Guest) => Promise<Prepared>,
+  ): Promise<OpenGuest & { prepared: Prepared }> {
+    const refuse = () => refuseWhileOpen(request);
+    refuse();
+    const { guest, window, prepared, endTurn } = await beginWindow(request, prepare, {
+      driver,
+      journal,
+      config,
+      connect,
+      log,
+      turns,
+      refuse,
+    });
+    const { backup, attempt } = request;
+    const opened = { key: { guest: guest.id, backup, attempt }, guest, window, held: null, prepared };
+    openGuests.set(guest.id, opened);
+    void window.outcome.finally(() => {
+      openGuests.delete(guest.id);
+      endTurn();
+    });
+    return opened;
   }
 
   function refuseWhileOpen(request: WindowRequest): void {
-    if (draining) throw ending();
-    const entry = entries.get(request.guest);
-    if (entry) throw alreadyOpen(entry.guest, entry.window.intent);
+    if (draining) throw workerDraining();
+    const open = openGuests.get(request.guest);
+    if (open) throw alreadyOpen(open.guest, open.window.intent);
   }
 
   async function freezeWindow(request: WindowRequest): Promise<WindowOutcome> {
-    const running = entryOf(request);
-    if (running) return confirmed(running.window, running.window.outcome);
+    const running = openGuestOf(request);
+    if (running) return waitForOutcome(running.window, running.window.outcome);
     const known = await journal.outcome(request);
     if (known) return known;
-    const { window, prepared } = await open(request, true);
-    const point = prepared!.begin;
+    const { window, prepared } = await open(request, (guest) => driver.pointInTime.prepare(guest, request.backup));
     try {
       await window.freeze();
-      await window.capture(() => point());
-      return await confirmed(window, window.end('window'));
+      await window.capture(() => prepared.begin());
+      return await waitForOutcome(window, window.end('window'));
     } catch (error) {
       if (isStillframeError(error, 'thaw-unconfirmed')) throw error;
-      const outcome = await confirmed(window, window.end('window', error));
+      const outcome = await waitForOutcome(window, window.end('window', error));
       if (outcome.failure)
-        await prepared!.abandon().catch((left: unknown) => log('warn', messageOf(left), { guest: request.guest }));
+        await prepared.abandon().catch((left: unknown) => log('warn', messageOf(left), { guest: request.guest }));
       return outcome;
     }
   }
 
   async function freeze(request: WindowRequest): Promise<HeldWindow> {
-    const entry = entryOf(request) ?? (await openUnlessDone(request));
-    const { window } = entry;
-    if (entry.held === null) {
+    const open = openGuestOf(request) ?? (await openUnlessDone(request));
+    const { window } = open;
+    if (open.held === null) {
       try {
-        entry.held = { frozenCount: await window.freeze() };
+        open.held = { frozenCount: await window.freeze() };
       } catch (error) {
-        await confirmed(window, window.end('window', error));
+        await waitForOutcome(window, window.end('window', error));
         throw error;
       }
     }
     const { epoch, leaseMs } = window.intent;
-    return { epoch, leaseMs, frozenCount: entry.held.frozenCount, remainingMs: window.remainingMs() };
+    return { epoch, leaseMs, frozenCount: open.held.frozenCount, remainingMs: window.remainingMs() };
   }
 
-  async function openUnlessDone(request: WindowRequest): Promise<Entry> {
+  async function openUnlessDone(request: WindowRequest): Promise<OpenGuest> {
     const known = await journal.outcome(request);
-    if (known) throw gone(request, known);
-    return open(request, false);
+    if (known) throw windowGone(request, known);
+    return open(request, async () => null);
   }
 
   async function snapshot(key: WindowKey, name: string, signal: AbortSignal): Promise<{ reference: string }> {
     const argv = config.snapshots[name];
     if (!argv) throw noSuchSnapshot(name, Object.keys(config.snapshots));
-    const entry = entryOf(key);
-    if (!entry) throw gone(key, await journal.outcome(key));
-    const taken = await entry.window.capture((over) => runSnapshotCommand(name, argv, key, AbortSignal.any([over, signal])));
-    entry.window.refer(taken.reference);
+    const open = openGuestOf(key);
+    if (!open) throw windowGone(key, await journal.outcome(key));
+    const taken = await open.window.capture((over) => runSnapshotCommand(name, argv, key, AbortSignal.any([over, signal])));
+    open.window.refer(taken.reference);
     return taken;
   }
 
   async function thaw(key: WindowKey): Promise<WindowOutcome> {
-    const entry = entryOf(key);
-    if (entry) return confirmed(entry.window, entry.window.end('window'));
+    const open = openGuestOf(key);
+    if (open) return waitForOutcome(open.window, open.window.end('window'));
     const known = await journal.outcome(key);
     if (known) return known;
-    const intent = await journal.openFor(key.guest);
-    if (!intent || !sameKey(intent, key)) throw gone(key, null);
+    const intent = await journal.intentOf(key.guest);
+    if (!intent || !sameKey(intent, key)) throw windowGone(key, null);
     return settleOnce(intent, 'workflow');
   }
 
   async function ensureThawed(guest: GuestId, by: ThawedBy): Promise<ThawReport> {
-    const entry = entries.get(guest);
-    const intent = entry ? null : await journal.openFor(guest);
-    const outcome = entry ? await confirmed(entry.window, entry.window.end(by)) : intent && (await settleOnce(intent, by));
+    const open = openGuests.get(guest);
+    const intent = open ? null : await journal.intentOf(guest);
+    const outcome = open ? await waitForOutcome(open.window, open.window.end(by)) : intent && (await settleOnce(intent, by));
     if (by === 'operator' && (!outcome || leavesOthers(outcome)))
       await withChannel(guest, (channel) => channel.execute(fsfreezeThaw, undefined));
     return { guest, was: outcome ? 'open' : 'closed', status: 'thawed', outcome: outcome ?? (await journal.latest(guest)) };
   }
 
-  /** Workflow and guardian may ask at once; the channel has room for one. */
-  async function settleOnce(intent: Intent, by: ThawedBy): Promise<WindowOutcome> {
-    const signal = AbortSignal.timeout(confirmMs);
-    const running = settling.get(intent.guest) ?? settle(intent, { journal, connect, by, log, signal });
-    settling.set(intent.guest, running);
-    try {
-      return await running;
-    } catch (error) {
-      throw signal.aborted ? unconfirmed(intent) : error;
-    } finally {
-      settling.delete(intent.guest);
-    }
-  }
-
   async function withChannel<T>(id: GuestId, use: (channel: AgentChannel) => Promise<T>): Promise<T> {
-    const entry = entries.get(id);
-    if (entry) return entry.window.withChannel(use);
+    const open = openGuests.get(id);
+    if (open) return open.window.withChannel(use);
     const guest = await driver.guest(id);
-    const done = await turns.take(id);
+    const endTurn = await turns.take(id);
     try {
       const { channel } = await openPreferred(guest, connect);
       try {
@@ -242,7 +200,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
         channel.close();
       }
     } finally {
-      done();
+      endTurn();
     }
   }
 
@@ -254,10 +212,10 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     ensureThawed,
     withChannel,
     outcome: (key) => journal.outcome(key),
-    status: (guest) => journal.openFor(guest),
+    status: (guest) => journal.intentOf(guest),
     async drain() {
       draining = true;
-      await Promise.all([...entries.values()].map(({ window, held }) => (held ? window.end('shutdown') : window.outcome)));
+      await Promise.all([...openGuests.values()].map(({ window, held }) => (held ? window.end('shutdown') : window.outcome)));
     },
   };
 }

@@ -57,9 +57,11 @@ export async function engineObjects(toolchain: Toolchain): Promise<string[]> {
 }
 
 export async function nativeObjects(toolchain: Toolchain): Promise<string[]> {
-  const header = await readFile(join(nativeDirectory, 'native.h'));
-  const names = (await readdir(nativeDirectory)).filter((name) => name.endsWith('.c')).toSorted();
-  return Promise.all(names.map((name) => objectOf(toolchain, join(nativeDirectory, name), header)));
+  const names = (await readdir(nativeDirectory)).toSorted();
+  const headers = names.filter((name) => name.endsWith('.h')).map((name) => readFile(join(nativeDirectory, name)));
+  const header = Buffer.concat(await Promise.all(headers));
+  const sources = names.filter((name) => name.endsWith('.c'));
+  return Promise.all(sources.map((name) => objectOf(toolchain, join(nativeDirectory, name), header)));
 }
 
 /** One file of ours; `header`: whatever else its content depends on. */

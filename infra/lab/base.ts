@@ -34,16 +34,40 @@ const bootModules = [
   'xfs',
 ];
 
-/** For whoever wants them: `insmod /lib/modules/<name>.ko`, vfat after fat. */
-const moreModules = ['loop', 'overlay', 'fat', 'vfat', 'nls_cp437', 'nls_utf8', 'nls_ascii', 'nls_iso8859-1', 'fuse'];
+/** For whoever wants them: `insmod /lib/modules/<name>.ko`, vfat after fat, btrfs after those before it. */
+const moreModules = [
+  'loop',
+  'overlay',
+  'fat',
+  'vfat',
+  'nls_cp437',
+  'nls_utf8',
+  'nls_ascii',
+  'nls_iso8859-1',
+  'fuse',
+  'xor',
+  'raid6_pq',
+  'zstd_compress',
+  'blake2b_generic',
+  'xxhash_generic',
+  'btrfs',
+];
 
 const kernelPackage = 'linux-image-cloud-amd64';
-const linkedPackages = ['qemu-guest-agent', 'perl-base', 'e2fsprogs', 'xfsprogs', 'dosfstools'];
-const linkedPrograms = ['usr/sbin/qemu-ga', 'usr/bin/perl', 'sbin/mke2fs', 'sbin/mkfs.xfs', 'sbin/mkfs.fat'];
+const linkedPackages = ['qemu-guest-agent', 'perl-base', 'e2fsprogs', 'xfsprogs', 'dosfstools', 'btrfs-progs'];
+const linkedPrograms = [
+  'usr/sbin/qemu-ga',
+  'usr/bin/perl',
+  'sbin/mke2fs',
+  'sbin/mkfs.xfs',
+  'sbin/mkfs.fat',
+  'sbin/mkfs.btrfs',
+  'bin/btrfs',
+];
 const perlModules = ['strict.pm', 'warnings.pm', 'constant.pm', 'warnings/register.pm'];
 
 /** Raise it when the way in which the parts are made changes. */
-const recipe = 3;
+const recipe = 4;
 
 export async function guestBase(): Promise<GuestBase> {
   const files = await Promise.all(
@@ -81,7 +105,7 @@ async function packageNames(): Promise<string[]> {
   const kernel = /Depends: (linux-image-\S+)/.exec(await dependencies([...only, kernelPackage]))?.[1];
   if (!kernel) throw new Error(`Debian's ${kernelPackage} names no kernel`);
   const recursive = await dependencies([...only, '--recurse', ...linkedPackages]);
-  const libraries = recursive.split('\n').filter((line) => /^lib(?!perl|file-find|number|text-glob|db|gdbm)/.test(line));
+  const libraries = recursive.split('\n').filter((line) => /^(zlib|lib(?!perl|file-find|number|text-glob|db|gdbm))/.test(line));
   return [kernel, 'busybox-static', ...linkedPackages, ...new Set(libraries)];
 }
 

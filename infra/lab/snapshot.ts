@@ -6,22 +6,29 @@ import { join } from 'node:path';
 import { openMonitor } from '../../host/channel/monitor.ts';
 import { cached, dropUnused } from './cache.ts';
 import { copyDisk } from './disks.ts';
-import type { LabGuest } from './guest.ts';
 import type { GuestParts } from './parts.ts';
 import { run } from '../../lib/run.ts';
 
 /** Raise it when the machine that startMachine() describes changes: memory fits one set of devices. */
 const machineRevision = 2;
 
+/** What the snapshot needs of a guest that has booted. */
+interface BootedGuest {
+  /** Socket of a monitor that nobody else uses. */
+  witness: string;
+  disks: { name: string; path: string }[];
+  stop(): Promise<void>;
+}
+
 /**
- * Directory with `memory`, `disk0.raw`, `disk1.raw`; `boot` starts a guest anew in the directory that it is given. `variant` tells
+ * Directory with `memory`, `disk0.raw`, `disk1.raw`; `boot` starts a new guest in the directory that it is given. `variant` tells
  * guests apart that are made of the same parts.
  */
 export async function bootSnapshot(
   parts: GuestParts,
   kind: 'kvm' | 'tcg',
   variant: string,
-  boot: (directory: string) => Promise<LabGuest>,
+  boot: (directory: string) => Promise<BootedGuest>,
 ): Promise<string> {
   const version = /version (\S+)/.exec(await run('qemu-system-x86_64', ['--version']))?.[1] ?? 'unknown';
   return cached(`memory-${parts.key}-${kind}-${version}-${machineRevision}-${variant}`, async (into) => {

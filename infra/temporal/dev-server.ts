@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { StillframeError } from '../../model/errors.ts';
 import { findTemporal } from './find.ts';
@@ -31,7 +32,6 @@ const stopMs = 5_000;
 
 /** Resolves when it takes connections. */
 export async function startDevServer({ dbFile, port }: DevServerOptions = {}): Promise<DevServer> {
-  const binary = await findTemporal();
   const [own, metrics] = await Promise.all([port ?? freePort(), freePort()]);
   if (await isOpen(own)) {
     throw new StillframeError(
@@ -40,6 +40,7 @@ export async function startDevServer({ dbFile, port }: DevServerOptions = {}): P
       { port: own },
     );
   }
+  const binary = await findTemporal();
   const args = [
     'server',
     'start-dev',
@@ -67,7 +68,7 @@ export async function startDevServer({ dbFile, port }: DevServerOptions = {}): P
     throw new Error(`the Temporal dev server ended at once: ${complaint.trim()}`);
   });
   failed.catch(() => {});
-  await Promise.race([accepts(own), failed]);
+  await Promise.race([listens(child.pid!, own), failed]);
   return {
     address: `127.0.0.1:${own}`,
     pid: child.pid!,
@@ -81,9 +82,26 @@ export async function startDevServer({ dbFile, port }: DevServerOptions = {}): P
   };
 }
 
-/** The port takes connections when the server is ready; nothing else tells. */
-async function accepts(port: number): Promise<void> {
-  while (!(await isOpen(port))) await new Promise((resolve) => setTimeout(resolve, 20));
+/** The server is ready when it listens; that the port is open does not tell, since another process may have taken it meanwhile. */
+async function listens(pid: number, port: number): Promise<void> {
+  while (!(await holdsListener(pid, port))) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** /proc/PID/net/tcp has the sockets of its network, /proc/PID/fd those of the process, both by inode (proc(5)). */
+async function holdsListener(pid: number, port: number): Promise<boolean> {
+  const listening = '0A';
+  const address = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  try {
+    const rows = (await readFile(`/proc/${pid}/net/tcp`, 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
+    const inode = rows.find((fields) => fields[1] === address && fields[3] === listening)?.[9];
+    if (inode === undefined) return false;
+    const fds = await readdir(`/proc/${pid}/fd`);
+    const links = await Promise.all(fds.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+    return links.includes(`socket:[${inode}]`);
+  } catch {
+    // It has just ended, and that is told otherwise.
+    return false;
+  }
 }
 
 async function isOpen(port: number): Promise<boolean> {

@@ -4,7 +4,8 @@ import type { GuestId } from '../ids.ts';
 
 /** Names are labels; `id` is the key. */
 export interface GuestListing {
-  id: GuestId;
+  /** Null while it is not known: QEMU tells it, and this one has not answered since the host worker began. */
+  id: GuestId | null;
   name: string;
   /** QEMU's run state: `running`, `paused`, …, or `unreachable`. */
   state: string;

@@ -1,6 +1,7 @@
 /** What a window is asked for, and what is known of it when it has closed. Plain JSON: it crosses the server and the disk. */
 
 import type { BackupId, GuestId } from '../ids.ts';
+import type { Reason } from './reasons.ts';
 
 /** Names one attempt; a repeated call with the same key gets the same outcome and does not touch the guest. */
 export interface WindowKey {
@@ -18,10 +19,12 @@ export interface WindowRequest extends WindowKey {
  * Who sent the thaw that ended the window: the window itself, its lease timer, an event of the guest (stop, migration,
  * reset, shutdown), the end of the worker (SIGTERM), the warden, or a later `ensureThawed` by workflow, guardian or operator.
  */
-export type ThawedBy = 'window' | 'lease' | 'event' | 'shutdown' | 'warden' | 'workflow' | 'guardian' | 'operator';
+export const thawedBys = ['window', 'lease', 'event', 'shutdown', 'warden', 'workflow', 'guardian', 'operator'] as const;
+export type ThawedBy = (typeof thawedBys)[number];
 
 /** What shows that no freeze of ours is in force any more. */
-export type ClosingEvidence = 'status-thawed' | 'guest-shutdown' | 'guest-reset';
+export const closingEvidences = ['status-thawed', 'guest-shutdown', 'guest-reset'] as const;
+export type ClosingEvidence = (typeof closingEvidences)[number];
 
 /** Milliseconds by the host's monotonic clock; null for a step that was not reached. */
 export interface WindowTimes {
@@ -36,9 +39,6 @@ export interface WindowTimes {
   /** First byte of the freeze → reply to the thaw. */
   heldMs: number | null;
 }
-
-/** A code with its facts, as shown to people: `mount-not-frozen /data`, `not-inspected vdb btrfs`. */
-export type Reason = string;
 
 /** One filesystem as the guest claims it. Text of the guest: escape it where it is shown. */
 export interface GuestFilesystem {
@@ -73,9 +73,12 @@ export interface LeaseClaim {
   leaseFired: boolean | null;
 }
 
+export const agentKinds = ['qemu-ga', 'stillframe'] as const;
+export type AgentKind = (typeof agentKinds)[number];
+
 /** What the guest claimed. Kept apart from what was observed on its disks. */
 export interface GuestClaim {
-  agent: 'qemu-ga' | 'stillframe';
+  agent: AgentKind;
   version: string;
   filesystems: GuestFilesystem[];
   /** Filesystems that the freeze says it froze. */
@@ -113,7 +116,7 @@ export interface WindowOutcome extends WindowKey {
   /** Disks of the point in time (freezeWindow); empty for a held window. */
   disks: CapturedDisk[];
   /** Disks that were left out of the point in time, each with its reason: `cd0 read-only`. */
-  skipped: Reason[];
+  skipped: string[];
   /** What the snapshot command printed as its reference (held window); null otherwise. */
   reference: string | null;
   /** Why the freeze cannot be trusted through the point in time; empty when it held. */
@@ -127,6 +130,14 @@ export interface Obligation extends WindowKey {
   epoch: number;
   leaseMs: number;
   openedAt: string;
+}
+
+/** How the pursuit of one obligation by the warden or `thaw --local` went; `outcome` is null while the thaw is not confirmed. */
+export interface PursuedObligation {
+  guest: GuestId;
+  guestName: string;
+  epoch: number;
+  outcome: WindowOutcome | null;
 }
 
 /** What `ensureThawed` did. `was` tells whether anything of ours was found open. */

@@ -5,7 +5,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createCopyActivities } from '../../activities/copy.ts';
-import { failing } from '../../activities/failures.ts';
+import { mapErrors } from '../../activities/failures.ts';
 import { createWindowActivities } from '../../activities/window.ts';
 import { StillframeError, type ErrorCode } from '../../model/errors.ts';
 import { outcomeOf, standIns } from '../workflows/stand-ins.ts';
@@ -17,7 +17,7 @@ const copyRequest = { guest: 'g1', backup: 'b1', repository: 'main' };
 const run = <T>(environment: MockActivityEnvironment, activity: () => Promise<T>) => environment.run(activity) as Promise<T>;
 
 async function failureWith(error: unknown): Promise<unknown> {
-  return failing(() => Promise.reject(error)).then(
+  return mapErrors(() => Promise.reject(error)).then(
     () => assert.fail('the activity succeeded'),
     (failure: unknown) => failure,
   );

@@ -28,7 +28,7 @@ interface Stage {
 async function stage(context: TestContext): Promise<Stage> {
   const folder = await temporaryFolder(context);
   const journal = openJournal(join(folder, 'journal'));
-  const driver = createFakeDriver({ id: request.guest, name: 'db1', channel: '/c', monitor: '/m', carries: [] });
+  const driver = createFakeDriver({ id: request.guest, name: 'db1', channel: { kind: 'socket', path: '/c' }, carries: [] });
   const repositories = { main: join(folder, 'main') };
   const repository = await openRepository(repositories.main, { create: true });
   const leftovers = { claim: () => {} };
@@ -40,7 +40,13 @@ async function stage(context: TestContext): Promise<Stage> {
 async function journalled(journal: Journal, over: Partial<WindowOutcome> = {}, backup = request.backup): Promise<WindowOutcome> {
   const key = { guest: request.guest, backup, attempt: 1 };
   const { claim } = outcomeOf(key);
-  const { epoch } = await journal.begin({ ...key, guestName: 'db1', channel: '/c', claim, leaseMs: 10_000 });
+  const { epoch } = await journal.begin({
+    ...key,
+    guestName: 'db1',
+    channel: { kind: 'socket', path: '/c' },
+    claim,
+    leaseMs: 10_000,
+  });
   const outcome = outcomeOf(key, { epoch, disks: [{ name: 'disk0', device: 'vda', bytes: 1024 }], ...over });
   await journal.close(outcome);
   return outcome;

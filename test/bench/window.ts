@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openAgentChannel } from '../../host/channel/agent-channel.ts';
+import { connectAgent } from '../../host/channel/agent-channel.ts';
 import { createQemuDriver } from '../../host/drivers/qemu/driver.ts';
 import { openJournal } from '../../host/journal/journal.ts';
 import { createWindows } from '../../host/window/windows.ts';
@@ -85,12 +85,12 @@ function ourWindow(guest: LabGuest, directory: string): () => Promise<number> {
     driver,
     journal: openJournal(join(stateDir, 'journal')),
     config,
-    connect: (path) => openAgentChannel({ path }),
+    connect: connectAgent,
     log,
   });
   return async () => {
     const outcome = await windows.freezeWindow({ guest: guest.uuid, backup: newBackup(), attempt: 1 });
-    await driver.pointInTime.end(guest.uuid, outcome.backup);
+    await driver.pointInTime.end(guest.uuid, { backup: outcome.backup });
     if (outcome.failure || outcome.reasons.length > 0) throw new Error(`a window was not clean: ${JSON.stringify(outcome)}`);
     return outcome.times.heldMs!;
   };

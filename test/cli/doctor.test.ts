@@ -47,7 +47,7 @@ async function owe(directory: string): Promise<void> {
     backup: '20260101T020000-1a2b3c4d',
     attempt: 1,
     leaseMs: 1,
-    channel: join(directory, 'nobody.sock'),
+    channel: { kind: 'socket', path: join(directory, 'nobody.sock') },
     claim: {
       agent: 'qemu-ga',
       version: '7.2',

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoOf } from '../../client/backups.ts';
-import { resolveGuest } from '../../client/hosts.ts';
+import { demandId, resolveGuest } from '../../client/hosts.ts';
 import { chooseRepository } from '../../cli/repository.ts';
 import type { StillframeError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/workflows/host-entity.ts';
@@ -43,6 +43,21 @@ test('a name on two hosts is answered with both and their ids', () => {
     () => resolveGuest(fleet, 'web'),
     fails('guest-ambiguous', '2 guests are called "web": aa-2 on rack1, bb-2 on rack2; name the one you mean by its id'),
   );
+});
+
+test('a guest whose id is not known is found by its name, and refused by it where work is sent', () => {
+  const off = structuredClone(fleet);
+  Object.assign(off[0]!.guests[0]!, { id: null, problem: 'monitor-unreachable' });
+  const found = resolveGuest(off, 'db1');
+  assert.equal(found.guest.id, null);
+  assert.throws(
+    () => demandId(found),
+    fails(
+      'guest-id-unknown',
+      "the id of guest db1 on rack1 is not known, since its QEMU has not answered yet (monitor-unreachable): start the guest, or give it an id: in the host's file",
+    ),
+  );
+  assert.throws(() => resolveGuest(off, ''), { code: 'guest-unknown' });
 });
 
 test('without any host, it is the hosts that are missing', () => {

@@ -1,5 +1,6 @@
 /** A guest agent for what the real one will not do on demand: it answers as qemu-ga does, or late, twice, never, without end. */
 
+import type { AgentAddress } from '../../host/channel/types.ts';
 import { encodeJson, type Json, type JsonObject } from '../../protocol/json.ts';
 import { createJsonStream, qemuLimits } from '../../protocol/json-stream.ts';
 import { parseRequest, type AgentErrorBody, type AgentRequest } from '../../protocol/agent/request.ts';
@@ -15,6 +16,8 @@ export type Behaviour = (answer: Buffer, send: Send) => void | Promise<void>;
 
 export interface FakeAgent {
   path: string;
+  /** The same as a driver names it. */
+  address: AgentAddress;
   frozen: boolean;
   /** What our agent has besides; undefined turns it into a stock one, at any time. */
   own: OwnState | undefined;
@@ -123,6 +126,7 @@ export async function startFakeAgent({ absent = false, own = false, leftover }: 
 
   const agent: FakeAgent = {
     path: socket.path,
+    address: { kind: 'socket', path: socket.path },
     frozen: false,
     own: own ? newOwnState() : undefined,
     ran: [],

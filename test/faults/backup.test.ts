@@ -157,7 +157,7 @@ test('thaw --local ends a held window without a server', async () => {
   const thawed = await command(site, 'thaw', '--local', '--json');
   assert.equal(thawed.status, 0, thawed.stderr);
   await site.guest.console.nextWrite('disk1');
-  assert.deepEqual((await site.journal.open()).intents, []);
+  assert.deepEqual((await site.journal.openIntents()).intents, []);
 });
 
 test('an unknown guest is answered with near names, a lease above the cap with the cap', async () => {

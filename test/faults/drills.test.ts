@@ -42,6 +42,6 @@ for (const { form, fault } of drills) {
     assert.equal(report.thawedBy, expected[fault][form]);
     assert.ok(report.longestStallMs < report.leaseMs + slackMs, `stalled for ${report.longestStallMs} ms`);
     assert.equal(report.guardian, fault === 'workflow terminated' ? 'confirmed' : undefined);
-    assert.deepEqual((await site.journal.open()).intents, []);
+    assert.deepEqual((await site.journal.openIntents()).intents, []);
   });
 }

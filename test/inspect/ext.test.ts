@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 
-import { inspectDisk } from '../../inspect/inspect.ts';
+import { inspectImage } from './inspect-image.ts';
 import { MiB, blank, ensureTools, read, temporaryFolder, tool, u32be, write } from '../repository/images.ts';
 
 before(ensureTools);
@@ -16,7 +16,7 @@ async function made(context: TestContext, type: string, bytes = 64 * MiB, ...opt
 }
 
 async function onlyRow(path: string): Promise<string> {
-  const { result, filesystems } = await inspectDisk(path);
+  const { result, filesystems } = await inspectImage(path);
   assert.equal(filesystems.length, 1);
   const [row] = filesystems;
   assert.equal(result, row!.result);

@@ -5,14 +5,16 @@ import { before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import fc from 'fast-check';
 
+import { withFileArea } from '../../backup/file-area.ts';
 import { inspectDisk } from '../../inspect/inspect.ts';
+import { inspectImage } from './inspect-image.ts';
 import { MiB, blank, ensureTools, lay, partition, read, temporaryFolder, tool, write } from '../repository/images.ts';
 import { logGeometry, superblockTransaction, writeRecord } from './xfs-records.ts';
 
 before(ensureTools);
 
 async function rows(path: string): Promise<string[]> {
-  const { result, filesystems } = await inspectDisk(path);
+  const { result, filesystems } = await inspectImage(path);
   return [result, ...filesystems.map(({ where, type, result: each }) => `${where} ${type} ${each}`)];
 }
 
@@ -57,13 +59,13 @@ test('a GPT disk: each filesystem has its row, boot code, swap and empty partiti
 test('a GPT whose checksums are wrong is named, not believed', async (context) => {
   const path = await gptDisk(await temporaryFolder(context));
   await write(path, 1024 + 40, Buffer.from([0x77]));
-  const { result, filesystems } = await inspectDisk(path);
+  const { result, filesystems } = await inspectImage(path);
   assert.equal(result, 'not-inspected');
   assert.deepEqual(filesystems, [
     { where: 'whole disk', type: 'gpt', result: 'not-inspected', evidence: 'checksum of the entries wrong' },
   ]);
   await write(path, 512 + 72, Buffer.from([0x77]));
-  assert.equal((await inspectDisk(path)).filesystems[0]!.evidence, 'header checksum wrong');
+  assert.equal((await inspectImage(path)).filesystems[0]!.evidence, 'header checksum wrong');
 });
 
 async function mbrDisk(folder: string): Promise<string> {
@@ -99,7 +101,7 @@ test('a chain of logical partitions that leads back to itself ends, and is named
   link.writeUInt32LE(0, 8);
   link.writeUInt32LE(2048, 12);
   await write(path, 22 * MiB + 462, link);
-  const { result, filesystems } = await inspectDisk(path);
+  const { result, filesystems } = await inspectImage(path);
   assert.equal(result, 'not-inspected');
   assert.match(filesystems.at(-1)!.evidence, /leads back to itself/);
 });
@@ -143,7 +145,7 @@ for (const [type, evidence, marks] of named) {
   test(`${evidence} is ${type}, not inspected`, async (context) => {
     const path = await blank(join(await temporaryFolder(context), 'disk.raw'), 16 * MiB);
     for (const [offset, bytes] of marks) await write(path, offset, bytes);
-    assert.deepEqual(await inspectDisk(path), {
+    assert.deepEqual(await inspectImage(path), {
       result: 'not-inspected',
       filesystems: [{ where: 'whole disk', type, result: 'not-inspected', evidence }],
     });
@@ -153,16 +155,34 @@ for (const [type, evidence, marks] of named) {
 test('zeros and swap are empty, and so is a file without a byte', async (context) => {
   const folder = await temporaryFolder(context);
   const path = await blank(join(folder, 'disk.raw'), 16 * MiB);
-  assert.deepEqual(await inspectDisk(path), { result: 'empty', filesystems: [] });
+  assert.deepEqual(await inspectImage(path), { result: 'empty', filesystems: [] });
   await tool('mkswap', path);
-  assert.deepEqual(await inspectDisk(path), { result: 'empty', filesystems: [] });
-  assert.deepEqual(await inspectDisk(await blank(join(folder, 'nothing'), 0)), { result: 'empty', filesystems: [] });
+  assert.deepEqual(await inspectImage(path), { result: 'empty', filesystems: [] });
+  assert.deepEqual(await inspectImage(await blank(join(folder, 'nothing'), 0)), { result: 'empty', filesystems: [] });
 });
 
-test('an image that cannot be read is a row that says so, and not clean', async (context) => {
-  const { result, filesystems } = await inspectDisk(join(await temporaryFolder(context), 'absent.raw'));
-  assert.equal(result, 'dirty');
-  assert.match(filesystems[0]!.evidence, /ENOENT/);
+test('a disk that cannot be read is a row that says so, and not clean', async () => {
+  const disk = { length: MiB, read: () => Promise.reject(new Error('EIO: i/o error, read')) };
+  assert.deepEqual(await inspectDisk(disk), {
+    result: 'dirty',
+    filesystems: [{ where: 'whole disk', type: 'unreadable', result: 'dirty', evidence: 'EIO: i/o error, read' }],
+  });
+});
+
+test('a reader is asked for nothing outside of its disk, whatever the disk says of itself', async (context) => {
+  const path = await ext4(await temporaryFolder(context));
+  // Where the superblock's copy of the journal's inode has the start of its first extent.
+  await write(path, 0x50c + 20, Buffer.alloc(4, 0xff));
+  await withFileArea(path, async (file) => {
+    const { filesystems } = await inspectDisk({
+      length: file.length,
+      read(offset, length, into) {
+        assert.ok(offset + length <= file.length, `${offset} to ${offset + length} was asked for`);
+        return file.read(offset, length, into);
+      },
+    });
+    assert.match(filesystems[0]!.evidence, /lie outside its \d+ bytes/);
+  });
 });
 
 /** Each mutation is undone, so that one image serves all runs. */
@@ -179,7 +199,7 @@ async function holdsUnderMutation(path: string, places: [start: number, length: 
         saved.unshift([offset, await read(path, offset, mutation.length)]);
         await write(path, offset, Buffer.from(mutation));
       }
-      const { result, filesystems } = await inspectDisk(path);
+      const { result, filesystems } = await inspectImage(path);
       for (const [offset, before] of saved) await write(path, offset, before);
       assert.ok(['clean', 'dirty', 'not-inspected', 'empty'].includes(result));
       assert.equal(result === 'empty', filesystems.length === 0);
@@ -233,7 +253,7 @@ test('an image that was cut anywhere has an answer, and is not clean', async (co
   for (const bytes of [15 * MiB, MiB, 70_000, 2048, 1500, 512, 511, 1]) {
     path ||= await ext4(folder);
     await truncate(path, bytes);
-    const { result } = await inspectDisk(path);
+    const { result } = await inspectImage(path);
     assert.notEqual(result, 'clean', `${bytes} bytes`);
   }
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 
-import { inspectDisk } from '../../inspect/inspect.ts';
+import { inspectImage } from './inspect-image.ts';
 import { MiB, blank, ensureTools, temporaryFolder, tool, u32be, write } from '../repository/images.ts';
 import { bufferItem, item, logGeometry, superblockTransaction, transactionHeader, writeRecord } from './xfs-records.ts';
 import type { LogGeometry, Operation, Place } from './xfs-records.ts';
@@ -17,7 +17,7 @@ async function made(context: TestContext, ...options: string[]): Promise<{ path:
 }
 
 async function verdict(path: string): Promise<string> {
-  const { result, filesystems } = await inspectDisk(path);
+  const { result, filesystems } = await inspectImage(path);
   assert.equal(filesystems.length, 1);
   assert.equal(filesystems[0]!.type, 'xfs');
   assert.equal(result, filesystems[0]!.result);

@@ -9,13 +9,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { it, type TestContext } from 'node:test';
-import { openJournal, type Intent } from '../../host/journal/journal.ts';
+import type { Intent } from '../../host/journal/intent.ts';
+import { openJournal } from '../../host/journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
-import type { AgentKind } from '../../host/window/peer.ts';
-import { createOrphans, type Pursuit } from '../../workers/warden/pursue-obligations.ts';
+import type { AgentKind } from '../../model/window/window.ts';
+import type { PursuedObligation } from '../../model/window/window.ts';
+import { createObligations } from '../../workers/warden/pursue-obligations.ts';
 import { askWarden, serveThaw } from '../../workers/warden/thaw-socket.ts';
 
 import { late, startFakeAgent, type FakeAgent } from '../fakes/fake-agent.ts';
+import { writeOldIntent } from '../host/journal/old-intent.ts';
 import { onEither } from '../host/window/stage.ts';
 
 const quiet: Log = () => {};
@@ -38,14 +41,14 @@ async function frozenAgent(t: TestContext, kind: AgentKind = 'qemu-ga'): Promise
 }
 
 /** As the worker writes it before it freezes. */
-function owe(stateDir: string, guest: string, channel: string, kind: AgentKind = 'qemu-ga'): Promise<Intent> {
+function owe(stateDir: string, guest: string, agent: Pick<FakeAgent, 'address'>, kind: AgentKind = 'qemu-ga'): Promise<Intent> {
   return openJournal(join(stateDir, 'journal')).begin({
     guest,
     guestName: `name of ${guest}`,
     backup: 'b-1',
     attempt: 1,
     leaseMs: 5000,
-    channel,
+    channel: agent.address,
     claim: {
       agent: kind,
       version: '11.1.3',
@@ -59,17 +62,17 @@ function owe(stateDir: string, guest: string, channel: string, kind: AgentKind =
 
 function pursuer(t: TestContext, stateDir: string) {
   const journal = openJournal(join(stateDir, 'journal'));
-  const orphans = createOrphans(journal, quiet);
-  t.after(() => orphans.stop());
-  return { journal, orphans };
+  const obligations = createObligations(journal, quiet);
+  t.after(() => obligations.stop());
+  return { journal, obligations };
 }
 
 onEither('what a dead worker left is thawed, and its outcome names it and who thawed', async (t, kind) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t, kind);
-  const intent = await owe(stateDir, 'db1', agent.path, kind);
-  const { journal, orphans } = pursuer(t, stateDir);
-  const [pursuit] = await orphans.pursue(all, 'warden', longMs);
+  const intent = await owe(stateDir, 'db1', agent, kind);
+  const { journal, obligations } = pursuer(t, stateDir);
+  const [pursuit] = await obligations.pursue(all, 'warden', longMs);
   assert.equal(agent.frozen, false);
   assert.equal(agent.ran.includes('guest-fsfreeze-thaw'), kind === 'qemu-ga');
   assert.deepEqual([pursuit?.guest, pursuit?.guestName, pursuit?.epoch], ['db1', 'name of db1', 1]);
@@ -78,51 +81,63 @@ onEither('what a dead worker left is thawed, and its outcome names it and who th
   assert.equal(outcome.failure?.code, 'window-lost');
   assert.match(outcome.failure.message, new RegExp(`pid ${intent.pid}`));
   assert.deepEqual(await journal.outcome(intent), outcome);
-  assert.deepEqual(await journal.open(), { intents: [], damaged: [] });
-  assert.deepEqual(await orphans.pursue(all, 'warden', longMs), []);
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
+  assert.deepEqual(await obligations.pursue(all, 'warden', longMs), []);
+});
+
+onEither('what a worker of an older version left is thawed by the paths of sockets in its journal', async (t, kind) => {
+  const stateDir = await stateDirectory(t);
+  const agent = await frozenAgent(t, kind);
+  const key = { guest: 'db1', backup: 'b-1', attempt: 1, agent: kind };
+  await writeOldIntent(join(stateDir, 'journal'), { ...key, channel: join(stateDir, 'gone.sock'), otherChannel: agent.path });
+  const { journal, obligations } = pursuer(t, stateDir);
+  const [pursuit] = await obligations.pursue(all, 'warden', longMs);
+  assert.equal(agent.frozen, false);
+  assert.deepEqual([pursuit?.outcome?.thawedBy, pursuit?.outcome?.closing], ['warden', 'status-thawed']);
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
 });
 
 it('what a living worker holds is left alone', async (t) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
-  const intent = await owe(stateDir, 'db1', agent.path);
-  const { journal, orphans } = pursuer(t, stateDir);
-  assert.deepEqual(await orphans.pursue(({ pid }) => pid !== intent.pid, 'warden', longMs), []);
+  const intent = await owe(stateDir, 'db1', agent);
+  const { journal, obligations } = pursuer(t, stateDir);
+  assert.deepEqual(await obligations.pursue(({ pid }) => pid !== intent.pid, 'warden', longMs), []);
   assert.deepEqual(agent.ran, []);
-  assert.deepEqual((await journal.open()).intents, [intent]);
+  assert.deepEqual((await journal.openIntents()).intents, [intent]);
 });
 
 it('a guest that does not answer holds up no other, and is pursued beyond the wait until it is thawed', async (t) => {
   const stateDir = await stateDirectory(t);
   const [agent, stubborn] = [await frozenAgent(t), await frozenAgent(t)];
-  await owe(stateDir, 'db1', agent.path);
-  const owed = await owe(stateDir, 'db2', stubborn.path);
+  await owe(stateDir, 'db1', agent);
+  const owed = await owe(stateDir, 'db2', stubborn);
   const answer = Promise.withResolvers<void>();
   stubborn.behave('guest-fsfreeze-thaw', late(answer.promise));
-  const { journal, orphans } = pursuer(t, stateDir);
+  const { journal, obligations } = pursuer(t, stateDir);
 
   const thawing = stubborn.takesUp('guest-fsfreeze-thaw');
-  const answered = orphans.pursue(({ guest }) => guest === 'db2', 'warden', longMs);
+  const answered = obligations.pursue(({ guest }) => guest === 'db2', 'warden', longMs);
   await thawing;
-  const [other] = await orphans.pursue(({ guest }) => guest === 'db1', 'operator', longMs);
+  const [other] = await obligations.pursue(({ guest }) => guest === 'db1', 'operator', longMs);
   assert.equal(other?.outcome?.closing, 'status-thawed');
   // The second pursuit joins the first, and waits no longer than it was told.
-  const [waited] = await orphans.pursue(all, 'operator', 100);
+  const [waited] = await obligations.pursue(all, 'operator', 100);
   assert.deepEqual([waited?.guest, waited?.outcome], ['db2', null]);
-  assert.deepEqual((await journal.openFor('db2'))?.epoch, owed.epoch);
+  assert.deepEqual((await journal.intentOf('db2'))?.epoch, owed.epoch);
 
   answer.resolve();
   assert.equal((await answered)[0]?.outcome?.thawedBy, 'warden');
-  assert.deepEqual(await journal.open(), { intents: [], damaged: [] });
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
   assert.deepEqual([agent.frozen, stubborn.frozen], [false, false]);
 });
 
 it('two who pursue the same guest from the same journal both learn the one outcome', async (t) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
-  const intent = await owe(stateDir, 'db1', agent.path);
+  const intent = await owe(stateDir, 'db1', agent);
   const [one, other] = [pursuer(t, stateDir), pursuer(t, stateDir)];
-  const both = await Promise.all([one, other].map(({ orphans }) => orphans.pursue(all, 'warden', longMs)));
+  const both = await Promise.all([one, other].map(({ obligations }) => obligations.pursue(all, 'warden', longMs)));
   const outcome = await one.journal.outcome(intent);
   assert.equal(outcome?.claim.thawedCount, 2);
   for (const [pursuit] of both) assert.deepEqual(pursuit?.outcome, outcome);
@@ -131,15 +146,15 @@ it('two who pursue the same guest from the same journal both learn the one outco
 
 it('a pursuit that is stopped leaves what is owed in the journal', async (t) => {
   const stateDir = await stateDirectory(t);
-  const intent = await owe(stateDir, 'db1', join(stateDir, 'no-such-socket'));
-  const { journal, orphans } = pursuer(t, stateDir);
-  const pursuit = orphans.pursue(all, 'warden', longMs);
-  orphans.stop();
+  const intent = await owe(stateDir, 'db1', { address: { kind: 'socket', path: join(stateDir, 'no-such-socket') } });
+  const { journal, obligations } = pursuer(t, stateDir);
+  const pursuit = obligations.pursue(all, 'warden', longMs);
+  obligations.stop();
   assert.equal((await pursuit)[0]?.outcome, null);
-  assert.deepEqual((await journal.open()).intents, [intent]);
+  assert.deepEqual((await journal.openIntents()).intents, [intent]);
 });
 
-async function served(t: TestContext, stateDir: string, thaw: () => Promise<Pursuit[]>): Promise<Server> {
+async function served(t: TestContext, stateDir: string, thaw: () => Promise<PursuedObligation[]>): Promise<Server> {
   const server = await serveThaw(stateDir, thaw);
   t.after(() => server.close());
   return server;
@@ -147,7 +162,7 @@ async function served(t: TestContext, stateDir: string, thaw: () => Promise<Purs
 
 it('the warden’s socket is for nobody but its user, and answers with what was thawed', async (t) => {
   const stateDir = await stateDirectory(t);
-  const pursuit: Pursuit = { guest: 'db1', guestName: 'db', epoch: 7, outcome: null };
+  const pursuit: PursuedObligation = { guest: 'db1', guestName: 'db', epoch: 7, outcome: null };
   await served(t, stateDir, async () => [pursuit]);
   assert.equal((await stat(join(stateDir, 'warden.sock'))).mode & 0o777, 0o600);
   assert.deepEqual(await askWarden(stateDir), [pursuit]);
@@ -181,26 +196,40 @@ it('a warden whose thaw fails, or that is not there, answers nothing: the caller
 });
 
 /** `stillframe thaw --local` as its own process. */
-async function thawLocal(stateDir: string): Promise<{ status: number | null; pursuits: Pursuit[] }> {
+async function thawLocal(stateDir: string): Promise<{ status: number | null; pursuits: PursuedObligation[] }> {
   const entry = join(import.meta.dirname, '../../workers/thaw-local.ts');
   const child = spawn(process.execPath, [entry, '--state', stateDir], { stdio: ['ignore', 'pipe', 'ignore'] });
   const ended = once(child, 'close');
   const lines = (await text(child.stdout)).split('\n').filter((line) => line !== '');
   await ended;
-  return { status: child.exitCode, pursuits: lines.map((line) => JSON.parse(line) as Pursuit) };
+  return { status: child.exitCode, pursuits: lines.map((line) => JSON.parse(line) as PursuedObligation) };
 }
 
 it('thaw --local acts alone from the journal when no warden answers', async (t) => {
   const stateDir = await stateDirectory(t);
   const [one, other] = [await frozenAgent(t), await frozenAgent(t)];
-  await owe(stateDir, 'db1', one.path);
-  await owe(stateDir, 'db2', other.path);
+  await owe(stateDir, 'db1', one);
+  await owe(stateDir, 'db2', other);
   const { status, pursuits } = await thawLocal(stateDir);
   assert.equal(status, 0);
   assert.deepEqual(new Set(pursuits.map(({ guest }) => guest)), new Set(['db1', 'db2']));
   for (const { outcome } of pursuits) assert.deepEqual([outcome?.thawedBy, outcome?.closing], ['operator', 'status-thawed']);
   assert.deepEqual([one.frozen, other.frozen], [false, false]);
-  assert.deepEqual(await openJournal(join(stateDir, 'journal')).open(), { intents: [], damaged: [] });
+  assert.deepEqual(await openJournal(join(stateDir, 'journal')).openIntents(), { intents: [], damaged: [] });
+});
+
+it('thaw --local acts from the journal of an older version as well', async (t) => {
+  const stateDir = await stateDirectory(t);
+  const agent = await frozenAgent(t);
+  await writeOldIntent(join(stateDir, 'journal'), {
+    guest: 'db1',
+    backup: 'b-1',
+    attempt: 1,
+    agent: 'qemu-ga',
+    channel: agent.path,
+  });
+  const { status, pursuits } = await thawLocal(stateDir);
+  assert.deepEqual([status, pursuits[0]?.outcome?.closing, agent.frozen], [0, 'status-thawed', false]);
 });
 
 it('thaw --local with nothing owed says nothing and succeeds', async (t) => {
@@ -210,8 +239,8 @@ it('thaw --local with nothing owed says nothing and succeeds', async (t) => {
 it('thaw --local leaves the thaw to the warden that answers, and tells what it could not confirm', async (t) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
-  await owe(stateDir, 'db1', agent.path);
-  const pursuit: Pursuit = { guest: 'db1', guestName: 'db', epoch: 1, outcome: null };
+  await owe(stateDir, 'db1', agent);
+  const pursuit: PursuedObligation = { guest: 'db1', guestName: 'db', epoch: 1, outcome: null };
   await served(t, stateDir, async () => [pursuit]);
   assert.deepEqual(await thawLocal(stateDir), { status: 1, pursuits: [pursuit] });
   assert.deepEqual(agent.ran, []);

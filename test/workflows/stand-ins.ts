@@ -4,7 +4,7 @@ import type { BackupRequest, Backups } from '../../backup/backups.ts';
 import type { Windows } from '../../host/window/windows.ts';
 import type { AgentChannel } from '../../host/channel/types.ts';
 import { StillframeError } from '../../model/errors.ts';
-import { gradePoint } from '../../model/window/grade.ts';
+import { gradePoint } from '../../model/window/grading.ts';
 import type { PointDisk, RestorePoint } from '../../model/point/point.ts';
 import type { ThawedBy, WindowKey, WindowOutcome } from '../../model/window/window.ts';
 

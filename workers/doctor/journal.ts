@@ -2,7 +2,8 @@
 
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openJournal, type Intent } from '../../host/journal/journal.ts';
+import type { Intent } from '../../host/journal/intent.ts';
+import { openJournal } from '../../host/journal/journal.ts';
 import { monotonicMs } from '../../lib/clock.ts';
 import { messageOf } from '../../model/errors.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
@@ -22,7 +23,7 @@ export async function checkJournal(stateDir: string): Promise<Finding[]> {
       ),
     ];
   }
-  const { intents, damaged } = await openJournal(join(stateDir, 'journal')).open();
+  const { intents, damaged } = await openJournal(join(stateDir, 'journal')).openIntents();
   const findings = [
     ...damaged.map((path) =>
       fail('journal', `${path} cannot be read`, 'if its guest is frozen, thaw it by hand, then remove the file'),

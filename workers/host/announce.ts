@@ -1,61 +1,87 @@
-/** Tells the host's entity workflow which guests this host has, whenever that changes. */
+/** Tells the host's entity workflow which guests this host has, whenever that is not what the workflow holds. */
 
-import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
-import { readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { HostConfig } from '../../host/config.ts';
 import type { Driver } from '../../host/drivers/driver.ts';
 import type { Log } from '../../lib/log.ts';
-import { messageOf, StillframeError } from '../../model/errors.ts';
+import { machineId } from '../../lib/process.ts';
+import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
+import type { HostId } from '../../model/ids.ts';
 import type { WorkflowOf } from '../../model/workflows/contract.ts';
 import { hostEntity, type Inventory } from '../../model/workflows/host-entity.ts';
+import type { Rivals } from './rivals.ts';
 
-/** Guests come and go by the minute, not by the second; each look asks every QEMU one question. */
-const lookMs = 30_000;
+/**
+ * Guests come and go by the minute, not by the second; each look asks every QEMU one question. The first looks follow closely,
+ * each after twice the time: an older worker that began at the same moment may show at the server only after this one has.
+ */
+const lookMs = { first: 1_000, longest: 30_000 };
 /** After a failure, mostly a server that is just away. */
 const retryMs = 2_000;
 
-/** Runs until `signal`. @throws host-id-taken when another machine has this host's id: two would thaw and freeze each other's guests */
+/** A workflow answers a query in milliseconds when a control worker runs, and never without one. */
+const queryMs = 5_000;
+
+/**
+ * Runs until `signal`.
+ * @throws host-id-taken when another machine has this host's id, host-id-served when an older worker serves it: two would thaw
+ * and freeze each other's guests
+ */
 export async function announceForever(parts: {
   client: Client;
   driver: Driver;
   config: HostConfig;
+  rivals: Rivals;
   signal: AbortSignal;
   log: Log;
 }): Promise<void> {
-  const { client, driver, config, signal, log } = parts;
-  const machineId = await thisMachine();
-  let known: Omit<Inventory, 'announcedAt'> | undefined;
+  const { client, driver, config, rivals, signal, log } = parts;
+  let said = '';
+  let betweenMs = lookMs.first;
   while (!signal.aborted) {
-    let waitMs = lookMs;
+    let waitMs = betweenMs;
     try {
+      await rivals.demandNoOlder();
       const found = {
         host: config.host,
-        machineId,
+        machineId: machineId(),
         guests: await driver.inventory(),
         repositories: Object.keys(config.repositories),
         snapshots: Object.keys(config.snapshots),
       };
-      if (!isDeepStrictEqual(found, known)) {
+      if (!isDeepStrictEqual(found, await announced(client, config.host))) {
         await announce(client, { ...found, announcedAt: new Date().toISOString() });
-        known = found;
       }
+      betweenMs = Math.min(betweenMs * 2, lookMs.longest);
     } catch (error) {
+      if (signal.aborted) return;
       const taken = refusal(error);
       if (taken) throw taken;
-      log('warn', `could not announce this host yet: ${messageOf(error)}`);
+      const text = `could not announce this host yet: ${messageOf(error)}`;
+      // Once: a control worker that is away for an hour is one event.
+      if (text !== said) log('warn', text);
+      said = text;
       waitMs = retryMs;
     }
     await delay(waitMs, undefined, { signal }).catch(() => {});
   }
 }
 
-/** machine-id(5); a container may lack one, and then its name is what tells it from others. */
-async function thisMachine(): Promise<string> {
-  const id = await readFile('/etc/machine-id', 'utf8').catch(() => '');
-  return id.trim() || `hostname ${hostname()}`;
+/** What the fleet believes now, by whomever; undefined when no announcement is held. */
+async function announced(client: Client, host: HostId): Promise<Omit<Inventory, 'announcedAt'> | undefined> {
+  try {
+    const ask = () =>
+      client.workflow.getHandle(hostEntity.id({ host })).query<Inventory | null>(hostEntity.queries.inventory.name);
+    const inventory = await client.connection.withDeadline(Date.now() + queryMs, ask);
+    if (inventory === null) return undefined;
+    const { announcedAt: _, ...known } = inventory;
+    return known;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
 }
 
 async function announce(client: Client, inventory: Inventory): Promise<void> {
@@ -70,6 +96,7 @@ async function announce(client: Client, inventory: Inventory): Promise<void> {
 }
 
 function refusal(error: unknown): StillframeError | null {
+  if (isStillframeError(error, 'host-id-served')) return error;
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     if ((cause as { type?: string }).type === 'host-id-taken') return new StillframeError('host-id-taken', cause.message);
   }

@@ -2,12 +2,14 @@
 
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readValue } from '../../lib/durable.ts';
 import type { Log } from '../../lib/log.ts';
-import { messageOf } from '../../model/errors.ts';
+import { isStillframeError, messageOf } from '../../model/errors.ts';
 import { longestLeaseMs } from '../../model/window/lease.ts';
+import type { UpRecord } from '../up.ts';
 
 export const namespace = process.env.TEMPORAL_NAMESPACE ?? 'default';
-export const defaultAddress = '127.0.0.1:7233';
+const defaultAddress = '127.0.0.1:7233';
 
 /** Above the longest lease, so that the end of a worker never cancels a window: the window ends first. */
 const shutdownGraceMs = longestLeaseMs + 5_000;
@@ -37,14 +39,38 @@ export function installRuntime(log: Log): void {
 
 const retryMs = 200;
 
+/** Where a worker's server is: at an address, or where the record of `up` says once the server that `up` started stands there. */
+export const serverOptions = {
+  address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaultAddress },
+  up: { type: 'string' },
+} as const;
+
 /** Waits for a server for as long as it takes: a worker that is started first is not an error. */
-export async function connectPatiently(address: string, log: Log, signal: AbortSignal): Promise<NativeConnection> {
-  for (let attempt = 0; ; attempt++) {
+export function connectPatiently(
+  { address, up }: { address: string; up?: string | undefined },
+  log: Log,
+  signal: AbortSignal,
+): Promise<NativeConnection> {
+  const attempt = async () => NativeConnection.connect({ address: up === undefined ? address : await addressIn(up) });
+  return tryForever(attempt, up === undefined ? `no Temporal server at ${address} yet` : 'no Temporal server yet', log, signal);
+}
+
+/** Whatever else listens at the address is not joined. */
+async function addressIn(upRecord: string): Promise<string> {
+  const record = (await readValue(upRecord)) as UpRecord | undefined;
+  if (record?.pids['temporal'] === undefined) throw new Error(`${upRecord} names none`);
+  return record.address;
+}
+
+/** Tries until it succeeds. What is refused on purpose is final. */
+export async function tryForever<T>(attempt: () => Promise<T>, failing: string, log: Log, signal: AbortSignal): Promise<T> {
+  for (let tries = 0; ; tries++) {
     try {
-      return await NativeConnection.connect({ address });
+      return await attempt();
     } catch (error) {
-      if (attempt === sayAfter)
-        log('warn', `no Temporal server at ${address} yet (${messageOf(error)}); trying again until there is one`);
+      signal.throwIfAborted();
+      if (isStillframeError(error)) throw error;
+      if (tries === sayAfter) log('warn', `${failing} (${messageOf(error)}); trying again until it succeeds`);
       await delay(retryMs, undefined, { signal });
     }
   }

@@ -7,12 +7,12 @@ import { workflowBundle } from './bundle.ts';
 import { logLine } from '../../lib/log-line.ts';
 import {
   connectPatiently,
-  defaultAddress,
   endSignal,
   installRuntime,
   namespace,
   pollers,
   runWorkers,
+  serverOptions,
   tellReady,
 } from './temporal.ts';
 
@@ -29,13 +29,11 @@ export interface WorkflowWorker {
 
 /** Serves until the process is told to end, then ends it. */
 export async function serveWorkflows({ name, taskQueue, entry, activities }: WorkflowWorker): Promise<never> {
-  const { values } = parseArgs({
-    options: { address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaultAddress } },
-  });
+  const { values } = parseArgs({ options: serverOptions });
   const log = logLine(name);
   const ending = endSignal();
   installRuntime(log);
-  const [bundle, connection] = await Promise.all([workflowBundle(entry), connectPatiently(values.address, log, ending)]);
+  const [bundle, connection] = await Promise.all([workflowBundle(entry), connectPatiently(values, log, ending)]);
   const client = new Client({ connection, namespace });
   await runWorkers(
     [

@@ -1,28 +1,21 @@
 /** Thawing what no living process will thaw: each obligation is pursued until it is discharged, however long the guest takes. */
 
 import { connectAgent } from '../../host/channel/agent-channel.ts';
-import type { Intent, Journal } from '../../host/journal/journal.ts';
+import type { Intent } from '../../host/journal/intent.ts';
+import type { Journal } from '../../host/journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { settle } from '../../host/window/settle.ts';
 import type { GuestId } from '../../model/ids.ts';
-import type { ThawedBy, WindowOutcome } from '../../model/window/window.ts';
+import type { PursuedObligation, ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 
-/** How a caller's wait for one guest ended; `outcome` is null when the thaw is not confirmed yet. */
-export interface Pursuit {
-  guest: GuestId;
-  guestName: string;
-  epoch: number;
-  outcome: WindowOutcome | null;
-}
-
-export interface Orphans {
+export interface Obligations {
   /** Pursues every open intent that `which` names, and waits for the outcomes at most `limitMs`. */
-  pursue(which: (intent: Intent) => boolean, by: ThawedBy, limitMs: number): Promise<Pursuit[]>;
+  pursue(which: (intent: Intent) => boolean, by: ThawedBy, limitMs: number): Promise<PursuedObligation[]>;
   /** Gives up; what is owed stays in the journal. */
   stop(): void;
 }
 
-export function createOrphans(journal: Journal, log: Log): Orphans {
+export function createObligations(journal: Journal, log: Log): Obligations {
   const stopped = new AbortController();
   const pursued = new Map<GuestId, Promise<WindowOutcome>>();
 
@@ -34,7 +27,7 @@ export function createOrphans(journal: Journal, log: Log): Orphans {
 
   return {
     async pursue(which, by, limitMs) {
-      const { intents } = await journal.open();
+      const { intents } = await journal.openIntents();
       return Promise.all(
         intents.filter(which).map(async (intent) => {
           const { guest, guestName, epoch } = intent;

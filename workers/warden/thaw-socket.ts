@@ -5,12 +5,12 @@ import { createConnection, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { StillframeError } from '../../model/errors.ts';
-import type { Pursuit } from './pursue-obligations.ts';
+import type { PursuedObligation } from '../../model/window/window.ts';
 
 const socketPath = (stateDir: string) => join(stateDir, 'warden.sock');
 
 /** Answers every connection with the outcome of `thaw`, and ends it. @throws input-invalid when a warden serves this directory already */
-export async function serveThaw(stateDir: string, thaw: () => Promise<Pursuit[]>): Promise<Server> {
+export async function serveThaw(stateDir: string, thaw: () => Promise<PursuedObligation[]>): Promise<Server> {
   const path = socketPath(stateDir);
   if (await isServed(path)) {
     throw new StillframeError(
@@ -23,7 +23,7 @@ export async function serveThaw(stateDir: string, thaw: () => Promise<Pursuit[]>
   const server = createServer((client) => {
     client.on('error', () => client.destroy());
     thaw().then(
-      (pursuits) => client.end(JSON.stringify(pursuits)),
+      (obligations) => client.end(JSON.stringify(obligations)),
       () => client.destroy(),
     );
   });
@@ -35,11 +35,11 @@ export async function serveThaw(stateDir: string, thaw: () => Promise<Pursuit[]>
 }
 
 /** Asks the warden to thaw; null when nobody answers, so that the caller acts itself. */
-export async function askWarden(stateDir: string): Promise<Pursuit[] | null> {
+export async function askWarden(stateDir: string): Promise<PursuedObligation[] | null> {
   const socket = createConnection(socketPath(stateDir));
   socket.setTimeout(answerMs, () => socket.destroy(new Error('no answer')));
   try {
-    return JSON.parse(await text(socket)) as Pursuit[];
+    return JSON.parse(await text(socket)) as PursuedObligation[];
   } catch {
     return null;
   }

@@ -10,9 +10,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory } from '../../lib/durable.ts';
-import { openJournal, type Intent } from '../../host/journal/journal.ts';
+import type { Intent } from '../../host/journal/intent.ts';
+import { openJournal } from '../../host/journal/journal.ts';
 import { logLine } from '../../lib/log-line.ts';
-import { createOrphans, type Pursuit } from './pursue-obligations.ts';
+import type { PursuedObligation } from '../../model/window/window.ts';
+import { createObligations } from './pursue-obligations.ts';
 import { serveThaw } from './thaw-socket.ts';
 
 /** To the worker: is it alive, and the operator's wish that everything be thawed. */
@@ -42,7 +44,7 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   const log = logLine('warden');
   await makeDirectory(stateDir);
   const journal = openJournal(join(stateDir, 'journal'));
-  const orphans = createOrphans(journal, log);
+  const obligations = createObligations(journal, log);
   const boot = hostBootId();
   const ended = Promise.withResolvers<number>();
   let worker: ChildProcess | undefined;
@@ -52,7 +54,7 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   let pauseMs = restartMs.first;
 
   /** Process ids come back, after a reboot even soon: only an intent of this worker's own lifetime is the worker's. */
-  const orphaned = ({ pid, hostBoot, startedMs }: Intent) =>
+  const hasLostOwner = ({ pid, hostBoot, startedMs }: Intent) =>
     pid !== worker?.pid || hostBoot !== boot || startedMs < workerStartedMs;
 
   function start(): void {
@@ -69,7 +71,7 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
 
   async function afterExit(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
     worker = undefined;
-    await orphans.pursue(orphaned, 'warden', settleMs);
+    await obligations.pursue(hasLostOwner, 'warden', settleMs);
     if (ending || code === exitConfiguration) return ended.resolve(code ?? 0);
     log('error', `the host worker ended with ${signal ?? `status ${code}`}; starting it again in ${pauseMs} ms`);
     await delay(pauseMs);
@@ -80,11 +82,11 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
 
   /** A worker that does not answer past a deadline is stopped or spins: only its death frees the channel. */
   async function watch(): Promise<void> {
-    if (!journal.mayBeOpen()) return;
-    const { intents, damaged } = await journal.open();
+    if (!journal.mayHaveIntents()) return;
+    const { intents, damaged } = await journal.openIntents();
     for (const path of damaged)
       log('error', `${path} cannot be read: if its guest is frozen, thaw it by hand, then remove the file`);
-    const deadlines = intents.filter((intent) => !orphaned(intent)).map((intent) => intent.startedMs + intent.leaseMs);
+    const deadlines = intents.filter((intent) => !hasLostOwner(intent)).map((intent) => intent.startedMs + intent.leaseMs);
     const overdueMs = monotonicMs() - Math.min(...deadlines);
     if (!worker?.connected || overdueMs < 0) return;
     tell({ kind: 'ping' });
@@ -96,16 +98,17 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
     }
   }
 
-  async function thawNow(): Promise<Pursuit[]> {
-    const owed = (await journal.open()).intents;
+  async function thawNow(): Promise<PursuedObligation[]> {
+    const owed = (await journal.openIntents()).intents;
     tell({ kind: 'thaw' });
     const untilMs = monotonicMs() + obeyMs;
-    while ((await journal.open()).intents.some((intent) => !orphaned(intent)) && monotonicMs() < untilMs) await delay(100);
-    if (worker && (await journal.open()).intents.some((intent) => !orphaned(intent))) {
+    while ((await journal.openIntents()).intents.some((intent) => !hasLostOwner(intent)) && monotonicMs() < untilMs)
+      await delay(100);
+    if (worker && (await journal.openIntents()).intents.some((intent) => !hasLostOwner(intent))) {
       worker.kill('SIGKILL');
       await once(worker, 'exit');
     }
-    await orphans.pursue(orphaned, 'operator', settleMs);
+    await obligations.pursue(hasLostOwner, 'operator', settleMs);
     return Promise.all(
       owed.map(async (intent) => ({
         guest: intent.guest,
@@ -123,11 +126,11 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   }
 
   const server = await serveThaw(stateDir, thawNow);
-  await orphans.pursue(orphaned, 'warden', settleMs);
+  await obligations.pursue(hasLostOwner, 'warden', settleMs);
   start();
   const timers = [
     setInterval(() => void watch(), watchMs),
-    setInterval(() => void orphans.pursue(orphaned, 'warden', settleMs), sweepMs),
+    setInterval(() => void obligations.pursue(hasLostOwner, 'warden', settleMs), sweepMs),
   ];
   const end = () => {
     ending = true;
@@ -139,7 +142,7 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
 
   const status = await ended.promise;
   timers.forEach(clearInterval);
-  orphans.stop();
+  obligations.stop();
   server.close();
   return status;
 }

@@ -2,7 +2,7 @@
 
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
-import { blockFilesystems, superblockOf, type Mount } from '../mounts.ts';
+import { blockDeviceOf, blockFilesystems, deviceKey, type Mount } from '../mounts.ts';
 import { SystemError, type Files, type FilesystemSize, type Platform } from '../platform.ts';
 import { isVirtual, slavesOf } from '../system/block-device.ts';
 import { diskAddress } from '../system/disk-address.ts';
@@ -25,10 +25,10 @@ export const getFsinfo: Command = {
 };
 
 function describe(platform: Platform, mount: Mount, size: FilesystemSize | SystemError | undefined): JsonObject {
-  const device = superblockOf(platform, mount)!;
-  const sysPath = orUndefined(() => platform.files.resolve(`/sys/dev/block/${device}`));
+  const device = blockDeviceOf(platform, mount);
+  const sysPath = device && orUndefined(() => platform.files.resolve(`/sys/dev/block/${device}`));
   return {
-    name: sysPath?.slice(sysPath.lastIndexOf('/') + 1) ?? device,
+    name: sysPath?.slice(sysPath.lastIndexOf('/') + 1) ?? deviceKey(mount.device),
     mountpoint: mount.mountPoint,
     type: mount.type,
     ...(size && !(size instanceof SystemError) && usage(size)),

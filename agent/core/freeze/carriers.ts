@@ -3,9 +3,16 @@
 import type { DeviceNumber, Platform } from '../platform.ts';
 import { orUndefined } from '../system/call-errors.ts';
 
-/** st_dev of each filesystem that must still take writes while the one on `device` (`major:minor`) is frozen. */
-export function carriersOf(platform: Platform, device: string): DeviceNumber[] {
-  const found: DeviceNumber[] = [];
+export interface Carrier {
+  /** st_dev of the file behind a loop device. */
+  device: DeviceNumber;
+  /** The file's path as sysfs has it, which may lead elsewhere by now. */
+  path: string | undefined;
+}
+
+/** The file behind each loop device below `device` (`major:minor`): its filesystem must still take writes while the one on `device` is frozen. */
+export function carriersOf(platform: Platform, device: string): Carrier[] {
+  const found: Carrier[] = [];
   visit(platform, `/sys/dev/block/${device}`, found, deepest);
   return found;
 }
@@ -13,7 +20,7 @@ export function carriersOf(platform: Platform, device: string): DeviceNumber[] {
 /** Nobody stacks devices so high; a sysfs that says so is not followed further. */
 const deepest = 16;
 
-function visit(platform: Platform, path: string, found: DeviceNumber[], deeper: number): void {
+function visit(platform: Platform, path: string, found: Carrier[], deeper: number): void {
   const { files, kernel } = platform;
   if (deeper === 0) return;
   const real = orUndefined(() => files.resolve(path));
@@ -21,9 +28,10 @@ function visit(platform: Platform, path: string, found: DeviceNumber[], deeper: 
   const name = real.slice(real.lastIndexOf('/') + 1);
   if (isPartition(platform, real)) return visit(platform, real.slice(0, real.lastIndexOf('/')), found, deeper - 1);
   if (name.startsWith('loop')) {
-    // The path in sysfs may lead elsewhere by now, or nowhere: the device itself knows where its file lies.
-    const backing = kernel.loopBacking(`/dev/${name}`) ?? orUndefined(() => byPath(platform, real));
-    if (backing) found.push(backing);
+    const file = orUndefined(() => files.readText(`${real}/loop/backing_file`).trimEnd());
+    // The path in sysfs may lead elsewhere by now, or nowhere: the device itself knows where its file is.
+    const backing = kernel.loopBacking(`/dev/${name}`) ?? orUndefined(() => files.status(file!).device);
+    if (backing) found.push({ device: backing, path: file });
   } else if (/^(dm-|md|bcache|drbd)/.test(name)) {
     for (const below of orUndefined(() => files.list(`${real}/slaves`)) ?? [])
       visit(platform, `${real}/slaves/${below}`, found, deeper - 1);
@@ -32,8 +40,4 @@ function visit(platform: Platform, path: string, found: DeviceNumber[], deeper: 
 
 function isPartition({ files }: Platform, real: string): boolean {
   return orUndefined(() => files.status(`${real}/partition`)) !== undefined;
-}
-
-function byPath({ files }: Platform, real: string): DeviceNumber {
-  return files.status(files.readText(`${real}/loop/backing_file`).trimEnd()).device;
 }

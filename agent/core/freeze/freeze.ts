@@ -187,11 +187,17 @@ export function createFreezeControl(platform: Platform & { freezing: Freezing },
     const { targets, hooks, processes } =
       record === 'foreign' ? { targets: planFreeze(platform, undefined).filesystems, hooks: [], processes: [] } : record;
     // Its guard thaws at once when an agent dies. One that is stopped would, when it goes on, undo a freeze of ours.
-    await recover(platform, targets, untilGone(platform, processes, guardGraceMs));
+    const lost = await recover(platform, targets, untilGone(platform, processes, guardGraceMs));
     for (const hook of hooks.toReversed()) await runHook(platform, hook, 'thaw', {});
     records.remove();
     log.release();
-    log.note('warning', `an agent before this one died while ${targets.length} filesystems were frozen: they are thawed`);
+    const thawed = targets.length - lost.length;
+    log.note('warning', `an earlier agent died while ${targets.length} filesystems were frozen: ${thawed} of them are thawed`);
+    for (const { path } of lost)
+      log.note(
+        'critical',
+        `no path leads to the filesystem that was mounted at ${path}: if it is frozen, only its unmount ends that`,
+      );
     takingOver = undefined;
   }
 

@@ -1,8 +1,9 @@
 /** What a freeze is about to freeze: every superblock with a device once, by a path that leads to it, what is stacked above first. */
 
 import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
-import { deviceKey, mayHang, mountTree, readMounts, superblockOf, type Mount } from '../mounts.ts';
-import { carriersOf } from './carriers.ts';
+import { blockDeviceOf, deviceKey, mayHang, mountTree, onDevice, readMounts, type Mount } from '../mounts.ts';
+import { orUndefined } from '../system/call-errors.ts';
+import { carriersOf, type Carrier } from './carriers.ts';
 
 export interface PlannedFilesystem extends FreezeTarget {
   /** The mount point as its owner knows it. */
@@ -20,10 +21,17 @@ export interface FreezePlan {
 }
 
 interface Superblock {
-  /** `major:minor` of the block device. */
+  /** `major:minor` that all its mounts have in mountinfo. */
   key: string;
-  /** All its mounts that were seen, in ours first. */
-  mounts: { mount: Mount; path: string; reachable: boolean; detour: boolean }[];
+  /** All its mounts that were seen, those of our own namespace first. */
+  mounts: SeenMount[];
+}
+
+interface SeenMount {
+  mount: Mount;
+  path: string;
+  reachable: boolean;
+  detour: boolean;
 }
 
 /** `wanted`: only the filesystems with a mount at one of these places, a bind mount or a subvolume included. */
@@ -38,15 +46,14 @@ export function planFreeze(platform: Platform, wanted: readonly string[] | undef
   const ordered = chosen.toReversed().toSorted((one, other) => levels(other.key) - levels(one.key));
   const plan: FreezePlan = { filesystems: [], unreachable: [] };
   for (const superblock of ordered) {
-    const best =
-      superblock.mounts.find(({ reachable, detour }) => reachable && !detour) ??
-      superblock.mounts.find(({ reachable }) => reachable);
+    const best = bestMount(platform, superblock);
     const shown = (best ?? superblock.mounts[0]!).mount;
     const described = {
       mountPoint: shown.mountPoint,
       type: shown.type,
-      deviceName: deviceName(platform, superblock.key),
+      deviceName: deviceName(platform, shown),
       device: shown.device,
+      mountId: shown.id,
     };
     if (best) plan.filesystems.push({ ...described, path: best.path });
     else plan.unreachable.push(described);
@@ -54,13 +61,37 @@ export function planFreeze(platform: Platform, wanted: readonly string[] | undef
   return plan;
 }
 
+/** The targets as the mount tables have them now, in the same order; undefined where no path leads to the filesystem any more. */
+export function locate(platform: Platform, targets: readonly FreezeTarget[]): (FreezeTarget | undefined)[] {
+  const superblocks = findSuperblocks(platform);
+  return targets.map(({ device }) => {
+    const superblock = superblocks.get(deviceKey(device));
+    const best = superblock && bestMount(platform, superblock);
+    return best && { path: best.path, device, mountId: best.mount.id };
+  });
+}
+
+/** A path that leads there, through no other machine where there is such a one. */
+function bestMount(platform: Platform, { mounts }: Superblock): SeenMount | undefined {
+  const reachable = mounts.filter((each) => each.reachable);
+  const direct = reachable.filter(({ detour }) => !detour);
+  const candidates = direct.length > 0 ? direct : reachable;
+  // A socket, a pipe or a device can be a mount point too, and cannot be opened for this. The kernel holds what is mounted in memory:
+  // asking waits for no disk.
+  const openable = (path: string) => ['directory', 'file'].includes(orUndefined(() => platform.files.status(path).kind) ?? '');
+  return candidates.length > 1 && direct.length > 0
+    ? (candidates.find(({ path }) => openable(path)) ?? candidates[0])
+    : candidates[0];
+}
+
 function findSuperblocks(platform: Platform): Map<string, Superblock> {
   const found = new Map<string, Superblock>();
+  const isOnDevice = onDevice(platform);
   const add = (mounts: readonly Mount[], prefix: string) => {
     const tree = mountTree(mounts);
     for (const mount of mounts) {
-      const key = superblockOf(platform, mount);
-      if (key === undefined) continue;
+      if (!isOnDevice(mount)) continue;
+      const key = deviceKey(mount.device);
       const superblock = found.get(key) ?? { key, mounts: [] };
       found.set(key, superblock);
       superblock.mounts.push({
@@ -104,16 +135,26 @@ function otherNamespaces({ files }: Platform): number[] {
 
 /** How many filesystems lie below one: 0 on a plain disk, 1 on a loop device over a file of that, and so on. */
 function levelsOf(platform: Platform, superblocks: ReadonlyMap<string, Superblock>): (key: string) => number {
-  const byAnonymous = new Map<string, string>();
-  for (const { key, mounts } of superblocks.values())
-    for (const { mount } of mounts) byAnonymous.set(deviceKey(mount.device), key);
+  const tree = mountTree(readMounts(platform));
+  /** By st_dev, which is the superblock's own number but on a btrfs; there by the path of the file. */
+  const keyOf = ({ device, path }: Carrier): string | undefined => {
+    const key = deviceKey(device);
+    if (superblocks.has(key)) return key;
+    const mount = path === undefined ? undefined : orUndefined(() => tree.at(platform.files.resolve(path)));
+    return mount && deviceKey(mount.device);
+  };
+  const blockDevice = (key: string) => {
+    const mount = superblocks.get(key)?.mounts[0]?.mount;
+    return mount && blockDeviceOf(platform, mount);
+  };
   const known = new Map<string, number>();
   function level(key: string): number {
     const before = known.get(key);
     if (before !== undefined) return before;
     // Devices cannot lie in a circle; whoever makes it look so must not make us go round.
     known.set(key, 0);
-    const below = carriersOf(platform, key).map((device) => byAnonymous.get(deviceKey(device)));
+    const device = blockDevice(key);
+    const below = device === undefined ? [] : carriersOf(platform, device).map(keyOf);
     const found = 1 + Math.max(-1, ...below.map((carrier) => (carrier === undefined ? -1 : level(carrier))));
     known.set(key, found);
     return found;
@@ -121,13 +162,10 @@ function levelsOf(platform: Platform, superblocks: ReadonlyMap<string, Superbloc
   return level;
 }
 
-function deviceName({ files }: Platform, key: string): string {
-  try {
-    const path = files.readLink(`/sys/dev/block/${key}`);
-    return path.slice(path.lastIndexOf('/') + 1);
-  } catch {
-    return key;
-  }
+function deviceName(platform: Platform, mount: Mount): string {
+  const device = blockDeviceOf(platform, mount);
+  const path = orUndefined(() => platform.files.readLink(`/sys/dev/block/${device}`));
+  return path?.slice(path.lastIndexOf('/') + 1) ?? deviceKey(mount.device);
 }
 
 function withoutSlash(place: string): string {

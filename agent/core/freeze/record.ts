@@ -1,7 +1,7 @@
 /** What is frozen, on a tmpfs: an agent that was killed with its guard finds here what it still owes. */
 
 import { CommandError } from '../command-error.ts';
-import { deviceKey } from '../mounts.ts';
+import { deviceKey, mountAt } from '../mounts.ts';
 import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
 import { orUndefined } from '../system/call-errors.ts';
 import type { Hook } from './hooks.ts';
@@ -31,14 +31,15 @@ export interface Records {
   read(): FreezeRecord | 'foreign' | undefined;
 }
 
-export function createRecords({ files }: Platform, stateDirectory: string, bootId: string): Records {
+export function createRecords(platform: Platform, stateDirectory: string, bootId: string): Records {
+  const { files } = platform;
   const path = `${stateDirectory}/${name}`;
   const mark = `${stateDirectory}/${foreignMark}`;
   const remove = (which: string) => orUndefined(() => files.unlink(which));
   return {
     write(record) {
-      const under = deviceKey(files.status(stateDirectory).device);
-      const target = record.targets.find(({ device }) => deviceKey(device) === under);
+      const under = mountAt(platform, stateDirectory);
+      const target = under && record.targets.find(({ device }) => deviceKey(device) === deviceKey(under.device));
       if (target)
         throw new CommandError(
           `the state directory ${stateDirectory} lies on ${target.path}, which is to be frozen: put it on a tmpfs (--statedir)`,

@@ -1,47 +1,47 @@
 /** Thawing without a guard: one that was killed or stopped, or that of an agent before us. Goes on until nothing can be frozen. */
 
-import { ENOENT, ENOTDIR, ESTALE } from '../errno.ts';
-import { SystemError, type Freezing, type FreezeTarget, type Platform } from '../platform.ts';
+import type { Freezing, FreezeTarget, Platform } from '../platform.ts';
 import { SIGKILL } from '../signals.ts';
+import { locate } from './plan.ts';
 
 /** One round; a filesystem that blocks it is put behind the others. */
 const roundLimitMs = 2_000;
 const betweenRoundsMs = 100;
 
-/** No path leads to it any more. Nothing in the guest can thaw it then but its own unmount. */
-const unreachable = [ENOENT, ENOTDIR, ESTALE];
-
 /**
- * `targets` in the order of freezing. `freezerGone` resolves when nobody can freeze any more: a filesystem found thawed before that may
+ * Resolves with those to which no path leads any more: nothing in the guest can thaw them but their own unmount. `targets` in the order of
+ * freezing; each is looked for by its superblock, since its mount may have moved. `freezerGone` resolves when nobody can freeze any more: a filesystem found thawed before that may
  * still become frozen, and is looked at once more.
  */
 export async function recover(
   platform: Platform & { freezing: Freezing },
   targets: readonly FreezeTarget[],
   freezerGone: Promise<unknown>,
-): Promise<void> {
+): Promise<FreezeTarget[]> {
   let gone = false;
   const noticed = freezerGone.then(() => (gone = true));
   const all = targets.toReversed();
   for (let left = all; ;) {
     const last = gone;
-    const results = await platform.freezing.thawAgain(left, roundLimitMs);
-    const again = left.filter((_, index) => !isDone(results[index]));
+    const places = locate(platform, left);
+    const there = left.filter((_, index) => places[index]);
+    const results = await platform.freezing.thawAgain(
+      places.filter((place) => place !== undefined),
+      roundLimitMs,
+    );
+    const again = there.filter((_, index) => results[index] !== 'thawed' && results[index] !== 'not-frozen');
     const [blocked, ...others] = again;
     if (blocked) {
       left = [...others, blocked];
       await new Promise<void>((resolve) => platform.clock.after(betweenRoundsMs, resolve));
     } else if (last) {
-      return;
+      const final = locate(platform, all);
+      return all.filter((_, index) => !final[index]);
     } else {
       await noticed;
       left = all;
     }
   }
-}
-
-function isDone(result: 'thawed' | 'not-frozen' | SystemError | undefined): boolean {
-  return result === 'thawed' || result === 'not-frozen' || (result instanceof SystemError && unreachable.includes(result.errno));
 }
 
 /**

@@ -17,7 +17,9 @@ const replaced = ESTALE;
 export function refuseUnlessFrozen({ plan, held }: Freeze): void {
   for (const [index, { mountPoint }] of plan.filesystems.entries()) {
     const { state, errno } = held!.target(index);
-    if (state === 'frozen' || (state === 'failed' && [...notFreezable, foreign, replaced].includes(errno))) continue;
+    if (state === 'frozen' || (state === 'failed' && [...notFreezable, foreign].includes(errno))) continue;
+    if (state === 'failed' && errno === replaced)
+      throw new CommandError(`failed to freeze ${mountPoint}: another filesystem was mounted there in the meantime; try again`);
     if (state === 'failed') throw new CommandError(`failed to freeze ${mountPoint}: ${errnoText(errno)}`);
     throw new CommandError(`failed to freeze ${mountPoint}: the process that freezes ended before it`);
   }
@@ -27,7 +29,7 @@ export function frozenReport({ plan, held }: Freeze, hooks: HookResult[]): Froze
   const outcome = (index: number) => {
     const { state, errno } = held!.target(index);
     if (state !== 'failed') return 'frozen';
-    return errno === foreign ? 'foreign' : errno === replaced ? 'unreachable' : 'not-freezable';
+    return errno === foreign ? 'foreign' : 'not-freezable';
   };
   return {
     filesystems: [

@@ -12,17 +12,17 @@ static JSValue start_freezer(JSContext *ctx, Freeze *freeze);
 static void *unmap(JSRuntime *rt, void *opaque, void *ptr, size_t size);
 static size_t shared_size(size_t count);
 
-/** (paths, devices as major and minor by turns, deadline by the boot clock or 0): [pid of the freezer, our socket, shared memory] */
+/** (paths, superblocks, deadline by the boot clock or 0): [pid of the freezer, our socket, shared memory] */
 NATIVE(freeze_start) {
   UNUSED_SELF;
   Freeze freeze = {.paths = texts_of(ctx, argv[0]), .count = count_of(ctx, argv[0]), .agent = getpid()};
   if (!freeze.paths) return JS_EXCEPTION;
   JS_ToFloat64(ctx, &freeze.deadline_ms, argv[2]);
-  freeze.devices = devices_of(ctx, argv[1], freeze.count);
+  freeze.superblocks = superblocks_of(ctx, argv[1], freeze.count);
   freeze.files = calloc(freeze.count + 1, sizeof(*freeze.files));
-  JSValue value = freeze.devices && freeze.files ? start_freezer(ctx, &freeze) : JS_NewInt32(ctx, -ENOMEM);
+  JSValue value = freeze.superblocks && freeze.files ? start_freezer(ctx, &freeze) : JS_NewInt32(ctx, -ENOMEM);
   free_texts(freeze.paths);
-  free(freeze.devices);
+  free(freeze.superblocks);
   free(freeze.files);
   return value;
 }

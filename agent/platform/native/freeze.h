@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "native.h"
+
 /** <linux/fs.h>, which musl does not bring. */
 #define FIFREEZE 0xC0045877UL
 #define FITHAW 0xC0045878UL
@@ -43,7 +45,7 @@ typedef struct {
   Shared *shared;
   size_t count;
   char **paths;
-  dev_t *devices;
+  Superblock *superblocks;
   /** Of the opened targets; -1 where that failed. */
   int *files;
   double deadline_ms;

@@ -89,13 +89,11 @@ static bool open_resources(Freeze *freeze) {
 static void open_targets(Freeze *freeze) {
   for (size_t i = 0; i < freeze->count; i++) {
     Target *target = &freeze->shared->targets[i];
-    struct stat found;
     freeze->files[i] = -1;
     if (freeze->shared->cancel) continue;
     // Not only a directory: a file may be a mount point.
     int file = open(freeze->paths[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0 || fstat(file, &found) < 0) set_fields(target, (uint32_t)errno, FAILED);
-    else if (found.st_dev != freeze->devices[i]) set_fields(target, ESTALE, FAILED);
+    if (file < 0 || !is_on(file, &freeze->superblocks[i])) set_fields(target, (uint32_t)errno, FAILED);
     else freeze->files[i] = file;
     if (file >= 0 && freeze->files[i] < 0) close(file);
   }

@@ -7,7 +7,7 @@ import { onEnd } from './children.ts';
 import { files } from './files.ts';
 import { pollIn, unwatch, watch } from './loop.ts';
 import { checkValue, native } from './natives.ts';
-import { probe, probeKinds } from './probes.ts';
+import { identities, probe, probeKinds } from './probes.ts';
 
 /** As freeze.h numbers them. */
 const states: TargetState[] = ['waiting', 'freezing', 'frozen', 'thawing', 'thawed', 'failed', 'lost'];
@@ -30,19 +30,17 @@ export const freezing: Freezing = {
   },
   async thawAgain(targets, limitMs) {
     const paths = targets.map(({ path }) => path);
-    const devices = targets.map(({ device }) => device);
-    const outcomes = await probe(probeKinds.thawOnce, paths, limitMs, () => 'thawed' as const, { devices });
+    const outcomes = await probe(probeKinds.thawOnce, paths, limitMs, () => 'thawed' as const, { superblocks: targets });
     // FITHAW on what is not frozen.
     return outcomes.map((each) => (each !== 'thawed' && each.errno === EINVAL ? 'not-frozen' : each));
   },
 };
 
 function begin(targets: readonly FreezeTarget[], deadlineMs: number | undefined): [number, number, ArrayBuffer] {
-  const devices = targets.flatMap(({ device }) => [device.major, device.minor]);
   return checkValue(
     native.freeze(
       targets.map(({ path }) => path),
-      devices,
+      identities(targets),
       deadlineMs ?? 0,
     ),
   );

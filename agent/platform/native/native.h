@@ -48,8 +48,18 @@ const char *path_of(JSContext *ctx, JSValueConst value);
 char **texts_of(JSContext *ctx, JSValueConst array);
 void free_texts(char **texts);
 size_t count_of(JSContext *ctx, JSValueConst array);
-/** As many as `count`, which stand as major and minor by turns; memory of malloc(3), or NULL. */
-dev_t *devices_of(JSContext *ctx, JSValueConst array, size_t count);
+/** What a mount point must lead to: the superblock by its number, and the mount for one whose files have other numbers. */
+typedef struct {
+  dev_t device;
+  long mount;
+} Superblock;
+
+/* superblock.c */
+/** As many as `count`; memory of malloc(3), or NULL. */
+Superblock *superblocks_of(JSContext *ctx, JSValueConst array, size_t count);
+/** Else errno, ESTALE when the file is on another one. */
+bool is_on(int file, const Superblock *superblock);
+
 /** Of the bytes argv[0] those from argv[1] to argv[2], or as many as there are. NULL: an exception is pending. */
 const uint8_t *part_of(JSContext *ctx, JSValueConst *argv, size_t *length);
 /** Takes memory of malloc(3), which is freed with the array. */

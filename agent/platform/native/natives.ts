@@ -77,10 +77,10 @@ interface Natives extends ByteTools {
   reap(): [number, number] | undefined;
 
   /** pid, and the pipe that its records come through (probes.ts). */
-  probe(kind: number, paths: readonly string[], devices: readonly number[], minimum: bigint): [number, number] | Failed;
+  probe(kind: number, paths: readonly string[], superblocks: readonly number[], minimum: bigint): [number, number] | Failed;
 
   /** pid of the freezer, our end of the guard's socket, and the shared memory (freezing.ts). `deadlineMs` 0: none. */
-  freeze(paths: readonly string[], devices: readonly number[], deadlineMs: number): [number, number, ArrayBuffer] | Failed;
+  freeze(paths: readonly string[], superblocks: readonly number[], deadlineMs: number): [number, number, ArrayBuffer] | Failed;
   /** Demands the thaw. */
   cancelFreeze(memory: ArrayBuffer, control: number): void;
 }

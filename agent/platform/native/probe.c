@@ -25,7 +25,7 @@ typedef struct {
   int kind, to;
   char **paths;
   /** NULL: any filesystem will do. */
-  dev_t *devices;
+  Superblock *superblocks;
   uint64_t minimum;
 } Question;
 
@@ -38,7 +38,7 @@ static bool ask(const Question *question, size_t index, int64_t values[4]);
 static bool ask_size(const char *path, int64_t values[4]);
 static bool ask_file(const Question *question, int file, int64_t values[4]);
 
-/** (kind, paths, devices or none, minimum): [pid, descriptor of the records] */
+/** (kind, paths, superblocks or none, minimum): [pid, descriptor of the records] */
 NATIVE(probe) {
   UNUSED_SELF;
   int ends[2], why = ENOMEM;
@@ -47,10 +47,10 @@ NATIVE(probe) {
   if (JS_ToInt64Ext(ctx, &minimum, argv[3])) return JS_EXCEPTION;
   Question question = {.kind = int_of(ctx, argv[0]), .paths = texts_of(ctx, argv[1]), .minimum = (uint64_t)minimum};
   if (!question.paths) return JS_EXCEPTION;
-  bool has_devices = count_of(ctx, argv[2]) > 0;
-  if (has_devices) question.devices = devices_of(ctx, argv[2], count);
+  bool has_superblocks = count_of(ctx, argv[2]) > 0;
+  if (has_superblocks) question.superblocks = superblocks_of(ctx, argv[2], count);
   pid_t pid = -1;
-  if (has_devices && !question.devices) errno = ENOMEM;
+  if (has_superblocks && !question.superblocks) errno = ENOMEM;
   else if (pipe2(ends, O_CLOEXEC) == 0) {
     question.to = ends[1];
     pid = fork();
@@ -67,7 +67,7 @@ NATIVE(probe) {
     JS_SetPropertyUint32(ctx, value, 1, JS_NewInt32(ctx, ends[0]));
   }
   free_texts(question.paths);
-  free(question.devices);
+  free(question.superblocks);
   return value;
 }
 
@@ -90,11 +90,7 @@ static bool ask(const Question *question, size_t index, int64_t values[4]) {
   if (question->kind == SIZE) return ask_size(path, values);
   int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return false;
-  struct stat found;
-  bool is_there = fstat(file, &found) == 0;
-  bool is_right = is_there && (!question->devices || found.st_dev == question->devices[index]);
-  if (is_there && !is_right) errno = ESTALE;
-  bool done = is_right && ask_file(question, file, values);
+  bool done = (!question->superblocks || is_on(file, &question->superblocks[index])) && ask_file(question, file, values);
   int why = errno;
   close(file);
   errno = why;

@@ -1,11 +1,11 @@
 /** Questions to filesystems, asked by a child process: one that hangs is given up, and we go on. */
 
 import { EAGAIN, ETIMEDOUT } from '../../core/errno.ts';
-import type { DeviceNumber, SystemError } from '../../core/platform.ts';
+import type { FreezeTarget, SystemError } from '../../core/platform.ts';
 import { SIGKILL } from '../../core/signals.ts';
 import { onEnd } from './children.ts';
 import { after, pollIn, unwatch, watch } from './loop.ts';
-import { failure, checkValue, native } from './natives.ts';
+import { checkValue, failure, native } from './natives.ts';
 
 /** What is asked of each path; probe.c has the same numbers. */
 export const probeKinds = { size: 0, trim: 1, thaw: 2, thawOnce: 3 } as const;
@@ -18,7 +18,12 @@ const chunkBytes = 100 * recordBytes;
 interface Details {
   minimum?: bigint;
   /** One for each path: asked only where this is the filesystem. */
-  devices?: readonly DeviceNumber[];
+  superblocks?: readonly Pick<FreezeTarget, 'device' | 'mountId'>[];
+}
+
+/** As the C layer takes them: major, minor and mount of each in turn. */
+export function identities(superblocks: readonly Pick<FreezeTarget, 'device' | 'mountId'>[]): number[] {
+  return superblocks.flatMap(({ device, mountId }) => [device.major, device.minor, mountId]);
 }
 
 /** The paths in order; `limitMs` for all of them. @throws SystemError when no child can be made */
@@ -27,17 +32,10 @@ export function probe<T>(
   paths: readonly string[],
   limitMs: number,
   read: (values: readonly bigint[]) => T,
-  { minimum = 0n, devices = [] }: Details = {},
+  { minimum = 0n, superblocks = [] }: Details = {},
 ): Promise<(T | SystemError)[]> {
   if (paths.length === 0) return Promise.resolve([]);
-  const [pid, fd] = checkValue(
-    native.probe(
-      kind,
-      paths,
-      devices.flatMap(({ major, minor }) => [major, minor]),
-      minimum,
-    ),
-  );
+  const [pid, fd] = checkValue(native.probe(kind, paths, identities(superblocks), minimum));
   return new Promise((resolve) => {
     const results: (T | SystemError)[] = [];
     let ended = false;

@@ -63,15 +63,6 @@ size_t count_of(JSContext *ctx, JSValueConst array) {
   return count;
 }
 
-dev_t *devices_of(JSContext *ctx, JSValueConst array, size_t count) {
-  dev_t *devices = calloc(count + 1, sizeof(*devices));
-  for (uint32_t i = 0; devices && i < count; i++) {
-    JSValue upper = JS_GetPropertyUint32(ctx, array, 2 * i), lower = JS_GetPropertyUint32(ctx, array, 2 * i + 1);
-    devices[i] = makedev((unsigned)int_of(ctx, upper), (unsigned)int_of(ctx, lower));
-  }
-  return devices;
-}
-
 const uint8_t *part_of(JSContext *ctx, JSValueConst *argv, size_t *length) {
   size_t all;
   const uint8_t *bytes = JS_GetUint8Array(ctx, &all, argv[0]);

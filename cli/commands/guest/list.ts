@@ -29,7 +29,7 @@ export const guestList = command(
         `${disks.length}`,
         formatBytes(disks.reduce((sum, { bytes }) => sum + bytes, 0)),
         carries.join(','),
-        id,
+        id ?? 'unknown',
       ]);
       const width = this.isTTY ? this.columns : undefined;
       this.process.stdout.write(renderTable(['NAME', 'HOST', 'STATE', 'DISKS', 'SIZE', 'CARRIES', 'ID'], rows, { width }));

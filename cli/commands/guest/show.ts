@@ -3,7 +3,7 @@
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
-import { findGuest } from '../../../client/hosts.ts';
+import { findListing } from '../../../client/hosts.ts';
 import { printJson } from '../../render/json.ts';
 import { renderFields } from '../../render/table.ts';
 import { formatBytes, formatTime } from '../../render/text.ts';
@@ -14,13 +14,13 @@ export const guestShow = command(
     docs: { brief: 'Show one guest as its host announced it' },
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
-      const { guest, inventory } = await withTemporal(serverOf(this, flags), (temporal) => findGuest(temporal, name));
+      const { guest, inventory } = await withTemporal(serverOf(this, flags), (temporal) => findListing(temporal, name));
       if (flags.json) return printJson(this, { ...guest, host: inventory.host, announcedAt: inventory.announcedAt });
       const none = (list: string[]) => (list.length === 0 ? 'none' : list);
       this.process.stdout.write(
         renderFields([
           ['name', guest.name],
-          ['id', guest.id],
+          ['id', guest.id ?? 'unknown'],
           ['host', inventory.host],
           ['state', guest.state],
           ['problem', guest.problem ?? 'none'],

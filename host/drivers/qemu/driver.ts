@@ -5,6 +5,7 @@ import { zeroUuid, type GuestId } from '../../../model/ids.ts';
 import type { GuestListing } from '../../../model/guest/listing.ts';
 import type { HostConfig, ListedGuest } from '../../config.ts';
 import type { Log } from '../../../lib/log.ts';
+import type { AgentAddress } from '../../channel/types.ts';
 import type { Driver, Guest } from '../driver.ts';
 import { queryDisks, queryState, queryUuid } from './identify.ts';
 import { createMonitors } from './monitors.ts';
@@ -22,8 +23,10 @@ export interface QemuDriverParts {
 const listMs = 8_000;
 
 export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Driver {
-  const monitors = createMonitors();
+  const monitors = createMonitors(log);
   const known = new Map<GuestId, ListedGuest>();
+  /** Where the monitor of each guest was when it could last be used: what it still owes us is looked for there. */
+  const monitorPaths = new Map<GuestId, string>();
   /** By monitor: who was there when it last answered. */
   const last = new Map<string, GuestId>();
 
@@ -32,7 +35,7 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
 
   async function list(source: ListedGuest): Promise<GuestListing> {
     const listing: GuestListing = {
-      id: source.id ?? last.get(source.monitor) ?? '',
+      id: source.id ?? last.get(source.monitor) ?? null,
       name: source.name,
       state: 'unreachable',
       disks: [],
@@ -60,12 +63,17 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
     const listings = await Promise.all(sources.map(list));
     known.clear();
     for (const [index, listing] of listings.entries()) {
-      if (listing.problem !== null) continue;
+      if (listing.problem !== null || listing.id === null) continue;
       const same = listings.filter((each) => each.id === listing.id);
       if (same.length > 1) listing.problem = 'guest-ambiguous';
-      else known.set(listing.id, sources[index]!);
+      else remember(listing.id, sources[index]!);
     }
     return listings;
+  }
+
+  function remember(id: GuestId, source: ListedGuest): void {
+    known.set(id, source);
+    monitorPaths.set(id, source.monitor);
   }
 
   /** A socket may have got another guest since we looked: the id is asked for each time. */
@@ -81,13 +89,23 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
   return {
     inventory,
     guest,
-    watch: async ({ monitor }) => watchGuest(await monitors.use(monitor)),
-    pointInTime: createPointInTimeDriver({ monitors, config, stateDir, log, monitorOf: (id) => known.get(id)?.monitor }),
+    watch: async ({ id }) => watchGuest(await monitors.use(monitorPaths.get(id)!)),
+    pointInTime: createPointInTimeDriver({ monitors, config, stateDir, log, monitorPaths }),
   };
 }
 
-function describe(id: GuestId, { name, channel, agentChannel, monitor, carries }: ListedGuest): Guest {
-  return { id, name, channel, agentChannel, monitor, carries };
+function describe(id: GuestId, { name, channel, agentChannel, carries }: ListedGuest): Guest {
+  return {
+    id,
+    name,
+    channel: socketAt(channel),
+    agentChannel: agentChannel === undefined ? undefined : socketAt(agentChannel),
+    carries,
+  };
+}
+
+function socketAt(path: string): AgentAddress {
+  return { kind: 'socket', path };
 }
 
 function notUsable(id: GuestId, listings: GuestListing[]): StillframeError {

@@ -15,12 +15,16 @@ export async function openExports({ monitor, release }: MonitorUse, record: Poin
   lost.promise.catch(() => {});
   const jobs = new Set(record.disks.map((disk) => disk.job));
   const files = new Set(record.disks.map((disk) => disk.file));
-  monitor.onEvent(({ name, data }) => {
+  const stopListening = monitor.onEvent(({ name, data }) => {
     if (name === 'JOB_STATUS_CHANGE' && jobs.has(String(data.id)) && !inForce.has(String(data.status)))
       lost.reject(pointLost(record, `its job is ${String(data.status)}`));
     if (name === 'BLOCK_WRITE_THRESHOLD' && files.has(String(data['node-name']))) lost.reject(exhausted(record));
   });
   void monitor.closed.then(() => lost.reject(pointLost(record, 'the monitor is gone')));
+  const close = () => {
+    stopListening();
+    release();
+  };
   try {
     // Listening first, looking second: nothing falls between the two.
     await verifyPoint(monitor, record);
@@ -34,12 +38,10 @@ export async function openExports({ monitor, release }: MonitorUse, record: Poin
         uri: `nbd+unix:///${name}?socket=${socket}`,
       })),
       lost: lost.promise,
-      async close() {
-        release();
-      },
+      close: async () => close(),
     };
   } catch (error) {
-    release();
+    close();
     throw error;
   }
 }

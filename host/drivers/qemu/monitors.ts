@@ -2,6 +2,7 @@
 
 import { openMonitor } from '../../channel/monitor.ts';
 import type { Monitor } from '../../channel/types.ts';
+import type { Log } from '../../../lib/log.ts';
 
 export interface MonitorUse {
   monitor: Monitor;
@@ -18,12 +19,12 @@ export interface Monitors {
 /** Steps of one backup follow one another within this; afterwards other tools may have the monitor. */
 const lingerMs = 1_000;
 
-export function createMonitors(): Monitors {
+export function createMonitors(log: Log): Monitors {
   const connections = new Map<string, { opening: Promise<Monitor>; users: number; closing?: NodeJS.Timeout }>();
 
   async function use(path: string): Promise<MonitorUse> {
     const known = connections.get(path);
-    const connection = known ?? { opening: openMonitor({ path }), users: 0 };
+    const connection = known ?? { opening: openMonitor({ path, log }), users: 0 };
     connections.set(path, connection);
     clearTimeout(connection.closing);
     connection.users++;

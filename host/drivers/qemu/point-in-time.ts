@@ -5,9 +5,9 @@ import { objectPrefix, objectStem, type BackupId, type GuestId } from '../../../
 import type { HostConfig } from '../../config.ts';
 import type { Monitor } from '../../channel/types.ts';
 import type { Log } from '../../../lib/log.ts';
-import type { Guest, PointInTimeDriver, PreparedPoint } from '../driver.ts';
+import type { Guest, Leftover, PointInTimeDriver, PointName, PreparedPoint } from '../driver.ts';
 import { openExports, verifyPoint } from './exports.ts';
-import { guardScratch } from './guard.ts';
+import { watchScratch } from './scratch-watch.ts';
 import { objects, queryDisks, type GuestDisks } from './identify.ts';
 import type { Monitors } from './monitors.ts';
 import { openPointRecords, type PointRecord, type RecordedDisk } from './records.ts';
@@ -22,8 +22,8 @@ export interface PointInTimeParts {
   config: Pick<HostConfig, 'scratch'>;
   stateDir: string;
   log: Log;
-  /** The monitor of a guest of which there is no record; undefined when nobody knows it. */
-  monitorOf: (guest: GuestId) => string | undefined;
+  /** The monitor of every guest that the driver has handed out. */
+  monitorPaths: ReadonlyMap<GuestId, string>;
 }
 
 export function createPointInTimeDriver({
@@ -31,10 +31,11 @@ export function createPointInTimeDriver({
   config: { scratch },
   stateDir,
   log,
-  monitorOf,
+  monitorPaths,
 }: PointInTimeParts): PointInTimeDriver {
   const records = openPointRecords(stateDir);
-  const guards = new Map<BackupId, () => void>();
+  const monitorOf = ({ id }: Guest) => monitorPaths.get(id)!;
+  const stopWatching = new Map<BackupId, () => void>();
   let planned: Promise<unknown> = Promise.resolve();
 
   async function recordOf(backup: BackupId): Promise<PointRecord> {
@@ -49,8 +50,8 @@ export function createPointInTimeDriver({
   }
 
   async function prepare(guest: Guest, backup: BackupId): Promise<PreparedPoint> {
-    if (await records.read(backup)) await end(guest.id, backup);
-    const { monitor, release } = await monitors.use(guest.monitor);
+    if (await records.read(backup)) await end(guest.id, { backup });
+    const { monitor, release } = await monitors.use(monitorOf(guest));
     try {
       const disks = await queryDisks(monitor);
       await refuseForeign(monitor, guest, disks);
@@ -60,16 +61,16 @@ export function createPointInTimeDriver({
         await makeScratchDirectory(scratch, record.directory);
         await startServer(monitor, record);
         for (const disk of record.disks) await addScratch(monitor, record, disk);
-        await guard(record);
+        await watch(record);
       } catch (error) {
-        await end(guest.id, backup);
+        await end(guest.id, { backup });
         throw error;
       }
       return {
         disks: record.disks.map(({ name, device, bytes }) => ({ name, device, bytes })),
         skipped: disks.skipped,
         begin: () => begin(monitor, record, options).finally(release),
-        abandon: () => end(guest.id, backup).finally(release),
+        abandon: () => end(guest.id, { backup }).finally(release),
       };
     } catch (error) {
       release();
@@ -81,7 +82,7 @@ export function createPointInTimeDriver({
   function plan(guest: Guest, backup: BackupId, disks: GuestDisks): Promise<PointRecord> {
     const planning = planned.then(async () => {
       const room = await planScratch(scratch, backup, disks.captured, await records.all());
-      const record = { backup, guest: guest.id, monitor: guest.monitor, ...room, disks: nameObjects(backup, disks) };
+      const record = { backup, guest: guest.id, monitor: monitorOf(guest), ...room, disks: nameObjects(backup, disks) };
       await records.write(record);
       return record;
     });
@@ -89,9 +90,9 @@ export function createPointInTimeDriver({
     return planning;
   }
 
-  async function guard(record: PointRecord): Promise<void> {
-    if (record.thresholdBytes === null || guards.has(record.backup)) return;
-    guards.set(record.backup, guardScratch(await monitors.use(record.monitor), record, log));
+  async function watch(record: PointRecord): Promise<void> {
+    if (record.thresholdBytes === null || stopWatching.has(record.backup)) return;
+    stopWatching.set(record.backup, watchScratch(await monitors.use(record.monitor), record, log));
   }
 
   async function addScratch(monitor: Monitor, record: PointRecord, disk: RecordedDisk): Promise<void> {
@@ -108,28 +109,34 @@ export function createPointInTimeDriver({
       await monitor.execute('block-set-write-threshold', { 'node-name': disk.file, 'write-threshold': record.thresholdBytes });
   }
 
-  async function end(guest: GuestId, backup: BackupId): Promise<void> {
-    const record = await records.read(backup);
-    const path = record?.monitor ?? monitorOf(guest);
-    try {
-      if (path !== undefined) await monitors.ask(path, (monitor) => teardown(monitor, objectStem(backup), record?.socket));
-    } catch (error) {
-      // A QEMU that has ended took everything of ours along.
-      if (!isStillframeError(error, 'monitor-unreachable')) {
-        throw new StillframeError(
-          'release-unfinished',
-          `what backup ${backup} left in QEMU could not be taken away yet: ${messageOf(error)}`,
-          { backup },
-          error,
-        );
-      }
-    }
-    guards.get(backup)?.();
-    guards.delete(backup);
+  async function end(guest: GuestId, point: PointName): Promise<void> {
+    const record = 'backup' in point ? await records.read(point.backup) : undefined;
+    await takeOutOfQemu(record?.monitor ?? monitorPaths.get(guest), point, record?.socket);
+    if ('stem' in point) return;
+    const { backup } = point;
+    stopWatching.get(backup)?.();
+    stopWatching.delete(backup);
     if (!record) return;
     await removeScratch(record.directory);
     await records.remove(backup);
     log('info', 'released a point in time; nothing of it is left in QEMU or scratch', { backup });
+  }
+
+  async function takeOutOfQemu(path: string | undefined, point: PointName, socket: string | undefined): Promise<void> {
+    if (path === undefined) return;
+    const stem = 'backup' in point ? objectStem(point.backup) : point.stem;
+    try {
+      await monitors.ask(path, (monitor) => teardown(monitor, stem, socket));
+    } catch (error) {
+      // A QEMU that has ended took everything of ours along.
+      if (isStillframeError(error, 'monitor-unreachable')) return;
+      throw new StillframeError(
+        'release-unfinished',
+        `what backup ${'backup' in point ? point.backup : `"${stem}"`} left in QEMU could not be taken away yet: ${messageOf(error)}`,
+        { ...point },
+        error,
+      );
+    }
   }
 
   return {
@@ -137,20 +144,21 @@ export function createPointInTimeDriver({
     end,
     async exports(guest, backup) {
       const record = await recordOf(backup);
-      await guard(record);
-      return openExports(await monitors.use(guest.monitor), record);
+      await watch(record);
+      return openExports(await monitors.use(monitorOf(guest)), record);
     },
     async verify(guest, backup) {
       const record = await recordOf(backup);
-      await monitors.ask(guest.monitor, (monitor) => verifyPoint(monitor, record));
+      await monitors.ask(monitorOf(guest), (monitor) => verifyPoint(monitor, record));
     },
     async leftovers(guests) {
-      const found = (await records.all()).map(({ guest, backup }) => ({ guest, backup }));
-      const stems = new Set(found.map(({ backup }) => objectStem(backup)));
+      const recorded = await records.all();
+      const found: Leftover[] = recorded.map(({ guest, backup }) => ({ guest, backup }));
+      const stems = new Set(recorded.map(({ backup }) => objectStem(backup)));
       for (const guest of guests) {
-        const names = await monitors.ask(guest.monitor, ourNames);
+        const names = await monitors.ask(monitorOf(guest), ourNames);
         const strays = new Set(names.map((name) => name.split('.').slice(0, 2).join('.')).filter((stem) => !stems.has(stem)));
-        for (const stem of strays) found.push({ guest: guest.id, backup: stem.slice(objectPrefix.length) });
+        for (const stem of strays) found.push({ guest: guest.id, stem });
       }
       return found;
     },

@@ -20,17 +20,20 @@ const settled = new Set<Json | undefined>([undefined, 'none', 'completed', 'fail
 export async function watchGuest({ monitor, release }: MonitorUse): Promise<GuestWatch> {
   const listeners = new Set<(event: GuestEvent) => void>();
   const unheard: GuestEvent[] = [];
-  let open = true;
   const tell = (event: GuestEvent) => {
-    if (!open) return;
     if (listeners.size === 0) unheard.push(event);
     for (const listener of listeners) listener(event);
   };
-  monitor.onEvent(({ name, data }) => {
+  const stopListening = monitor.onEvent(({ name, data }) => {
     const event = name === 'MIGRATION' && !settled.has(data.status) ? 'migration' : events[name];
     if (event) tell(event);
   });
   void monitor.closed.then(() => tell('gone'));
+  const close = () => {
+    stopListening();
+    listeners.clear();
+    release();
+  };
   try {
     await tellOfMigrations(monitor);
     const state = await queryState(monitor);
@@ -42,13 +45,10 @@ export async function watchGuest({ monitor, release }: MonitorUse): Promise<Gues
         listeners.add(listener);
         unheard.splice(0).forEach(listener);
       },
-      async close() {
-        open = false;
-        release();
-      },
+      close: async () => close(),
     };
   } catch (error) {
-    release();
+    close();
     throw error;
   }
 }

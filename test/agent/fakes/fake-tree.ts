@@ -11,12 +11,21 @@ export interface FakeTree {
   devices?: Record<string, DeviceNumber>;
   /** Path of a file → number of the filesystem that holds it. */
   onDevice?: Record<string, DeviceNumber>;
+  /** Paths of sockets. */
+  sockets?: string[];
   /** Loop device → filesystem of its file, as LOOP_GET_STATUS64 knows it. */
   loops?: Record<string, DeviceNumber>;
 }
 
-export function fakeTreePlatform({ texts = {}, links = {}, devices = {}, onDevice = {}, loops = {} }: FakeTree): Platform {
-  const paths = [texts, links, devices, onDevice].flatMap((each) => Object.keys(each));
+export function fakeTreePlatform({
+  texts = {},
+  links = {},
+  devices = {},
+  onDevice = {},
+  sockets = [],
+  loops = {},
+}: FakeTree): Platform {
+  const paths = [...[texts, links, devices, onDevice].flatMap((each) => Object.keys(each)), ...sockets];
   const missing = () => new SystemError(2, 'No such file or directory');
 
   function resolve(path: string): string {
@@ -47,7 +56,13 @@ export function fakeTreePlatform({ texts = {}, links = {}, devices = {}, onDevic
     status(path: string): FileStatus {
       const real = resolve(path);
       const none = { major: 0, minor: 0 };
-      const kind = devices[real] ? 'block' : texts[real] === undefined && !onDevice[real] ? 'directory' : 'file';
+      const kind = sockets.includes(real)
+        ? 'socket'
+        : devices[real]
+          ? 'block'
+          : texts[real] === undefined && !onDevice[real]
+            ? 'directory'
+            : 'file';
       return { kind, device: onDevice[real] ?? none, rdev: devices[real] ?? none, size: 0, mode: 0o644 };
     },
   } as Files;

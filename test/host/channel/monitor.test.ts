@@ -15,9 +15,10 @@ const soonMs = 100;
 async function monitorFor(t: TestContext) {
   const fake = await startFakeMonitor();
   t.after(() => fake.stop());
-  const monitor = await openMonitor({ path: fake.path });
+  const logged: { level: string; message: string }[] = [];
+  const monitor = await openMonitor({ path: fake.path, log: (level, message) => logged.push({ level, message }) });
   t.after(() => monitor.close());
-  return { fake, monitor };
+  return { fake, monitor, logged };
 }
 
 /** The error of ours with this code that `outcome` fails with. */
@@ -78,15 +79,67 @@ it('events come in order, those from before the first listener too', async (t) =
   );
 });
 
-it('a command without an answer times out by itself; its late reply goes to nobody', async (t) => {
+it('a listener that has let go hears nothing more, and the next one nothing of the time in between', async (t) => {
   const { fake, monitor } = await monitorFor(t);
-  const slow = Promise.withResolvers<void>();
-  fake.on('slow', () => slow.promise.then(() => 'late'));
-  fake.on('quick', () => 'quick');
-  const error = await failure(monitor.execute('slow', undefined, { timeoutMs: soonMs }), 'monitor-timed-out');
-  assert.match(error.message, /did not answer slow within 100 ms/);
-  slow.resolve();
-  assert.equal(await monitor.execute('quick'), 'quick');
+  fake.on('marker', () => ({}));
+  const heard: string[] = [];
+  const stopListening = monitor.onEvent(({ name }) => heard.push(`first ${name}`));
+  fake.emit('STOP');
+  await monitor.execute('marker');
+  stopListening();
+  fake.emit('RESUME');
+  await monitor.execute('marker');
+  monitor.onEvent(({ name }) => heard.push(`second ${name}`));
+  fake.emit('RESET');
+  await monitor.execute('marker');
+  assert.deepEqual(heard, ['first STOP', 'second RESET']);
+});
+
+for (const [how, reply, said] of [
+  ['a success', () => 'late', 'with success'],
+  [
+    'a refusal',
+    () => {
+      throw new MonitorRefusal('no such job');
+    },
+    'with "no such job"',
+  ],
+] as const)
+  it(`a command without an answer times out by itself; ${how} that comes late is logged and goes to nobody`, async (t) => {
+    const { fake, monitor, logged } = await monitorFor(t);
+    const slow = Promise.withResolvers<void>();
+    fake.on('slow', () => slow.promise.then(reply));
+    fake.on('quick', () => 'quick');
+    const error = await failure(monitor.execute('slow', undefined, { timeoutMs: soonMs }), 'monitor-timed-out');
+    assert.match(error.message, /did not answer slow within 100 ms/);
+    slow.resolve();
+    assert.equal(await monitor.execute('quick'), 'quick');
+    assert.deepEqual(logged, [
+      {
+        level: 'warn',
+        message: `the monitor ${fake.path} answered command 2 ${said}, and nobody waits for that reply: dropped`,
+      },
+    ]);
+  });
+
+it('a reply to a command that was never sent, and a second reply to one that was, are logged and go to nobody', async (t) => {
+  const { fake, monitor, logged } = await monitorFor(t);
+  fake.on('slow', () => {
+    fake.send('{"return": "stray", "id": 99}\n{"return": "stray", "id": 1}\n');
+    return 'mine';
+  });
+  assert.equal(await monitor.execute('slow'), 'mine');
+  assert.deepEqual(
+    logged.map(({ message }) => /answered command (\d+) with success/.exec(message)?.[1]),
+    ['99', '1'],
+  );
+});
+
+it('a second greeting ends the connection: it is another QEMU, which knows nothing of what is out', async (t) => {
+  const { fake, monitor } = await monitorFor(t);
+  fake.on('slow', () => (fake.send('{"QMP": {"version": {}, "capabilities": []}}\n'), new Promise<never>(() => {})));
+  await failure(monitor.execute('slow'), 'monitor-garbled');
+  await monitor.closed;
 });
 
 it('the end of QEMU fails what is out, resolves closed, and nothing can be sent any more', async (t) => {

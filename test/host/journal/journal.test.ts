@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openJournal, type Journal } from '../../../host/journal/journal.ts';
 import type { WindowOutcome } from '../../../model/window/window.ts';
+import { writeOldIntent } from './old-intent.ts';
 
 let directory: string;
 let journal: Journal;
@@ -29,7 +30,7 @@ const intentFor = (backup: string, guest = 'db1') => ({
   backup,
   attempt: 1,
   leaseMs: 5000,
-  channel: '/run/db.sock',
+  channel: { kind: 'socket' as const, path: '/run/db.sock' },
   claim: { ...claim, filesystems: [] },
 });
 
@@ -57,13 +58,13 @@ function outcomeFor(intent: { guest: string; backup: string; epoch: number }): W
 
 test('an intent is found by another process until its outcome is written', async () => {
   const other = openJournal(directory);
-  assert.equal(other.mayBeOpen(), false);
+  assert.equal(other.mayHaveIntents(), false);
   const intent = await journal.begin(intentFor('b-1'));
-  assert.equal(other.mayBeOpen(), true);
-  assert.deepEqual((await other.open()).intents, [intent]);
+  assert.equal(other.mayHaveIntents(), true);
+  assert.deepEqual((await other.openIntents()).intents, [intent]);
   await journal.close(outcomeFor(intent));
-  assert.equal(other.mayBeOpen(), false);
-  assert.deepEqual((await other.open()).intents, []);
+  assert.equal(other.mayHaveIntents(), false);
+  assert.deepEqual((await other.openIntents()).intents, []);
   assert.equal((await other.outcome({ guest: 'db1', backup: 'b-1', attempt: 1 }))?.epoch, intent.epoch);
   assert.equal(await other.outcome({ guest: 'db1', backup: 'b-1', attempt: 2 }), null);
 });
@@ -90,16 +91,27 @@ test('a process that died between outcome and letting go owes nothing', async ()
   const open = join(directory, 'db1', 'open.json');
   await journal.close(outcomeFor(intent));
   await writeFile(open, JSON.stringify(intent));
-  assert.deepEqual((await journal.open()).intents, []);
+  assert.deepEqual((await journal.openIntents()).intents, []);
   assert.equal((await journal.begin(intentFor('b-2'))).epoch, 2);
+});
+
+test('an intent that an older version wrote with the paths of sockets is read as one with their addresses', async () => {
+  const old = { guest: 'db1', backup: 'b-1', attempt: 1, agent: 'qemu-ga' } as const;
+  await writeOldIntent(directory, { ...old, channel: '/run/own.sock', otherChannel: '/run/db.sock' });
+  const { channel, otherChannel } = (await journal.intentOf('db1'))!;
+  assert.deepEqual(
+    { channel, otherChannel },
+    { channel: { kind: 'socket', path: '/run/own.sock' }, otherChannel: { kind: 'socket', path: '/run/db.sock' } },
+  );
+  await assert.rejects(journal.begin(intentFor('b-2')), { code: 'obligation-open' });
 });
 
 test('a file that was being written when the power went is no obligation; a damaged one is named', async () => {
   await journal.begin(intentFor('b-1'));
   await writeFile(join(directory, 'db1', 'open.json.77.tmp'), '{"guest":"db1","epo');
-  assert.equal((await journal.open()).intents.length, 1);
+  assert.equal((await journal.openIntents()).intents.length, 1);
   await writeFile(join(directory, 'db1', 'open.json'), '{"guest":"db1","epo');
-  assert.deepEqual(await journal.open(), { intents: [], damaged: [join(directory, 'db1', 'open.json')] });
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [join(directory, 'db1', 'open.json')] });
 });
 
 test('an unwritable journal refuses before anything is frozen, and says which directory', async () => {

@@ -13,7 +13,7 @@ import { createNodePlatform } from '../../../agent/platform/node/platform.ts';
 import { connectAgent } from '../../../host/channel/agent-channel.ts';
 import { openJournal } from '../../../host/journal/journal.ts';
 import { createWindows } from '../../../host/window/windows.ts';
-import { gradePoint } from '../../../model/window/grade.ts';
+import { gradePoint } from '../../../model/window/grading.ts';
 import { createFakeFreezing } from '../../agent/fakes/fake-freezing.ts';
 import { fakeTreePlatform } from '../../agent/fakes/fake-tree.ts';
 import { createFakeDriver } from '../../fakes/fake-driver.ts';
@@ -72,7 +72,7 @@ async function setStage(t: TestContext, hooks: Record<string, string> = {}) {
       throw error;
     },
   });
-  const driver = createFakeDriver({ id: guestId, name: 'db', channel: path, monitor: '/run/none.sock', carries: [] });
+  const driver = createFakeDriver({ id: guestId, name: 'db', channel: { kind: 'socket', path }, carries: [] });
   const journal = openJournal(join(directory, 'journal'));
   const windows = createWindows({
     driver,
@@ -148,12 +148,12 @@ it('a freeze that hangs in the guest’s kernel is owed until the kernel lets go
   freezing.mood('/data', 'hangs');
   const running = windows.freezeWindow({ ...request, leaseMs: 1_000 });
   await thawAsked;
-  assert.equal((await journal.openFor(guestId))?.epoch, 1);
+  assert.equal((await journal.intentOf(guestId))?.epoch, 1);
   assert.notEqual(agent.freeze!.state(), 'thawed');
   freezing.letGo('/data');
   assert.deepEqual(verdict(await running), { ...clean, thawedBy: 'lease', failure: 'lease-expired', point: false });
   assert.deepEqual(freezing.frozen, []);
-  assert.equal(await journal.openFor(guestId), null);
+  assert.equal(await journal.intentOf(guestId), null);
 });
 
 it('the epoch of an earlier window thaws nothing of a later one', async (t) => {

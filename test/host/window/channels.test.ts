@@ -29,8 +29,8 @@ it('where nobody answers on our own channel the classic one is used, and the jou
   second.behave(sync, never);
   stage.hurry = true;
   await windows.freeze(request);
-  const intent = await journal.openFor(guestId);
-  assert.deepEqual([intent?.channel, intent?.otherChannel, intent?.claim.agent], [classic.path, undefined, 'qemu-ga']);
+  const intent = await journal.intentOf(guestId);
+  assert.deepEqual([intent?.channel, intent?.otherChannel, intent?.claim.agent], [classic.address, undefined, 'qemu-ga']);
   const outcome = await windows.thaw(request);
   assert.deepEqual(verdict(outcome), { ...clean, failure: 'window-lost', point: false });
   assert.equal(freezes(second), 0);
@@ -93,8 +93,8 @@ function owe({ journal, agent, second }: Awaited<ReturnType<typeof setStage>>, k
     ...request,
     guestName: 'db',
     leaseMs: 20_000,
-    channel: second!.path,
-    otherChannel: agent.path,
+    channel: second!.address,
+    otherChannel: agent.address,
     claim,
   });
 }

@@ -14,6 +14,7 @@ import type { GuestClaim } from '../../../model/window/window.ts';
 import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
 import { answering, late, never } from '../../fakes/fake-agent.ts';
+import { writeOldIntent } from '../journal/old-intent.ts';
 import {
   assertThawed,
   freezes,
@@ -141,6 +142,37 @@ it('a snapshot whose caller gives up is killed, and the window stays open for th
   await text(life);
   assert.equal(stage.agent.frozen, true);
   assert.deepEqual(verdict(await stage.windows.thaw(request)), nothingTaken);
+});
+
+for (const [what, by] of [
+  ['an operator', 'operator'],
+  ['a workflow', 'workflow'],
+] as const)
+  it(`a snapshot command whose window ${what} ends is killed, and its caller learns that the window was lost`, async (t) => {
+    const slow = await slowCommand(t);
+    const stage = await setStage(t, { snapshots: { slow: slow.argv } });
+    await stage.windows.freeze(request);
+    const snapshot = refused(stage.windows.snapshot(request, 'slow', unlimited), 'window-lost');
+    const life = slow.life();
+    await once(life, 'readable');
+    const report = await stage.windows.ensureThawed(guestId, by);
+    assert.match((await snapshot).message, new RegExp(`guest db was ended by ${by} before`));
+    await text(life);
+    assert.deepEqual(verdict(report.outcome!), { ...nothingTaken, thawedBy: by });
+    await assertThawed(stage);
+  });
+
+it('a snapshot command that runs when its host ends is killed, and its caller learns that the window was lost', async (t) => {
+  const slow = await slowCommand(t);
+  const stage = await setStage(t, { snapshots: { slow: slow.argv } });
+  await stage.windows.freeze(request);
+  const snapshot = refused(stage.windows.snapshot(request, 'slow', unlimited), 'window-lost');
+  const life = slow.life();
+  await once(life, 'readable');
+  await stage.windows.drain();
+  await snapshot;
+  await text(life);
+  await assertThawed(stage);
 });
 
 onEither('a held window that nobody thaws is thawed by its lease, and says so afterwards', async (t, kind) => {
@@ -273,7 +305,7 @@ async function dieInsideWindow({ agent, directory }: Stage, kind: Kind) {
     thawedCount: null,
     frozenAfterPointInTime: false,
   };
-  return openJournal(directory).begin({ ...request, guestName: 'db', leaseMs: 20_000, channel: agent.path, claim });
+  return openJournal(directory).begin({ ...request, guestName: 'db', leaseMs: 20_000, channel: agent.address, claim });
 }
 
 for (const [what, settle, by] of [
@@ -290,6 +322,15 @@ for (const [what, settle, by] of [
     assert.deepEqual(verdict(outcome), { ...nothingTaken, thawedBy: by });
     assert.equal(outcome.claim.thawedCount, 2);
   });
+
+onEither('what an older version left frozen is thawed by the paths of sockets in its journal', async (t, kind) => {
+  const stage = await setStage(t, { kind });
+  await dieInsideWindow(stage, kind);
+  await writeOldIntent(stage.directory, { ...request, agent: kind, channel: stage.agent.path });
+  const { outcome } = await stage.windows.ensureThawed(guestId, 'guardian');
+  await assertThawed(stage);
+  assert.deepEqual(verdict(outcome!), { ...nothingTaken, thawedBy: 'guardian' });
+});
 
 onEither('several who ask at once for what a dead process left get one thaw', async (t, kind) => {
   const stage = await setStage(t, { kind });

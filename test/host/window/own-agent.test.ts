@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { it, type TestContext } from 'node:test';
-import { gradePoint } from '../../../model/window/grade.ts';
+import { gradePoint } from '../../../model/window/grading.ts';
 import { answering, never, type Behaviour, type FakeAgent } from '../../fakes/fake-agent.ts';
 import { expire, restart } from '../../fakes/own-commands.ts';
 import { assertThawed, guestId, refused, request, setStage, verdict, wire, type Stage } from './stage.ts';

@@ -70,9 +70,8 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
   const driver = createFakeDriver({
     id: guestId,
     name: 'db',
-    channel: agent.path,
-    agentChannel: second?.path,
-    monitor: '/run/none.sock',
+    channel: agent.address,
+    agentChannel: second?.address,
     carries,
   });
   const journal = openJournal(directory);
@@ -81,7 +80,7 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
     driver,
     journal,
     config: { limits: { leaseMs: 20_000, leaseCapMs: 30_000, gapMs: 0, perHour: 0, ...limits }, snapshots },
-    connect: async (path, timeoutMs) => hurried(await connectAgent(path, stage.hurry ? soonMs : timeoutMs), stage),
+    connect: async (address, timeoutMs) => hurried(await connectAgent(address, stage.hurry ? soonMs : timeoutMs), stage),
     log: (_, message) => waiters.filter(({ words }) => message.includes(words)).forEach(({ resolve }) => resolve()),
   });
   const stage: Stage = {
@@ -139,13 +138,13 @@ export function freezes(agent: FakeAgent): number {
 /** Nothing is owed, and the guest is not frozen. */
 export async function assertThawed({ agent, journal }: Stage): Promise<void> {
   assert.equal(agent.frozen, false);
-  assert.deepEqual(await journal.open(), { intents: [], damaged: [] });
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
 }
 
 /** No freeze was sent, nothing is owed, and what was prepared is given back. */
 export async function assertUntouched({ agent, driver, journal }: Stage): Promise<void> {
   assert.equal(freezes(agent), 0);
-  assert.equal(await journal.openFor(guestId), null);
+  assert.equal(await journal.intentOf(guestId), null);
   assert.equal(await journal.latest(guestId), null);
   const count = (call: string) => driver.calls.filter((each) => each === call).length;
   assert.equal(count('abandon'), count('prepare'));

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Client, Connection } from '@temporalio/client';
+import { freePort } from '../../../infra/temporal/free-port.ts';
 import { startDevServer, type DevServer } from '../../../infra/temporal/dev-server.ts';
 import { isStillframeError } from '../../../model/errors.ts';
 
@@ -72,6 +73,20 @@ describe('the dev server', () => {
       assert.notEqual(await processGroup(server.pid), await processGroup(process.pid));
     } finally {
       await server.stop();
+    }
+  });
+
+  it('is never taken for another that has its port: of two that start on one port, one is there and one says why it is not', async () => {
+    const port = await freePort();
+    const both = await Promise.allSettled([startDevServer({ port }), startDevServer({ port })]);
+    const servers = both.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    try {
+      assert.equal(servers.length, 1);
+      assert.match(String(both.find((each) => each.status === 'rejected')?.reason), new RegExp(`${port}`));
+      await withClient(servers[0]!, (client) => client.workflowService.getSystemInfo({}));
+      process.kill(servers[0]!.pid, 0);
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()));
     }
   });
 

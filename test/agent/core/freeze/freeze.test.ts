@@ -38,7 +38,7 @@ suite('a freeze', () => {
   function control(hookPath?: string): FreezeControl {
     const node = createNodePlatform([]);
     const tree = fakeTreePlatform({
-      texts: { '/proc/self/mountinfo': `${[root, data, boot].join('\n')}\n` },
+      texts: { '/proc/self/mountinfo': `${[root, data, boot, `4 1 0:24 / ${directory} rw - tmpfs tmpfs rw`].join('\n')}\n` },
       links: { '/proc/self/ns/mnt': 'mnt:[1]' },
     });
     const isFake = (path: string) => path.startsWith('/proc') || path.startsWith('/sys');
@@ -275,7 +275,7 @@ suite('a freeze', () => {
 
   it('an agent that comes after one that was killed thaws what that left, and runs its thaw hooks', async () => {
     await hook('hook', `echo $1 >> ${directory}/ran`);
-    const target = { path: '/data', device: { major: 4094, minor: 16 } };
+    const target = { path: '/data', device: { major: 4094, minor: 16 }, mountId: 2 };
     control();
     freezing.start([target], undefined);
     await new Promise(setImmediate);

@@ -34,6 +34,9 @@ const merged = (...trees: FakeTree[]): FakeTree => ({
   onDevice: Object.assign({}, ...trees.map((tree) => tree.onDevice ?? {})) as NonNullable<FakeTree['onDevice']>,
 });
 
+/** What the kernel says of its filesystem types: `nodev` needs no block device. */
+const withTypes: FakeTree = { texts: { '/proc/filesystems': 'nodev\ttmpfs\nnodev\tzfs\n\text4\n\tbtrfs\n\tbcachefs\n' } };
+
 suite('what a freeze freezes', () => {
   it('each device once, whatever is mounted where; nothing that has no device', () => {
     const mounts = [
@@ -48,17 +51,40 @@ suite('what a freeze freezes', () => {
     assert.deepEqual(order(machine(mounts)), ['/data', '/']);
   });
 
-  it('a btrfs once, by the device behind its subvolumes', () => {
-    const mounts = [root, '2 1 0:30 /a /a rw - btrfs /dev/vdb rw', '3 1 0:31 /b /b rw - btrfs /dev/vdb rw'];
-    const tree = machine(mounts, { devices: { '/dev/vdb': { major: 254, minor: 16 } } });
-    const { filesystems } = plan(tree);
+  it('a btrfs once, by the number that all its subvolumes share in the mount table', () => {
+    const mounts = [root, '2 1 0:30 /a /a rw - btrfs /dev/vdb rw', '3 1 0:30 /b /b rw - btrfs /dev/vdb rw'];
+    const tree = merged(machine(mounts, withTypes), block('254:16', 'vdb'), {
+      devices: { '/dev/vdb': { major: 254, minor: 16 } },
+    });
     assert.deepEqual(
-      filesystems.map(({ mountPoint, device }) => [mountPoint, device]),
+      plan(tree).filesystems.map(({ mountPoint, device, mountId, deviceName }) => [mountPoint, device, mountId, deviceName]),
       [
-        ['/a', { major: 0, minor: 30 }],
-        ['/', { major: 254, minor: 0 }],
+        ['/a', { major: 0, minor: 30 }, 2, 'vdb'],
+        ['/', { major: 254, minor: 0 }, 1, '254:0'],
       ],
     );
+  });
+
+  it('a filesystem without a device number of its own only where its type is on a device', () => {
+    const mounts = [root, '2 1 0:30 / /a rw - bcachefs /dev/vdb:/dev/vdc rw', '3 1 0:31 / /z rw - zfs tank/z rw'];
+    assert.deepEqual(order(machine(mounts, withTypes)), ['/a', '/']);
+  });
+
+  it('a loop device over a file in a subvolume before the btrfs that holds the file', () => {
+    const mounts = [root, '2 1 7:0 / /loop rw - ext4 /dev/loop0 rw', '3 1 0:30 / /b rw - btrfs /dev/vdb rw'];
+    const sys = merged(withTypes, block('254:16', 'vdb'), block('7:0', 'loop0', { 'loop/backing_file': '/b/sub/image\n' }), {
+      devices: { '/dev/vdb': { major: 254, minor: 16 } },
+      // The subvolume's number, which no mount has.
+      loops: { '/dev/loop0': { major: 0, minor: 77 } },
+      onDevice: { '/b/sub/image': { major: 0, minor: 77 } },
+    });
+    assert.deepEqual(order(machine(mounts, sys)), ['/loop', '/b', '/']);
+  });
+
+  it('by a mount that can be opened: a socket bound onto a file is none', () => {
+    const mounts = [root, '2 1 254:16 /s /run/s rw - ext4 /dev/vdb rw', '3 1 254:16 / /data rw - ext4 /dev/vdb rw'];
+    const tree = machine(mounts, { sockets: ['/run/s'], texts: { '/data/x': '' } });
+    assert.deepEqual(order(tree), ['/data', '/']);
   });
 
   it('a loop device before the filesystem that holds its file, though that is mounted later', () => {

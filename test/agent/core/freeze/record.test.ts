@@ -1,31 +1,49 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createRecords, type FreezeRecord } from '../../../../agent/core/freeze/record.ts';
-import type { Platform } from '../../../../agent/core/platform.ts';
+import { fakeTreePlatform } from '../../fakes/fake-tree.ts';
 
-const disk = { major: 254, minor: 1 };
+const disk = { major: 254, minor: 0 };
 
-function recordsOn(device: { major: number; minor: number }) {
+/** A state directory on the filesystem that this line of the mount table shows. */
+function recordsOn(...mounts: string[]) {
   const written: string[] = [];
-  const files = { status: () => ({ device }), replaceText: (path: string) => void written.push(path) };
-  return { records: createRecords({ files } as unknown as Platform, '/state', 'this-boot'), written };
+  const tree = fakeTreePlatform({
+    texts: { '/proc/self/mountinfo': `${['1 0 254:0 / / rw - ext4 /dev/vda rw', ...mounts].join('\n')}\n`, '/state/x': '' },
+  });
+  const files = { ...tree.files, replaceText: (path: string) => void written.push(path) };
+  return { records: createRecords({ ...tree, files }, '/state', 'this-boot'), written };
 }
 
-const record: FreezeRecord = { bootId: 'this-boot', targets: [{ path: '/', device: disk }], hooks: [], processes: [] };
+const record: FreezeRecord = {
+  bootId: 'this-boot',
+  targets: [{ path: '/', device: disk, mountId: 1 }],
+  hooks: [],
+  processes: [],
+};
 
 suite('the record of a freeze', () => {
   test('is written where nothing is about to freeze', () => {
-    const { records, written } = recordsOn({ major: 0, minor: 24 });
+    const { records, written } = recordsOn('2 1 0:24 / /state rw - tmpfs tmpfs rw');
     records.write(record);
     assert.deepEqual(written, ['/state/stillframe-freeze.json']);
   });
 
   test('is refused on a filesystem that is to be frozen: the agent would wait for itself', () => {
-    const { records, written } = recordsOn(disk);
+    const { records, written } = recordsOn();
     assert.throws(() => records.write(record), {
       name: 'CommandError',
       message: 'the state directory /state lies on /, which is to be frozen: put it on a tmpfs (--statedir)',
     });
     assert.deepEqual(written, []);
+  });
+
+  test('is refused on a subvolume of a btrfs that is to be frozen, though its files have another device number', () => {
+    const { records } = recordsOn('2 1 0:30 /state /state rw - btrfs /dev/vdb rw');
+    const targets = [{ path: '/data', device: { major: 0, minor: 30 }, mountId: 3 }];
+    assert.throws(() => records.write({ ...record, targets }), {
+      name: 'CommandError',
+      message: /lies on \/data, which is to be/,
+    });
   });
 });

@@ -65,11 +65,13 @@ it('finds guests by a pattern and gives each its directory as name', async (t) =
   assert.deepEqual(
     guests.map(({ channel, agentChannel }) => [channel, agentChannel]),
     [
-      [join(root, 'db1', 'qga.sock'), join(root, 'db1', 'sfa.sock')],
-      [join(root, 'web$&', 'qga.sock'), undefined],
+      [socketAt(root, 'db1', 'qga.sock'), socketAt(root, 'db1', 'sfa.sock')],
+      [socketAt(root, 'web$&', 'qga.sock'), undefined],
     ],
   );
 });
+
+const socketAt = (...path: string[]) => ({ kind: 'socket', path: join(...path) });
 
 it('refuses the all-zero UUID unless the file gives an id', async (t) => {
   const qemu = await startBareQemu(t, { uuid: null });
@@ -77,7 +79,9 @@ it('refuses the all-zero UUID unless the file gives an id', async (t) => {
   assert.equal((await driver.inventory())[0]!.problem, 'guest-uuid-zero');
   await assert.rejects(driver.guest(zeroUuid), { code: 'guest-uuid-zero', message: /nobody.*-uuid.*id:/ });
   const named = await driverOf(t, listed('nobody', qemu, 'db-eu-1'));
-  assert.equal((await named.guest('db-eu-1')).monitor, qemu.monitor);
+  const watch = await named.watch(await named.guest('db-eu-1'));
+  assert.equal(watch.state, 'prelaunch');
+  await watch.close();
 });
 
 it('refuses an id that two guests report, and names both', async (t) => {
@@ -112,6 +116,18 @@ it('knows by its last id a guest that has ended, and does not take another one f
   assert.equal((await driver.inventory())[0]!.id, qemu.uuid);
   await startBareQemu(t, { directory, disks: [] });
   await assert.rejects(driver.guest(qemu.uuid), { code: 'guest-unknown' });
+});
+
+it('does not know the id of a guest that has not answered yet, unless the file gives one', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const off = { monitor: join(directory, 'qmp.sock') };
+  const driver = await driverOf(t, listed('db1', off));
+  const [listing] = await driver.inventory();
+  assert.deepEqual([listing!.id, listing!.problem], [null, 'monitor-unreachable']);
+  const named = await driverOf(t, listed('db1', off, 'db-eu-1'));
+  assert.equal((await named.inventory())[0]!.id, 'db-eu-1');
+  const qemu = await startBareQemu(t, { directory });
+  assert.equal((await driver.inventory())[0]!.id, qemu.uuid);
 });
 
 it('lets all its users of a monitor share the one connection that QEMU serves', async (t) => {

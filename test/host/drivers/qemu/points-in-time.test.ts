@@ -87,7 +87,7 @@ it('shows every disk as it was at the point in time, whatever the guest writes a
   assert.ok((await read(t, exports))[0]!.equals(then[0]!));
   await points.verify(guest, backup);
   await exports.close();
-  await points.end(guest.id, backup);
+  await points.end(guest.id, { backup });
   await assertNothingLeft();
 });
 
@@ -116,7 +116,7 @@ it('reserves scratch in full before the freeze where it fits', async (t) => {
   await points.prepare(guest, backup);
   const { blocks } = await stat(join(config.scratch.path, backup, 'disk0.qcow2'));
   assert.ok(blocks * 512 >= 16 * mib, `${blocks * 512} bytes are reserved`);
-  await points.end(guest.id, backup);
+  await points.end(guest.id, { backup });
 });
 
 it('repeats each step without harm', async (t) => {
@@ -131,8 +131,8 @@ it('repeats each step without harm', async (t) => {
   assert.deepEqual((await read(t, second))[0], Buffer.alloc(8 * mib));
   await first.close();
   await second.close();
-  await points.end(guest.id, backup);
-  await points.end(guest.id, backup);
+  await points.end(guest.id, { backup });
+  await points.end(guest.id, { backup });
   await assertNothingLeft();
 });
 
@@ -184,7 +184,7 @@ for (const watched of [true, false]) {
     await qemu.write(0, 9, 0, 32);
     await assert.rejects(points.verify(guest, backup), { code: 'scratch-exhausted' });
     await exports?.close();
-    await points.end(guest.id, backup);
+    await points.end(guest.id, { backup });
     await assertNothingLeft();
   });
 }
@@ -214,7 +214,7 @@ it('takes part in nobody’s business: a foreign NBD server and a foreign job ar
   await assert.rejects(points.prepare(guest, backup), { code: 'point-in-time-failed', message: /NBD server that is not ours/ });
   await qemu.control.execute('block-export-add', { type: 'nbd', id: 'theirs', 'node-name': 'd0', name: 'x' });
   await assert.rejects(points.prepare(guest, backup), { code: 'point-in-time-failed', message: /"theirs"/ });
-  await points.end(guest.id, backup);
+  await points.end(guest.id, { backup });
   const connection = createConnection(path);
   await once(connection, 'data');
   connection.destroy();
@@ -257,7 +257,7 @@ it('says that the point in time is lost when its job has ended, for the export t
   await assert.rejects(exports.lost, { code: 'point-in-time-lost' });
   await assert.rejects(points.verify(guest, backup), { code: 'point-in-time-lost' });
   await exports.close();
-  await points.end(guest.id, backup);
+  await points.end(guest.id, { backup });
   await assertNothingLeft();
 });
 
@@ -269,23 +269,25 @@ it('cleans scratch and records of a QEMU that has ended, which took the point in
   await qemu.kill();
   await assert.rejects(exports.lost, { code: 'point-in-time-lost', message: /monitor is gone/ });
   await exports.close();
-  await points.end(guest.id, backup);
+  await points.end(guest.id, { backup });
   assert.deepEqual(await leftOnDisk(), []);
   await assert.rejects(points.verify(guest, backup), { code: 'point-in-time-lost' });
 });
 
 it('finds, reads and ends after a restart what an earlier worker began', async (t) => {
-  const { qemu, points, guest, restarted, assertNothingLeft } = await hostWith(t, {});
+  const { qemu, points, guest: before, restarted, assertNothingLeft } = await hostWith(t, {});
   await qemu.write(0, 7, 0, 8);
-  const prepared = await points.prepare(guest, backup);
+  const prepared = await points.prepare(before, backup);
   await prepared.begin();
   await qemu.write(0, 8, 0, 8);
-  const next = restarted().pointInTime;
-  assert.deepEqual(await next.leftovers([]), [{ guest: guest.id, backup }]);
+  const driver = restarted();
+  const next = driver.pointInTime;
+  assert.deepEqual(await next.leftovers([]), [{ guest: before.id, backup }]);
+  const guest = await driver.guest(before.id);
   const exports = await next.exports(guest, backup);
   assert.deepEqual((await read(t, exports))[0], Buffer.alloc(8 * mib, 7));
   await exports.close();
-  await next.end(guest.id, backup);
+  await next.end(guest.id, { backup });
   await assertNothingLeft();
   assert.deepEqual(await next.leftovers([guest]), []);
 });
@@ -294,7 +296,7 @@ it('ends what nothing on the disk speaks of any more', async (t) => {
   const { qemu, guest, points, driver } = await hostWith(t, {});
   const scratch = { driver: 'null-co', 'node-name': 'sf.deadbeef.0', size: 8 * mib, 'read-zeroes': true };
   await qemu.control.execute('blockdev-add', scratch);
-  assert.deepEqual(await points.leftovers([guest]), [{ guest: guest.id, backup: 'deadbeef' }]);
-  await driver.pointInTime.end(guest.id, 'deadbeef');
+  assert.deepEqual(await points.leftovers([guest]), [{ guest: guest.id, stem: 'sf.deadbeef' }]);
+  await driver.pointInTime.end(guest.id, { stem: 'sf.deadbeef' });
   assert.deepEqual(await qemu.ours(), []);
 });

@@ -9,11 +9,10 @@ import type { PointRecord } from './records.ts';
  * Cancels the jobs as soon as QEMU says that a scratch file is past its threshold: what the guest writes until then must fit
  * the margin, so nobody is asked first. Keeps the monitor's connection until the returned function is called.
  */
-export function guardScratch({ monitor, release }: MonitorUse, record: PointRecord, log: Log): () => void {
+export function watchScratch({ monitor, release }: MonitorUse, record: PointRecord, log: Log): () => void {
   const files = new Set(record.disks.map((disk) => disk.file));
-  let guarding = true;
-  monitor.onEvent(({ name, data }) => {
-    if (!guarding || name !== 'BLOCK_WRITE_THRESHOLD' || !files.has(String(data['node-name']))) return;
+  const stopListening = monitor.onEvent(({ name, data }) => {
+    if (name !== 'BLOCK_WRITE_THRESHOLD' || !files.has(String(data['node-name']))) return;
     log('warn', 'scratch is past its threshold: the point in time is given up so that the guest can go on', {
       backup: record.backup,
     });
@@ -24,7 +23,7 @@ export function guardScratch({ monitor, release }: MonitorUse, record: PointReco
     }
   });
   return () => {
-    guarding = false;
+    stopListening();
     release();
   };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freezableCount, gradePoint, satisfies, unfrozen, type Grade } from '../../../model/window/grade.ts';
+import { satisfies, type Grade } from '../../../model/window/grade.ts';
+import { freezableCount, gradePoint, unfrozen } from '../../../model/window/grading.ts';
 import type { DiskInspection } from '../../../model/point/point.ts';
 import type { GuestClaim, GuestHook } from '../../../model/window/window.ts';
 

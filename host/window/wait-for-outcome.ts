@@ -8,7 +8,7 @@ import { unconfirmed } from './refusals.ts';
 export const confirmMs = 8_000;
 
 /** The outcome, or thaw-unconfirmed: a guest that is stopped cannot answer, and an activity must not hang on it. */
-export async function confirmed(window: OpenWindow, outcome: Promise<WindowOutcome>): Promise<WindowOutcome> {
+export async function waitForOutcome(window: OpenWindow, outcome: Promise<WindowOutcome>): Promise<WindowOutcome> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(unconfirmed(window.intent)), window.remainingMs() + confirmMs);
   try {

@@ -1,0 +1,39 @@
+/** An intent: what stands in the journal before a freeze, enough to thaw and to say afterwards what was interrupted. */
+
+import type { GuestClaim, Obligation } from '../../model/window/window.ts';
+import type { AgentAddress } from '../channel/types.ts';
+
+export interface Intent extends Obligation {
+  guestName: string;
+  /** The channel that the freeze goes through, */
+  channel: AgentAddress;
+  /** and the one to try where nobody answers on that any more. */
+  otherChannel?: AgentAddress | undefined;
+  claim: GuestClaim;
+  /** Process that holds the channel for this window. */
+  pid: number;
+  /** Monotonic milliseconds of `hostBoot` at which the intent was written; the deadline is `leaseMs` later. */
+  startedMs: number;
+  hostBoot: string;
+}
+
+/** Reads an intent back. Older versions wrote the paths of sockets where addresses are now; what they owe is paid as well. */
+export function readIntent(stored: unknown): Intent {
+  const { channel, otherChannel, ...rest } = stored as StoredIntent;
+  return {
+    ...rest,
+    channel: readAddress(channel),
+    ...(otherChannel !== undefined && { otherChannel: readAddress(otherChannel) }),
+  };
+}
+
+interface StoredIntent extends Omit<Intent, 'channel' | 'otherChannel'> {
+  channel: StoredAddress;
+  otherChannel?: StoredAddress;
+}
+
+type StoredAddress = string | AgentAddress;
+
+function readAddress(stored: StoredAddress): AgentAddress {
+  return typeof stored === 'string' ? { kind: 'socket', path: stored } : stored;
+}
