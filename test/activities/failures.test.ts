@@ -25,7 +25,7 @@ async function failureWith(error: unknown): Promise<unknown> {
 }
 
 describe('failures', () => {
-  it('carry the code as type, the sentence, the facts, and the cause', async () => {
+  it('a failure carries the code as type, the sentence, the facts, and the cause', async () => {
     const cause = new Error('ENOENT');
     const failure = await failureWith(
       new StillframeError('agent-refused', 'the agent said no', { class: 'GenericError' }, cause),
@@ -37,7 +37,7 @@ describe('failures', () => {
     assert.equal(failure.cause, cause);
   });
 
-  it('are tried again when the outcome is unknown, and not when another attempt would find the same', async () => {
+  it('failures are tried again when the outcome is unknown, and not when another attempt would find the same', async () => {
     const isFinal = async (code: ErrorCode) => {
       const failure = await failureWith(new StillframeError(code, 'x'));
       assert.ok(failure instanceof ApplicationFailure);
@@ -49,7 +49,7 @@ describe('failures', () => {
       assert.equal(await isFinal(code), true, code);
   });
 
-  it('are no warnings of the worker when they are answers', async () => {
+  it('failures that are answers are not logged as warnings of the worker', async () => {
     const [refusal, loss] = await Promise.all([
       failureWith(new StillframeError('window-too-soon', 'x')),
       failureWith(new StillframeError('channel-closed', 'x')),
@@ -59,14 +59,14 @@ describe('failures', () => {
     assert.notEqual(loss.category, ApplicationFailureCategory.BENIGN);
   });
 
-  it('leave errors that are not ours as they are', async () => {
+  it('failures leave errors that are not ours as they are', async () => {
     const bug = new TypeError('undefined is not a function');
     assert.equal(await failureWith(bug), bug);
   });
 });
 
 describe('activities', () => {
-  it('beat before they do anything else', async () => {
+  it('activities send a heartbeat before they do anything else', async () => {
     const order: string[] = [];
     const environment = new MockActivityEnvironment();
     environment.on('heartbeat', () => order.push('heartbeat'));
@@ -75,7 +75,7 @@ describe('activities', () => {
     assert.deepEqual(order, ['heartbeat', 'freeze']);
   });
 
-  it('tell how far a copy has come by their heartbeats', async () => {
+  it('activities report the progress of a copy by their heartbeats', async () => {
     const told = Promise.withResolvers<void>();
     const environment = new MockActivityEnvironment();
     const progress = { doneBytes: 512, totalBytes: 1024, disk: 'disk0' };
@@ -97,7 +97,7 @@ describe('activities', () => {
     await told.promise;
   });
 
-  it('end a window, whatever is cancelled', async () => {
+  it('activities end a window, whatever is cancelled', async () => {
     for (const reason of ['CANCELLED', 'NOT_FOUND', 'TIMED_OUT', 'WORKER_SHUTDOWN'] as const) {
       const environment = new MockActivityEnvironment();
       const parts = standIns({
@@ -115,7 +115,7 @@ describe('activities', () => {
     }
   });
 
-  it('end a snapshot command and a copy that are cancelled', async () => {
+  it('activities end a snapshot command and a copy that are cancelled', async () => {
     const untilAborted = (signal: AbortSignal) =>
       new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
     const parts = standIns({

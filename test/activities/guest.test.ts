@@ -7,7 +7,7 @@ import { db1, onEither, request, setStage } from '../host/window/stage.ts';
 
 const thawed = { state: 'thawed', epoch: null, remainingMs: null, held: [], foreign: [] };
 
-onEither('says which agent it is, and what that holds', async (t, kind) => {
+onEither('info names the agent, and what that agent holds', async (t, kind) => {
   const { windows } = await setStage(t, { kind });
   const { guestInfo, guestStatus } = createGuestActivities({ windows });
   const lease = kind === 'stillframe' ? { lease: thawed } : {};
@@ -26,7 +26,7 @@ onEither('says which agent it is, and what that holds', async (t, kind) => {
   assert.deepEqual(await guestStatus({ guest: db1 }), { agent: 'thawed', window: null, ...lease });
 });
 
-it('inside a window our agent tells its epoch, what is left of its lease, and whose freezes it met', async (t) => {
+it('inside a window our agent reports its epoch, the rest of its lease, and the foreign freezes that it met', async (t) => {
   const { agent, windows } = await setStage(t, { kind: 'stillframe' });
   const { guestInfo, guestStatus } = createGuestActivities({ windows });
   agent.own!.outcomes = { '/logs': 'foreign' };

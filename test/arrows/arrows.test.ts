@@ -138,13 +138,13 @@ describe('the check of the arrows', () => {
   const saidOf = (file: string) => refusals.filter((each) => each.startsWith(`${file}:`));
 
   for (const one of refused)
-    it(`refuses in ${one[0]}: ${one[1]}`, () => {
+    it(`the check refuses in ${one[0]}: ${one[1]}`, () => {
       const file = fileOf(one[0], refused, one);
       assert.deepEqual(saidOf(file), [`${file}:3: ${one[2]}`]);
     });
   for (const one of accepted)
-    it(`accepts in ${one[0]}: ${one[1]}`, () => assert.deepEqual(saidOf(fileOf(one[0], accepted, one)), []));
-  it('lets the command itself reach the pinned Node and nothing else', () => {
+    it(`the check accepts in ${one[0]}: ${one[1]}`, () => assert.deepEqual(saidOf(fileOf(one[0], accepted, one)), []));
+  it('the check lets the command itself reach the pinned Node and nothing else', () => {
     assert.deepEqual(saidOf('cli/stillframe.mjs'), [
       'cli/stillframe.mjs:2: room cli/stillframe.mjs may not import room host (static)',
     ]);
@@ -161,13 +161,13 @@ describe('the search for circles', () => {
     return circlesOf(readImports(folder));
   }
 
-  it('lists a circle of two files once', async () => {
+  it('the search for circles lists a circle of two files once', async () => {
     assert.deepEqual(await circles({ 'b.ts': `import './a.ts';`, 'a.ts': `import './b.ts';` }), ['a.ts -> b.ts -> a.ts']);
   });
-  it('lists a file that imports itself', async () => {
+  it('the search for circles lists a file that imports itself', async () => {
     assert.deepEqual(await circles({ 'a.ts': `import * as a from './a.ts';` }), ['a.ts -> a.ts']);
   });
-  it('follows imports of types and import() alike', async () => {
+  it('the search for circles follows imports of types and import() alike', async () => {
     const files = {
       'a.ts': `import type { B } from './b.ts';`,
       'b.ts': `await import('./c.ts');`,
@@ -175,11 +175,11 @@ describe('the search for circles', () => {
     };
     assert.deepEqual(await circles(files), ['a.ts -> b.ts -> c.ts -> a.ts']);
   });
-  it('lists two circles that share a file', async () => {
+  it('the search for circles lists two circles that share a file', async () => {
     const files = { 'a.ts': `import './b.ts'; import './c.ts';`, 'b.ts': `import './a.ts';`, 'c.ts': `import './a.ts';` };
     assert.deepEqual(await circles(files), ['a.ts -> b.ts -> a.ts', 'a.ts -> c.ts -> a.ts']);
   });
-  it('finds none where two ways lead to one file, or where a file starts one that imports it', async () => {
+  it('the search for circles finds none where two ways lead to one file, or where a file starts one that imports it', async () => {
     const files = {
       'a.ts': `import './b.ts'; import './c.ts';`,
       'b.ts': `import './c.ts';`,
@@ -190,11 +190,11 @@ describe('the search for circles', () => {
 });
 
 describe('the rooms of this repository', () => {
-  it('import only what their table allows', () => assert.deepEqual(refusalsOf(readImports(root)), []));
+  it('the rooms import only what their table allows', () => assert.deepEqual(refusalsOf(readImports(root)), []));
 
-  it('hold no files that import one another in a circle', () => assert.deepEqual(circlesOf(readImports(root)), []));
+  it('the rooms hold no files that import one another in a circle', () => assert.deepEqual(circlesOf(readImports(root)), []));
 
-  it('stand in an order in which every arrow points down', () => {
+  it('the rooms stand in an order in which every arrow points down', () => {
     const upward = roomNames.flatMap((name, place) =>
       [...importsOf(name), ...(rooms[name].types ?? []), ...(rooms[name].starts ?? [])]
         .filter((other) => roomNames.indexOf(other) <= place)
@@ -203,7 +203,7 @@ describe('the rooms of this repository', () => {
     assert.deepEqual(upward, []);
   });
 
-  it('are pictured in CONTRIBUTING.md as their table has them', async () => {
+  it('the rooms are pictured in CONTRIBUTING.md as their table has them', async () => {
     const document = await readFile(join(root, 'CONTRIBUTING.md'), 'utf8');
     assert.equal(document, withPicture(document), 'CONTRIBUTING.md differs from test/arrows/rooms.ts: run "npm run picture"');
   });

@@ -54,7 +54,7 @@ async function owe(directory: string): Promise<void> {
   });
 }
 
-test('each finding says ok, warn or fail, and a way out where it is not ok', async (t) => {
+test('each finding says ok, warn or fail, and what to do where it is not ok', async (t) => {
   const { env, channel, directory } = await host(t);
   const server = createServer().listen(channel);
   t.after(() => server.close());
@@ -85,7 +85,7 @@ test('each finding says ok, warn or fail, and a way out where it is not ok', asy
   assert.match(of('scratch')[0]!.found, /: \d+\.\d [KMGTP]iB free$/);
 });
 
-test('a thaw that is owed past its lease fails, with the way out', async (t) => {
+test('a thaw that is owed past its lease fails, with what to do', async (t) => {
   const { env, directory } = await host(t);
   await owe(directory);
   const [finding] = (await examine(env)).of('journal');
@@ -105,7 +105,7 @@ test("a bad host's file is one of the findings, and the rest is examined", async
   assert.equal(of('sockets').length, 0);
 });
 
-test('for people: one line a finding, the way out below it', async (t) => {
+test('for people, a finding is one line, with what to do below it', async (t) => {
   const { env } = await host(t);
   const { stdout } = await runCli(['doctor'], env);
   assert.match(stdout, /^ok {4}node {8}v\d+/m);

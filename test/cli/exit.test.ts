@@ -7,7 +7,7 @@ import { exitOf, exitOfCode, exitOfFramework } from '../../cli/exit.ts';
 import { renderJsonStory, renderStory } from '../../cli/render/story.ts';
 import { errorCodes, StillframeError, type ErrorCode } from '../../model/errors.ts';
 
-test('the statuses that scripts rely on', () => {
+test('the exit statuses that scripts rely on do not change', () => {
   const expected: Partial<Record<ErrorCode, number>> = {
     'agent-refused': 4,
     'window-too-soon': 4,
@@ -63,7 +63,7 @@ test("the framework's negative codes are wrong usage or an error", () => {
   assert.deepEqual([undefined, 0, 3, -4, -5, -1, -2].map(exitOfFramework), [0, 0, 3, 2, 2, 1, 1]);
 });
 
-test('a failure is told as one story: no wrappers, no stack, nothing twice', () => {
+test('a failure is printed as one story: no wrappers, no stack, nothing twice', () => {
   const error = throughTheServer('copy-failed', 'the copy of disk0 broke off (no space)', new Error('no space left on device'));
   assert.equal(renderStory(error), 'stillframe: the copy of disk0 broke off (no space)\n  because no space left on device');
   const quoting = throughTheServer('copy-failed', 'the copy broke off: EIO', new Error('EIO'));
@@ -82,7 +82,7 @@ test("a guest's text in an error cannot fake a line or redraw the terminal", () 
   assert.equal(story, 'stillframe: it said: \\x1b[2Jno\\x0astillframe: all is well');
 });
 
-test('a thrown value that is no error is told all the same', () => {
+test('a thrown value that is not an error is printed too', () => {
   assert.equal(renderStory('what'), 'stillframe: what');
   assert.equal(exitOf(null), 1);
 });

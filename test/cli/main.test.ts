@@ -103,7 +103,7 @@ async function deadAddress(): Promise<string> {
   return `127.0.0.1:${port}`;
 }
 
-test('no Temporal server: its address, how to start one, and status 7', async () => {
+test('without a Temporal server the error has its address, how to start one, and status 7', async () => {
   const address = await deadAddress();
   const { status, stdout, stderr } = await runCli(['guest', 'list'], { TEMPORAL_ADDRESS: address });
   assert.equal(status, 7);
@@ -114,7 +114,7 @@ test('no Temporal server: its address, how to start one, and status 7', async ()
   );
 });
 
-test('the flag wins over the variable, and --json tells errors as one line', async () => {
+test('the flag wins over the variable, and --json prints errors as one line', async () => {
   const address = await deadAddress();
   const { status, stderr } = await runCli(['backup', 'run', 'db1', '--json', '--address', address], {
     TEMPORAL_ADDRESS: '127.0.0.1:1',
@@ -125,7 +125,7 @@ test('the flag wins over the variable, and --json tells errors as one line', asy
   assert.match(message, new RegExp(`at ${address} did not answer`));
 });
 
-test("a bad host's file is told with its places, and a missing one with how to make it", async (t) => {
+test("a bad host's file is reported with its places, and a missing one with how to make it", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'stillframe-cli-'));
   t.after(() => rm(directory, { recursive: true }));
   const path = join(directory, 'host.yaml');

@@ -34,7 +34,7 @@ const fails = (code: string, message: string) => (error: StillframeError) => {
   return true;
 };
 
-test('by name, and by id in any case', () => {
+test('a guest is found by its name, and by its id in any case', () => {
   assert.equal(resolveGuest(fleet, 'db2').inventory.host, 'rack2');
   assert.equal(resolveGuest(fleet, 'BB-2').guest.name, 'web');
 });
@@ -68,7 +68,7 @@ test('a guest whose id is not known is found by its name, and refused by it wher
   assert.throws(() => resolveGuest(off, ''), { code: 'guest-unknown' });
 });
 
-test('without any host, it is the hosts that are missing', () => {
+test('without any host, the error says that no host has announced itself', () => {
   assert.throws(
     () => resolveGuest([], 'db1'),
     fails(
@@ -91,7 +91,7 @@ test('the only repository needs no name; a choice has to be made', () => {
   );
 });
 
-test('a backup that somebody started without its memo is none of ours', () => {
+test('a workflow that was started without our memo is not listed as a backup', () => {
   assert.equal(memoOf({ memo: {} }), undefined);
   assert.equal(memoOf({ memo: { backup: 7 } }), undefined);
   assert.equal(memoOf({ memo: { backup: '../x', guest: 'g', guestName: 'db1', host: 'h' } }), undefined);

@@ -67,7 +67,7 @@ test('a full file is read with its units', () => {
   });
 });
 
-test('what is left out has its default, and 0 means none', () => {
+test('a key that is left out has its default, and 0 means none', () => {
   const config = parseHostConfig('host.yaml', file(`guests: [${db1}]`, scratch));
   assert.deepEqual(config.limits, { leaseMs: 10_000, leaseCapMs: 30_000, gapMs: 60_000, perHour: 12 });
   assert.deepEqual(config.scratch, {
@@ -197,7 +197,7 @@ for (const [what, lines, expected] of bad) {
   test(`refused: ${what}`, () => assert.deepEqual(problemsOf(file(...lines)), [expected]));
 }
 
-test('all problems of a file are told, in its order', () => {
+test('all problems of a file are reported, in its order', () => {
   const problems = problemsOf(file('guests: 1', 'scratch: {}', 'limits: { gap: x }'));
   assert.deepEqual(
     problems.map((problem) => problem.split(' ')[0]),
@@ -205,13 +205,13 @@ test('all problems of a file are told, in its order', () => {
   );
 });
 
-test('what is no YAML is refused with its place, and so is an empty file', () => {
+test('text that is not YAML is refused with its place, and so is an empty file', () => {
   assert.match(problemsOf(file('guests: [}'))[0]!, /^host\.yaml:2:\d+: not valid YAML: /);
   assert.match(problemsOf(file('host: other'))[0]!, /^host\.yaml:2:1: not valid YAML: Map keys must be unique/);
   assert.deepEqual(problemsOf(''), ['host.yaml:1:1: missing; expected a mapping (key: value)']);
 });
 
-test('the file is read from disk; one that is missing says how to make one', async (t) => {
+test('the file is read from disk, and the error for a missing one says how to make it', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'stillframe-config-'));
   t.after(() => rm(directory, { recursive: true }));
   const path = join(directory, 'host.yaml');

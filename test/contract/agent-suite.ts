@@ -43,15 +43,15 @@ export function agentContract(name: string, connect: () => Promise<{ path: strin
       return channel;
     }
 
-    it('answers a ping', async () => {
+    it('the agent answers a ping', async () => {
       assert.equal(await (await open()).execute(ping, undefined), undefined);
     });
 
-    it('echoes a number of 53 bits', async () => {
+    it('the agent echoes a number of 53 bits', async () => {
       assert.equal(await (await open()).execute(sync, { id: Number.MAX_SAFE_INTEGER }), Number.MAX_SAFE_INTEGER);
     });
 
-    it('names its version and the commands that a window needs', async () => {
+    it('the agent names its version and the commands that a window needs', async () => {
       const told = await (await open()).execute(info, undefined);
       assert.match(told.version, /^\d+\.\d+/);
       const enabled = told.commands.filter((command) => command.enabled).map((command) => command.name);
@@ -59,7 +59,7 @@ export function agentContract(name: string, connect: () => Promise<{ path: strin
         assert.ok(enabled.includes(needed.name), `${needed.name} is not enabled`);
     });
 
-    it('names filesystems and the operating system', async () => {
+    it('the agent names filesystems and the operating system', async () => {
       const channel = await open();
       const filesystems = await channel.execute(getFsinfo, undefined);
       assert.ok(filesystems.length > 0);
@@ -71,7 +71,7 @@ export function agentContract(name: string, connect: () => Promise<{ path: strin
       assert.match((await channel.execute(getOsinfo, undefined)).kernelRelease ?? '', /^\d+\.\d+/);
     });
 
-    it('freezes, says so, refuses what is not allowed meanwhile, and thaws as many as it froze', async () => {
+    it('the agent freezes, reports it, refuses what is not allowed while frozen, and thaws as many as it froze', async () => {
       const channel = await open();
       assert.equal(await channel.execute(fsfreezeStatus, undefined), 'thawed');
       const frozen = await channel.execute(fsfreezeFreeze, undefined);
@@ -106,7 +106,7 @@ export function agentContract(name: string, connect: () => Promise<{ path: strin
       assert.equal(await channel.execute(fsfreezeStatus, undefined), 'thawed');
     });
 
-    it('refuses an unknown command and wrong arguments by class, and the channel goes on', async () => {
+    it('the agent refuses an unknown command and wrong arguments by class, and the channel stays open', async () => {
       const channel = await open();
       await refuses(channel.execute(anyCommand('guest-nope'), undefined), 'CommandNotFound');
       await refuses(channel.execute(anyCommand('guest-sync'), undefined), 'GenericError');
@@ -130,7 +130,7 @@ export function agentContract(name: string, connect: () => Promise<{ path: strin
       assert.deepEqual(await converse(path, `\xff${id(71)}{"execute":"guest-nope"}${id(72)}${id(73)}`, 3), [71, 72, 73]);
     });
 
-    it('a second client is told that the channel is held, and is served once the first has gone', async () => {
+    it('a second client learns that the channel is held, and is served once the first has gone', async () => {
       const first = await open();
       // Long enough for any agent that is served, short for a test: nothing can answer a client that QEMU has not accepted.
       await fails(openAgentChannel({ path, timeoutMs: 300 }), 'channel-held', { path });
@@ -139,7 +139,7 @@ export function agentContract(name: string, connect: () => Promise<{ path: strin
       await (await open()).execute(ping, undefined);
     });
 
-    it('takes one command at a time', async () => {
+    it('the agent takes one command at a time', async () => {
       const channel = await open();
       const first = channel.execute(fsfreezeStatus, undefined);
       await fails(channel.execute(ping, undefined), 'channel-busy', { path });

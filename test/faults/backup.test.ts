@@ -122,7 +122,7 @@ test('a backup that is cancelled while it copies leaves nothing behind', async (
   assert.deepEqual(await leftBehind(), []);
 });
 
-test('a point in time that is lost while it is copied fails the backup, and the guest goes on', async () => {
+test('a point in time that is lost while it is copied fails the backup, and the guest keeps running', async () => {
   const before = (await points()).length;
   const hold = site.proxy.hold('block-export-add');
   const backup = await startCommand(site, ['backup', 'run', 'db1']);

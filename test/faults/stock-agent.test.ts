@@ -33,7 +33,7 @@ test('a backup by the stock agent, which answers on the classic port only, is a 
   assert.equal(points[0]?.window.claim.lease, undefined);
 });
 
-test('a worker that is killed inside a window: the warden thaws, as the stock agent has no lease', async () => {
+test('the warden thaws when the worker is killed inside a window, because the stock agent has no lease', async () => {
   const report = await runDrill(site, 'whole', 'worker killed');
   assert.deepEqual({ left: report.left, thawedBy: report.thawedBy }, { left: 'thawed', thawedBy: 'warden' });
 });

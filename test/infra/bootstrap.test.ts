@@ -41,7 +41,7 @@ describe('bootstrap', () => {
     ['older than the lock file', Date.now() / 1000 + 60],
     ['newer than the lock file', 1],
   ] as const)
-    it(`refuses a node_modules that is a symbolic link to a tree ${what}, and leaves that tree alone`, async () => {
+    it(`bootstrap refuses a node_modules that is a symbolic link to a tree ${what}, and leaves that tree alone`, async () => {
       const [link, elsewhere] = [join(checkout, 'node_modules'), join(folder, 'elsewhere')];
       await symlink(elsewhere, link);
       await utimes(join(checkout, 'package-lock.json'), lockSeconds, lockSeconds);
@@ -53,7 +53,7 @@ describe('bootstrap', () => {
       assert.deepEqual((await readdir(elsewhere)).toSorted(), tree);
     });
 
-  it('installs the dependencies where there is no link, and then starts the entry', async () => {
+  it('bootstrap installs the dependencies where there is no link, and then starts the entry', async () => {
     const { status, stdout } = start();
     assert.deepEqual({ status, stdout }, { status: 0, stdout: 'started\n' });
   });

@@ -56,13 +56,13 @@ test('a journal of 1 GiB, whose extents do not fit into its inode, is found', as
   assert.equal(await onlyRow(path), 'whole disk: ext4 dirty: RECOVER clear, s_start 1');
 });
 
-test('needs_recovery is dirty, whatever the state says', async (context) => {
+test('a filesystem with needs_recovery is dirty, whatever its state', async (context) => {
   const path = await made(context, 'ext4');
   await debugfs(path, 'feature needs_recovery');
   assert.equal(await onlyRow(path), 'whole disk: ext4 dirty: RECOVER set');
 });
 
-test('recorded errors are dirty; orphans are named and no more', async (context) => {
+test('recorded errors make a filesystem dirty, and orphans are only named', async (context) => {
   const path = await made(context, 'ext4');
   await debugfs(path, 'ssv last_orphan 12');
   assert.equal(await onlyRow(path), 'whole disk: ext4 clean: RECOVER clear, s_start 0, orphans present');
@@ -70,14 +70,14 @@ test('recorded errors are dirty; orphans are named and no more', async (context)
   assert.equal(await onlyRow(path), 'whole disk: ext4 dirty: s_state records errors, orphans present');
 });
 
-test('without a journal only the state tells', async (context) => {
+test('without a journal only the state decides', async (context) => {
   const path = await made(context, 'ext2');
   assert.equal(await onlyRow(path), 'whole disk: ext2 clean: no journal, s_state clean');
   await debugfs(path, 'ssv state 0');
   assert.equal(await onlyRow(path), 'whole disk: ext2 dirty: no journal, s_state not clean');
 });
 
-test('a journal that lies elsewhere, and a journal alone, are not inspected', async (context) => {
+test('an external journal, and a journal device alone, are not inspected', async (context) => {
   const path = await made(context, 'ext4');
   await debugfs(path, 'ssv jnl_backup_type 0');
   assert.match(await onlyRow(path), /ext4 not-inspected: RECOVER clear, but the journal is not in this filesystem/);
@@ -85,7 +85,7 @@ test('a journal that lies elsewhere, and a journal alone, are not inspected', as
   assert.match(await onlyRow(device), /not-inspected: a journal device of another filesystem/);
 });
 
-test('a journal where there is none, a loop in its tree and a cut image are dirty, and say why', async (context) => {
+test('a missing journal, a loop in its tree and a cut image are dirty, with the reason', async (context) => {
   const path = await made(context, 'ext4');
   await write(path, await journalByte(path), u32be(0));
   assert.match(await onlyRow(path), /ext4 dirty: cannot be read: no journal superblock in block \d+/);

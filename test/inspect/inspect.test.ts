@@ -47,7 +47,7 @@ async function gptDisk(folder: string): Promise<string> {
   return path;
 }
 
-test('a GPT disk: each filesystem has its row, boot code, swap and empty partitions have none', async (context) => {
+test('on a GPT disk each filesystem has its row, and boot code, swap and empty partitions have none', async (context) => {
   const path = await gptDisk(await temporaryFolder(context));
   assert.deepEqual(await rows(path), ['clean', 'partition 2 ext4 clean', 'partition 3 xfs clean']);
   await write(path, 2 * MiB + 0x460, Buffer.from([0xc6]));
@@ -56,7 +56,7 @@ test('a GPT disk: each filesystem has its row, boot code, swap and empty partiti
   assert.ok((await rows(path)).includes('partition 5 unknown not-inspected'));
 });
 
-test('a GPT whose checksums are wrong is named, not believed', async (context) => {
+test('a GPT whose checksums are wrong is named, and not used', async (context) => {
   const path = await gptDisk(await temporaryFolder(context));
   await write(path, 1024 + 40, Buffer.from([0x77]));
   const { result, filesystems } = await inspectImage(path);
@@ -86,7 +86,7 @@ async function mbrDisk(folder: string): Promise<string> {
   return path;
 }
 
-test('an MBR disk: primary and logical partitions, numbered as Linux numbers them', async (context) => {
+test('on an MBR disk primary and logical partitions are numbered as Linux numbers them', async (context) => {
   const path = await mbrDisk(await temporaryFolder(context));
   assert.deepEqual(await rows(path), ['clean', 'partition 1 ext4 clean', 'partition 5 ext4 clean', 'partition 6 ext4 clean']);
   await write(path, 50 * MiB + 0x460, Buffer.from([0xc6]));
@@ -169,7 +169,7 @@ test('a disk that cannot be read is a row that says so, and not clean', async ()
   });
 });
 
-test('a reader is asked for nothing outside of its disk, whatever the disk says of itself', async (context) => {
+test('an inspection reads nothing outside of its disk, whatever the disk says', async (context) => {
   const path = await ext4(await temporaryFolder(context));
   // Where the superblock's copy of the journal's inode has the start of its first extent.
   await write(path, 0x50c + 20, Buffer.alloc(4, 0xff));
@@ -209,7 +209,7 @@ async function holdsUnderMutation(path: string, places: [start: number, length: 
   );
 }
 
-test('whatever the bytes of a damaged image are, there is an answer', async (context) => {
+test('a damaged image has an answer, whatever its bytes are', async (context) => {
   const folder = await temporaryFolder(context);
   await testMutations(context, 'ext4', () => ext4(folder), [
     [0x400, 1024],

@@ -73,7 +73,7 @@ const used: [string, Operation[], RegExp][] = [
   ],
 ];
 for (const [what, operations, expected] of used) {
-  test(`a log that holds ${what} is dirty, wherever it lies between tail and head`, async (context) => {
+  test(`a log that holds ${what} is dirty, anywhere between tail and head`, async (context) => {
     const { path, log } = await made(context);
     await writeAll(path, log, first, [superblockTransaction(), operations]);
     assert.match(await verdict(path), expected);
@@ -88,7 +88,7 @@ test('data that looks like an item is data', async (context) => {
   assert.equal(await verdict(path), 'clean: log covered, 1 record');
 });
 
-test('what lies before the tail does not matter', async (context) => {
+test('records before the tail do not matter', async (context) => {
   const { path, log } = await made(context);
   const inode: Operation[] = [{ flags: 1 }, { body: transactionHeader() }, { body: item(0x123b) }, { flags: 2 }];
   const tail = await writeRecord(path, log, first, first, inode);
@@ -96,7 +96,7 @@ test('what lies before the tail does not matter', async (context) => {
   assert.equal(await verdict(path), 'clean: log covered, 1 record');
 });
 
-test('a log that went round is read in the order of its records', async (context) => {
+test('a log that wrapped is read in the order of its records', async (context) => {
   const { path, log } = await made(context);
   const from = { cycle: 1, block: log.blocks - 1 };
   await writeAll(path, log, from, [superblockTransaction(), superblockTransaction(), superblockTransaction()]);
@@ -136,7 +136,7 @@ test('an external log is not inspected', async (context) => {
   assert.equal(await verdict(path), 'not-inspected: external log');
 });
 
-test('a superblock that cannot be is dirty, and says why', async (context) => {
+test('an impossible superblock is dirty, with the reason', async (context) => {
   const { path } = await made(context);
   await write(path, 0x60, u32be(0xffffffff));
   assert.match(await verdict(path), /dirty: cannot be read: a log of \d+ bytes/);

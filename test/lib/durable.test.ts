@@ -102,7 +102,7 @@ test('a directory is made with those above it, for this user alone, and what was
   assert.equal(await modeOf(folder), 0o755);
 });
 
-test('what is not there has no names and does not exist; a dangling link, and a path through a file, lead nowhere', async (t) => {
+test('a missing directory has no names and does not exist, and neither does a dangling link or a path through a file', async (t) => {
   const folder = await temporaryFolder(t);
   await writeFile(join(folder, 'file'), '');
   await symlink('nowhere', join(folder, 'link'));

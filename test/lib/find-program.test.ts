@@ -17,7 +17,7 @@ async function onPath(t: TestContext, ...names: string[]): Promise<string[]> {
   return folders;
 }
 
-test('the first place on PATH that has the program wins; a directory and a file that nobody may run are none', async (t) => {
+test('the first place on PATH that has the program wins; a directory and a file without the right to run are skipped', async (t) => {
   const [one, two, three] = (await onPath(t, 'one', 'two', 'three')) as [string, string, string];
   await mkdir(join(one, 'tool'));
   await writeFile(join(two, 'tool'), '', { mode: 0o644 });

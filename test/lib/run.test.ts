@@ -30,7 +30,7 @@ test('a program that does not read its input ends by its own status', async () =
   assert.equal(await run(['true'], { input: 'x'.repeat(2 ** 20) }), '');
 });
 
-test('a program that fails is reported with its command, its status and what it said', async () => {
+test('a program that fails is reported with its command, its status and its complaint', async () => {
   const error = await failure(run(shell('echo out; echo "no pool" >&2; exit 3')));
   assert.equal(error.message, 'sh -c echo out; echo "no pool" >&2; exit 3 sh failed: it ended with status 3 and said: no pool');
   assert.equal(error.reason, 'it ended with status 3 and said: no pool');
@@ -57,7 +57,7 @@ test('a caller that accepts any end gets status and output of a program that fai
   assert.deepEqual(ending, { status: 7, killedBy: null, stdout: 'out\n', stderr: 'err\n' });
 });
 
-test('a program that is aborted gets SIGKILL, though it ignores other signals, and nobody waits for what it has started', async () => {
+test('a program that is aborted gets SIGKILL, though it ignores other signals, and its children are not waited for', async () => {
   const abort = new AbortController();
   const pids = Promise.withResolvers<string>();
   // The background process has both streams open and outlives its parent.
@@ -77,7 +77,7 @@ test('a call whose signal has fired already fails as aborted', async () => {
   assert.equal(error.aborted, true);
 });
 
-test('a program that prints more than the limit is killed and reported; what it says beyond its limit is left out', async () => {
+test('a program that prints more than the limit is killed and reported; output beyond the limit is left out', async () => {
   const flood = await failure(run(['yes']));
   assert.equal(flood.message, 'yes failed: it printed more than 67108864 characters');
   const talker = await failure(run(shell('echo 0123456789 >&2; exit 1'), { stderrLimit: 4 }));

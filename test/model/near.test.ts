@@ -6,7 +6,7 @@ import { didYouMean, nearNames } from '../../model/near.ts';
 
 const known = ['db1', 'db2', 'mail', 'web-frontend', 'web-backend'];
 
-test('one slip is found: a letter more, less, other, swapped, or in the wrong case', () => {
+test('one typing error is found: a letter more, less, other, swapped, or in the wrong case', () => {
   assert.deepEqual(nearNames('db11', known), ['db1']);
   assert.deepEqual(nearNames('mal', known), ['mail']);
   assert.deepEqual(nearNames('nail', known), ['mail']);
@@ -14,12 +14,12 @@ test('one slip is found: a letter more, less, other, swapped, or in the wrong ca
   assert.deepEqual(nearNames('MAIL', known), ['mail']);
 });
 
-test('nearest first, then by name, and a beginning is near too', () => {
+test('near names are sorted by distance, then by name, and a prefix is near too', () => {
   assert.deepEqual(nearNames('db3', known), ['db1', 'db2']);
   assert.deepEqual(nearNames('web-fr', known), ['web-frontend']);
 });
 
-test('strangers are not near', () => {
+test('different names are not near', () => {
   assert.deepEqual(nearNames('storage', known), []);
   assert.equal(didYouMean('storage', known), '');
   assert.equal(didYouMean('db3', known), ' Did you mean "db1" or "db2"?');

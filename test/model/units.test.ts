@@ -19,7 +19,7 @@ test('durations and sizes with a unit are read', () => {
   ]);
 });
 
-test('anything else is none: no unit, unknown units, signs, parts of a millisecond or byte, names of object members', () => {
+test('other texts are not read: no unit, unknown units, signs, parts of a millisecond or byte, names of object members', () => {
   for (const text of ['10', '', 's', '-1s', '1e3s', '10 seconds', '1.5ms', '10S', '1constructor']) {
     assert.equal(parseDuration(text), undefined, text);
   }

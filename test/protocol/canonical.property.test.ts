@@ -8,7 +8,7 @@ import { parseCanonical } from '../../protocol/json-canonical.ts';
 import { createJsonStream, qemuLimits, type JsonEvent } from '../../protocol/json-stream.ts';
 import { text } from './canonical-texts.ts';
 
-it('objects with all that JSON.parse reads otherwise: equal keys, floats, large numbers, keys that are indices', () => {
+it('objects that JSON.parse reads otherwise are left to our parser: equal keys, floats, large numbers, index keys', () => {
   fc.assert(
     fc.property(text, (written) => {
       const bytes = Buffer.from(`{"x":${written}}\n`);
@@ -21,7 +21,7 @@ it('objects with all that JSON.parse reads otherwise: equal keys, floats, large 
   );
 });
 
-it('takes the requests of the hosts that there are', () => {
+it('the requests that real hosts send take the short way', () => {
   for (const request of [
     '{"execute":"guest-sync","arguments":{"id":1699999999999}}',
     '{"execute": "guest-ping", "arguments": {}}',
@@ -30,7 +30,7 @@ it('takes the requests of the hosts that there are', () => {
     assert.deepEqual(parseCanonical(request, 32), JSON.parse(request));
 });
 
-it('leaves the rest alone', () => {
+it('other texts are left to our parser', () => {
   for (const text of ['{"a":1,"a":1}', '{"a":1.0}', '{"a":-0}', '{"a":9007199254740993}', '{"a":[[[1]]]}', '{"a"'])
     assert.equal(parseCanonical(text, 2), undefined, text);
 });

@@ -61,10 +61,13 @@ describe('framing', () => {
   for (const [name, input, expected] of vectors) it(name, () => assert.deepEqual(answers(input), expected));
 
   for (const text of ['{"execute":"a","execute":"b"}', '{"execute":"a",}', '{"execute" "a"}', '{"execute":}', '{5:1}'])
-    it(`A29 ${text}`, () => assert.deepEqual(answers(`${text}\n${ping}`), [broken, pinged]));
-  for (const text of [']', '}', ',', ':']) it(`A30 ${text}`, () => assert.deepEqual(answers(`${text}${ping}`), [broken, pinged]));
+    it(`vector A29: the broken text ${text} costs one error`, () =>
+      assert.deepEqual(answers(`${text}\n${ping}`), [broken, pinged]));
+  for (const text of [']', '}', ',', ':'])
+    it(`vector A30: a stray ${text} costs one error, and what follows is read`, () =>
+      assert.deepEqual(answers(`${text}${ping}`), [broken, pinged]));
 
-  it('A45 a client that leaves takes its half request with it', () => {
+  it('vector A45: a client that leaves takes its half request with it', () => {
     const stream = createJsonStream(qemuLimits);
     assert.deepEqual(answers('{"execute":"guest-sync","argu', stream), []);
     stream.reset();
@@ -74,40 +77,44 @@ describe('framing', () => {
 
 describe('requests', () => {
   const generic = (desc: string) => [`GenericError: ${desc}`];
-  it('A15 no execute', () => {
+  it('vector A15: a request without execute is refused', () => {
     assert.deepEqual(answers('{}\n'), generic("QMP input lacks member 'execute'"));
     assert.deepEqual(answers('{"id":9}\n'), generic("QMP input lacks member 'execute' id 9"));
   });
   for (const value of ['5', 'null'])
-    it(`A16 execute of ${value}`, () => {
+    it(`vector A16: an execute of ${value} is refused`, () => {
       assert.deepEqual(answers(`{"execute":${value}}`), generic("QMP input member 'execute' must be a string"));
     });
   for (const value of ['[]', 'null', '"x"'])
-    it(`A17 arguments of ${value}`, () => {
+    it(`vector A17: arguments of ${value} are refused`, () => {
       const expected = generic("QMP input member 'arguments' must be an object");
       assert.deepEqual(answers(`{"execute":"guest-ping","arguments":${value}}`), expected);
     });
   for (const member of ['foo', 'exec-oob', 'control'])
-    it(`A18 member ${member}`, () => {
+    it(`vector A18: the member ${member} is refused by name`, () => {
       assert.deepEqual(answers(`{"execute":"guest-ping","${member}":1}`), [unexpected(member)]);
     });
   for (const id of ['null', 'true', '[]', '{"a": [1, {"b": null}]}', '42', '"x"'])
-    it(`A23 id ${id} comes back`, () => assert.deepEqual(withId(id), [`${pinged} id ${id}`]));
-  it('A23 id 1.5 comes back', () => assert.deepEqual(withId('1.5'), [`${pinged} id 1.5`]));
+    it(`vector A23: the id ${id} comes back`, () => assert.deepEqual(withId(id), [`${pinged} id ${id}`]));
+  it('vector A23: the id 1.5 comes back', () => assert.deepEqual(withId('1.5'), [`${pinged} id 1.5`]));
   for (const text of ['[1,2]', '5', '"abc"', 'null'])
-    it(`A24 ${text}`, () => assert.deepEqual(answers(`${text}\n`), generic('QMP input must be a JSON object')));
+    it(`vector A24: ${text} is refused, since it is not an object`, () =>
+      assert.deepEqual(answers(`${text}\n`), generic('QMP input must be a JSON object')));
 });
 
 describe('strings', () => {
-  it('A35 an escape in a command name', () => assert.deepEqual(answers('{"execute":"guest-\\u0070ing"}'), [pinged]));
-  it('A36 an escaped pair of surrogates', () => assert.deepEqual(withId('"\\ud83d\\ude00"'), [`${pinged} id "\\uD83D\\uDE00"`]));
-  it('A36 raw UTF-8', () => assert.deepEqual(withId(utf8('"😀é"')), [`${pinged} id "\\uD83D\\uDE00\\u00E9"`]));
+  it('vector A35: an escape in a command name is read', () =>
+    assert.deepEqual(answers('{"execute":"guest-\\u0070ing"}'), [pinged]));
+  it('vector A36: an escaped pair of surrogates is read', () =>
+    assert.deepEqual(withId('"\\ud83d\\ude00"'), [`${pinged} id "\\uD83D\\uDE00"`]));
+  it('vector A36: raw UTF-8 is read', () => assert.deepEqual(withId(utf8('"😀é"')), [`${pinged} id "\\uD83D\\uDE00\\u00E9"`]));
   for (const id of ['"\\ud800"', '"\\udc00"', '"\\uffff"', '"\\ufdd0"', '"\\u12g4"', '"\\ud83d\\u0041"', '"\\q"'])
-    it(`A37 ${id}`, () => assert.deepEqual(withId(id), [broken]));
+    it(`vector A37: the escape in ${id} is refused`, () => assert.deepEqual(withId(id), [broken]));
   for (const id of ['"a\\u0000b"', '"a\xc0\x80b"'])
-    it(`A38 NUL as ${JSON.stringify(id)}`, () => assert.deepEqual(withId(id), [`${pinged} id "a\\u0000b"`]));
+    it(`vector A38: a NUL as ${JSON.stringify(id)} is kept`, () => assert.deepEqual(withId(id), [`${pinged} id "a\\u0000b"`]));
   for (const bytes of ['\x80', '\xc1\xbf', '\xe2\x82', '\xed\xa0\x80', '\xef\xbf\xbf', '\xf4\x90\x80\x80', '\xf8\x90\x80\x80'])
-    it(`A39 bytes ${Buffer.from(bytes, 'latin1').toString('hex')}`, () => assert.deepEqual(withId(`"${bytes}"`), [broken]));
+    it(`vector A39: the bytes ${Buffer.from(bytes, 'latin1').toString('hex')} are refused`, () =>
+      assert.deepEqual(withId(`"${bytes}"`), [broken]));
   it('DEL is a character like any other', () => assert.deepEqual(withId('"\x7f"'), [`${pinged} id "\\u007F"`]));
 });
 
@@ -118,8 +125,8 @@ describe('numbers', () => {
     ['18446744073709551615', '18446744073709551615'],
     ['-0', '0'],
   ] as const)
-    it(`A11 ${written} is exact`, () => assert.deepEqual(withId(written), [`${pinged} id ${read}`]));
-  it('A12 an integer and a float are told apart', () => {
+    it(`vector A11: ${written} is exact`, () => assert.deepEqual(withId(written), [`${pinged} id ${read}`]));
+  it('vector A12: an integer and a float are distinguished', () => {
     const [one, float, exponent] = createJsonStream(qemuLimits)
       .push(Buffer.from('1 1.0 1e3 '))
       .map((event) => (event.kind === 'value' ? typeof event.value : broken));
@@ -138,9 +145,9 @@ describe('numbers', () => {
 
 describe('limits', () => {
   const nested = (depth: number) => `{"execute":"guest-ping","id":${'['.repeat(depth)}${']'.repeat(depth)}}${ping}`;
-  it('A43 depth 1024 is read', () => assert.equal(answers(nested(1023)).length, 2));
-  it('A43 depth 1025 is answered once', () => assert.deepEqual(answers(nested(1024)), [broken, pinged]));
-  it('A44 a message just within its size is read, one above is not', () => {
+  it('vector A43: a request of depth 1024 is read', () => assert.equal(answers(nested(1023)).length, 2));
+  it('vector A43: a request of depth 1025 is answered once', () => assert.deepEqual(answers(nested(1024)), [broken, pinged]));
+  it('vector A44: a message just within its size is read, and one above is not', () => {
     const message = `{"id":"${'x'.repeat(30)}"}`;
     const within = createJsonStream({ ...qemuLimits, maxBytes: message.length });
     assert.deepEqual(
@@ -158,7 +165,7 @@ describe('limits', () => {
       const stream = createJsonStream({ ...qemuLimits, maxBytes: 25 });
       assert.deepEqual(answers(`${token}${ping}`, stream), [broken, pinged]);
     });
-  it('a token over the limit is told before it ends', () => {
+  it('a token over the limit is reported before it ends', () => {
     const stream = createJsonStream({ ...qemuLimits, maxBytes: 25 });
     assert.deepEqual(answers(`"${'x'.repeat(30)}`, stream), [broken]);
   });

@@ -48,7 +48,7 @@ test('a creation that was cut short is finished by the next', async (context) =>
   await openRepository(directory);
 });
 
-test('a marker that is damaged or of a later format is not taken for ours', async (context) => {
+test('a marker that is damaged or of a later format is refused', async (context) => {
   const { directory } = await made(context);
   const marker = join(directory, 'stillframe-repository.json');
   await writeFile(marker, '{"format":2,"id":"x"}');
@@ -62,7 +62,7 @@ test('a marker that is damaged or of a later format is not taken for ours', asyn
   await assert.rejects(openRepository(directory), fails('repository-unknown', /no usable id/));
 });
 
-test('a directory that cannot be written names path, errno and a way out', async (context) => {
+test('the error for a directory that cannot be written names path, errno and what to do', async (context) => {
   const folder = await temporaryFolder(context);
   await writeFile(join(folder, 'file'), '');
   await assert.rejects(openRepository(join(folder, 'file', 'backups'), { create: true }), (error: unknown) => {
@@ -84,7 +84,7 @@ test('a committed point is read back as it was, and leaves no session', async (c
   assert.equal((await stat(repository.image(backupId(id), 'disk0.raw'))).size, samplePoint(id).disks[0]!.bytes);
 });
 
-test('what our agent claims is kept with epoch and boot id, and checked as everything else', async (context) => {
+test('the claim of our agent is kept with epoch and boot id, and checked like every field', async (context) => {
   const { repository, directory } = await made(context);
   const point = samplePoint(id);
   point.window.claim = {
@@ -159,7 +159,7 @@ test('an image that is missing or too short makes no point', async (context) => 
   assert.deepEqual((await repository.list()).points, []);
 });
 
-test('an unknown point is answered with near ids; what is no id never becomes a path', async (context) => {
+test('an unknown point is answered with near ids, and a text that is not an id never becomes a path', async (context) => {
   const { repository } = await made(context);
   await committed(repository);
   await assert.rejects(
@@ -180,7 +180,7 @@ const damages: [string, (manifest: Record<string, any>) => unknown, RegExp][] = 
   ],
   ['the manifest as an image', (m) => (m['disks'][0].file = 'manifest.json'), /disks\[0\]\.file/],
   ['two disks in one file', (m) => m['disks'].push(m['disks'][0]), /two of them name one file/],
-  ['another id', (m) => (m['id'] = '20260101T020000-00000000'), /lies in the folder of/],
+  ['another id', (m) => (m['id'] = '20260101T020000-00000000'), /is in the folder of/],
   ['a later format', (m) => (m['format'] = 2), /format is 2, expected one of 1/],
   ['an unknown grade', (m) => (m['grade'] = 'perfect'), /grade is "perfect", expected one of application/],
   ['a hash that is none', (m) => (m['disks'][0].sha256 = 'abc'), /disks\[0\]\.sha256/],
@@ -202,7 +202,7 @@ for (const [what, damage, expected] of damages) {
   });
 }
 
-test('a manifest that is no JSON, too long or a directory does not hide the others', async (context) => {
+test('a manifest that is not JSON, is too long or is a directory does not hide the others', async (context) => {
   const { repository, directory } = await made(context);
   await committed(repository);
   for (const name of ['a', 'b', 'c']) await mkdir(join(directory, 'points', name));

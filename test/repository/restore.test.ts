@@ -112,7 +112,7 @@ test('a restore that is aborted leaves nothing', async (context) => {
   await assert.rejects(stat(target), { code: 'ENOENT' });
 });
 
-test('a target that cannot be made names path, errno and a way out', async (context) => {
+test('the error for a target that cannot be made names path, errno and what to do', async (context) => {
   const { repository, target } = await stored(context);
   await writeFile(target, '');
   await assert.rejects(

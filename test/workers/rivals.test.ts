@@ -49,7 +49,7 @@ async function poll(host: string, by: ProcessName): Promise<void> {
   });
 }
 
-it('a worker of another machine that goes on polling is a living one: the host id is refused, and machine, user and pid are named', async () => {
+it('a worker of another machine that keeps polling is alive: the host id is refused, and machine, user and pid are named', async () => {
   const stop = new AbortController();
   const polling = (async () => {
     while (!stop.signal.aborted) await poll('a', elsewhere);
@@ -63,7 +63,7 @@ it('a worker of another machine that goes on polling is a living one: the host i
   await polling;
 });
 
-it('a process of this machine that has ended is no rival, though its poll still stands at the server', async () => {
+it('a process of this machine that has ended is not a rival, though its poll is still listed at the server', async () => {
   const child = spawn('sleep', ['60']);
   const name = { ...self, pid: child.pid!, since: '2020-01-01T00:00:00.000Z' };
   child.kill('SIGKILL');
@@ -78,7 +78,7 @@ it('a process that got the id of one that has ended is not taken for it, nor is 
   await rivalsOf('c').demandNone();
 });
 
-it('of two that serve at once the younger gives way, and the older goes on', async () => {
+it('of two workers that serve at once the younger stops, and the older continues', async () => {
   const living = spawn('sleep', ['60']);
   try {
     const other = { ...self, pid: living.pid!, ticks: await ticksOf(living.pid!) };
@@ -94,7 +94,7 @@ it('of two that serve at once the younger gives way, and the older goes on', asy
   }
 });
 
-it('waiting for a worker that cannot be looked up ends when this one is to end', async () => {
+it('the wait for a worker that cannot be looked up ends with this worker', async () => {
   await poll('e', elsewhere);
   const ending = new AbortController();
   const waiting = rivalsOf('e', ending.signal).demandNone();
@@ -102,7 +102,7 @@ it('waiting for a worker that cannot be looked up ends when this one is to end',
   await assert.rejects(waiting, { name: 'AbortError' });
 });
 
-it('a poller’s identity says all of its process, whatever its user and machine are called', () => {
+it('the identity of a poller describes its process, whatever the names of its user and machine are', () => {
   const odd = { ...self, user: 'a b@c', machine: 'hostname x y' };
   assert.deepEqual(readPollerIdentity(pollerIdentity('host.a.urgent', odd)), odd);
   assert.equal(readPollerIdentity('host.a.urgent/12'), null);

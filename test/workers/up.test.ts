@@ -138,7 +138,7 @@ async function gone(pid: number): Promise<void> {
   }
 }
 
-it('a second worker of one host id, another user’s, takes and announces nothing, and ends with the first one named', async () => {
+it('a second worker of one host id, another user’s, takes no task, announces nothing, and ends with the first one named', async () => {
   await using undo = new AsyncDisposableStack();
   const place = await startPlace(undo);
   const client = await clientOf(undo, place);
@@ -174,7 +174,7 @@ it('of two workers of one host id that begin at once, one serves and the other e
   assert.deepEqual(children.trim().split(' '), [servingPid]);
 });
 
-it('a host worker that was killed is succeeded at once, though its poll still stands at the server', async () => {
+it('a host worker that was killed is succeeded at once, though its poll is still listed at the server', async () => {
   await using undo = new AsyncDisposableStack();
   const place = await startPlace(undo);
   const client = await clientOf(undo, place);

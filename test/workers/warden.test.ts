@@ -66,7 +66,7 @@ function pursuer(t: TestContext, stateDir: string) {
   return { journal, obligations };
 }
 
-onEither('what a dead worker left is thawed, and its outcome names it and who thawed', async (t, kind) => {
+onEither('a guest of a dead worker is thawed, and the outcome names that worker and who thawed', async (t, kind) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t, kind);
   const intent = await owe(stateDir, 'db1', agent, kind);
@@ -84,7 +84,7 @@ onEither('what a dead worker left is thawed, and its outcome names it and who th
   assert.deepEqual(await obligations.pursue(all, 'warden', longMs), []);
 });
 
-onEither('what a worker of an older version left is thawed by the paths of sockets in its journal', async (t, kind) => {
+onEither('a guest of a worker of an older version is thawed by the socket paths in its journal', async (t, kind) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t, kind);
   const key = { guest: guestId('db1'), backup: backupId('b-1'), attempt: 1, agent: kind };
@@ -96,7 +96,7 @@ onEither('what a worker of an older version left is thawed by the paths of socke
   assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
 });
 
-it('what a living worker holds is left alone', async (t) => {
+it('a guest that a living worker holds is left alone', async (t) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
   const intent = await owe(stateDir, 'db1', agent);
@@ -106,7 +106,7 @@ it('what a living worker holds is left alone', async (t) => {
   assert.deepEqual((await journal.openIntents()).intents, [intent]);
 });
 
-it('a guest that does not answer holds up no other, and is pursued beyond the wait until it is thawed', async (t) => {
+it('a guest that does not answer does not delay others, and is pursued beyond the wait until it is thawed', async (t) => {
   const stateDir = await stateDirectory(t);
   const [agent, stubborn] = [await frozenAgent(t), await frozenAgent(t)];
   await owe(stateDir, 'db1', agent);
@@ -131,7 +131,7 @@ it('a guest that does not answer holds up no other, and is pursued beyond the wa
   assert.deepEqual([agent.frozen, stubborn.frozen], [false, false]);
 });
 
-it('two who pursue the same guest from the same journal both learn the one outcome', async (t) => {
+it('two pursuers of one guest with the same journal get the same outcome', async (t) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
   const intent = await owe(stateDir, 'db1', agent);
@@ -159,7 +159,7 @@ async function served(t: TestContext, stateDir: string, thaw: () => Promise<Purs
   return server;
 }
 
-it('the warden’s socket is for nobody but its user, and answers with what was thawed', async (t) => {
+it('the warden’s socket is for its user alone, and answers with what was thawed', async (t) => {
   const stateDir = await stateDirectory(t);
   const pursuit: PursuedObligation = { guest: guestId('db1'), guestName: 'db', epoch: 7, outcome: null };
   await served(t, stateDir, async () => [pursuit]);
@@ -167,7 +167,7 @@ it('the warden’s socket is for nobody but its user, and answers with what was 
   assert.deepEqual(await askWarden(stateDir), [pursuit]);
 });
 
-it('a second warden on the same state directory is refused, and the first goes on', async (t) => {
+it('a second warden on the same state directory is refused, and the first continues', async (t) => {
   const stateDir = await stateDirectory(t);
   await served(t, stateDir, async () => []);
   const second = serveThaw(stateDir, async () => assert.fail('the second one answered'));
@@ -175,7 +175,7 @@ it('a second warden on the same state directory is refused, and the first goes o
   assert.deepEqual(await askWarden(stateDir), []);
 });
 
-it('the socket of a warden that was killed is no obstacle to the next', async (t) => {
+it('the socket of a warden that was killed does not stop the next', async (t) => {
   const stateDir = await stateDirectory(t);
   const script = `import { createServer } from 'node:net';
     createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'));`;
@@ -186,7 +186,7 @@ it('the socket of a warden that was killed is no obstacle to the next', async (t
   assert.deepEqual(await askWarden(stateDir), []);
 });
 
-it('a warden whose thaw fails, or that is not there, answers nothing: the caller acts itself', async (t) => {
+it('a warden whose thaw fails, or that is not there, answers nothing, so that the caller acts itself', async (t) => {
   const stateDir = await stateDirectory(t);
   assert.equal(await askWarden(stateDir), null);
   await served(t, stateDir, () => Promise.reject(new Error('the disk is gone')));
@@ -228,11 +228,11 @@ it('thaw --local acts from the journal of an older version as well', async (t) =
   assert.deepEqual([status, pursuits[0]?.outcome?.closing, agent.frozen], [0, 'status-thawed', false]);
 });
 
-it('thaw --local with nothing owed says nothing and succeeds', async (t) => {
+it('thaw --local with nothing owed prints nothing and succeeds', async (t) => {
   assert.deepEqual(await thawLocal(await stateDirectory(t)), { status: 0, pursuits: [] });
 });
 
-it('thaw --local leaves the thaw to the warden that answers, and tells what it could not confirm', async (t) => {
+it('thaw --local leaves the thaw to the warden that answers, and reports what it could not confirm', async (t) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
   await owe(stateDir, 'db1', agent);

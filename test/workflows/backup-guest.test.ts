@@ -34,7 +34,7 @@ async function backup(
 const lost = () => Promise.reject(new CompleteAsyncError());
 
 describe('backupGuest', { concurrency: true }, () => {
-  it('takes the window, copies, commits a graded point, and leaves nothing on the host', async () => {
+  it('backupGuest takes the window, copies, commits a graded point, and leaves nothing on the host', async () => {
     const parts = standIns();
     const result = await backup(parts);
     assert.deepEqual(parts.calls, ['freezeWindow', 'copy', 'commit', 'cleanUp']);
@@ -47,7 +47,7 @@ describe('backupGuest', { concurrency: true }, () => {
     );
   });
 
-  it('tells its stage and its window while the copy runs', async () => {
+  it('backupGuest reports its stage and its window while the copy runs', async () => {
     const copied = Promise.withResolvers<void>();
     const parts = standIns({ backups: { copy: () => copied.promise } });
     await backup(parts, async (handle) => {
@@ -59,7 +59,7 @@ describe('backupGuest', { concurrency: true }, () => {
     });
   });
 
-  it('keeps a point below the wanted grade, with its reasons', async () => {
+  it('backupGuest keeps a point below the wanted grade, with its reasons', async () => {
     const parts = standIns({
       windows: { freezeWindow: async (request) => outcomeOf(request, { reasons: ['mount-not-frozen /data'] }) },
     });
@@ -70,7 +70,7 @@ describe('backupGuest', { concurrency: true }, () => {
     assert.equal(parts.committed.length, 1);
   });
 
-  it('fails with the code of a refusal, and asks nothing more of the host', async () => {
+  it('backupGuest fails with the code of a refusal, and asks nothing more of the host', async () => {
     const parts = standIns({
       windows: {
         freezeWindow: () =>
@@ -83,7 +83,7 @@ describe('backupGuest', { concurrency: true }, () => {
     assert.deepEqual(parts.calls, ['freezeWindow']);
   });
 
-  it('fails with the code of a window that got no point in time, after the release', async () => {
+  it('backupGuest fails with the code of a window that got no point in time, after the release', async () => {
     const failed = { code: 'point-in-time-failed', message: 'the transaction was refused' };
     const parts = standIns({
       windows: { freezeWindow: async (request) => outcomeOf(request, { failure: failed, pointInTimeAt: null }) },
@@ -92,7 +92,7 @@ describe('backupGuest', { concurrency: true }, () => {
     assert.deepEqual(parts.calls, ['freezeWindow', 'cleanUp']);
   });
 
-  it('asks for the outcome of a window whose activity was lost, and goes on from it', async () => {
+  it('backupGuest asks for the outcome of a window whose activity was lost, and continues from it', async () => {
     const parts = standIns({
       windows: {
         freezeWindow: (request) => {
@@ -106,7 +106,7 @@ describe('backupGuest', { concurrency: true }, () => {
     assert.deepEqual(parts.calls, ['freezeWindow', 'outcome', 'copy', 'commit', 'cleanUp']);
   });
 
-  it('demands the thaw when a lost window has no outcome, and reports how it was ended', async () => {
+  it('backupGuest demands the thaw when a lost window has no outcome, and reports how it was ended', async () => {
     let request: WindowRequest | undefined;
     const parts = standIns({
       windows: {
@@ -122,7 +122,7 @@ describe('backupGuest', { concurrency: true }, () => {
     assert.deepEqual(parts.calls, ['freezeWindow', 'outcome', 'ensureThawed workflow', 'outcome', 'cleanUp']);
   });
 
-  it('demands a thaw that was not confirmed again and again until it is', async () => {
+  it('backupGuest demands a thaw that was not confirmed again and again until it is', async () => {
     let tries = 0;
     const unconfirmed = new StillframeError('thaw-unconfirmed', 'no confirmation yet');
     const parts = standIns({
@@ -139,7 +139,7 @@ describe('backupGuest', { concurrency: true }, () => {
     assert.equal(parts.committed.length, 0);
   });
 
-  it('lets a window end that is open when the backup is cancelled, then releases and copies nothing', async () => {
+  it('backupGuest lets a window end that is open when the backup is cancelled, then releases and copies nothing', async () => {
     const window = Promise.withResolvers<WindowOutcome>();
     let asked: WindowRequest | undefined;
     const parts = standIns({ windows: { freezeWindow: (request) => ((asked = request), window.promise) } });
@@ -154,7 +154,7 @@ describe('backupGuest', { concurrency: true }, () => {
     assert.deepEqual(parts.calls, ['freezeWindow', 'cleanUp']);
   });
 
-  it('ends the copy of a cancelled backup, waits for its end, and releases', async () => {
+  it('backupGuest ends the copy of a cancelled backup, waits for its end, and releases', async () => {
     const ends: string[] = [];
     const parts = standIns({
       backups: {
@@ -174,21 +174,21 @@ describe('backupGuest', { concurrency: true }, () => {
     assert.equal(parts.committed.length, 0);
   });
 
-  it('copies again from the same point in time when the worker of a copy was lost', async () => {
+  it('backupGuest copies again from the same point in time when the worker of a copy was lost', async () => {
     let copies = 0;
     const parts = standIns({ backups: { copy: () => (copies++ === 0 ? lost() : Promise.resolve()) } });
     assert.equal((await backup(parts)).grade, 'filesystem');
     assert.deepEqual(parts.calls, ['freezeWindow', 'copy', 'copy', 'commit', 'cleanUp']);
   });
 
-  it('releases when the point in time was lost while copying, and says so', async () => {
+  it('backupGuest releases and fails with the code when the point in time was lost while copying', async () => {
     const gone = new StillframeError('scratch-exhausted', 'the scratch of disk0 is full');
     const parts = standIns({ backups: { copy: () => Promise.reject(gone) } });
     assert.equal((await failureOf(backup(parts))).type, 'scratch-exhausted');
     assert.equal(parts.calls.at(-1), 'cleanUp');
   });
 
-  it('releases until it has worked', async () => {
+  it('backupGuest retries the release until it succeeds', async () => {
     let tries = 0;
     const busy = new StillframeError('monitor-timed-out', 'QEMU does not answer');
     const parts = standIns({ backups: { cleanUp: () => (tries++ === 0 ? Promise.reject(busy) : Promise.resolve()) } });
@@ -196,7 +196,7 @@ describe('backupGuest', { concurrency: true }, () => {
     assert.equal(tries, 2);
   });
 
-  it('names the host that nobody serves', async () => {
+  it('backupGuest names a host without a worker', async () => {
     const ids = newIds();
     const failure = await failureOf((await startBackup(ids)).result());
     assert.equal(failure.type, 'host-absent');

@@ -20,12 +20,12 @@ const askOn = (parts: StandIns, command: GuestCommandName, leaseMs?: number) =>
   stage.onHost(parts, (ids) => ask(ids, command, leaseMs));
 
 describe('guestCommand', { concurrency: true }, () => {
-  it('pings', async () => {
+  it('guestCommand returns the round trip of a ping', async () => {
     const result = await askOn(standIns(), 'ping');
     assert.ok(result.command === 'ping' && result.roundTripMs >= 0);
   });
 
-  it('tells about the agent', async () => {
+  it('guestCommand returns what the agent reports about itself', async () => {
     const result = await askOn(standIns(), 'info');
     assert.deepEqual(result, {
       command: 'info',
@@ -33,7 +33,7 @@ describe('guestCommand', { concurrency: true }, () => {
     });
   });
 
-  it('tells what the agent says and what the host owes, apart', async () => {
+  it('guestCommand returns the state of the agent and the obligation of the host separately', async () => {
     const openedAt = '2026-01-01T02:00:00.000Z';
     const parts = standIns({
       windows: { status: async (guest) => ({ guest, backup: backupId('b1'), attempt: 1, epoch: 7, leaseMs: 10_000, openedAt }) },
@@ -45,7 +45,7 @@ describe('guestCommand', { concurrency: true }, () => {
     });
   });
 
-  it('freezes under the lease that was asked for, and thaws as the operator', async () => {
+  it('guestCommand freezes under the lease that was asked for, and thaws as the operator', async () => {
     const parts = standIns();
     await stage.onHost(parts, async (ids) => {
       const frozen = await ask(ids, 'freeze', 5_000);
@@ -57,7 +57,7 @@ describe('guestCommand', { concurrency: true }, () => {
     assert.deepEqual(parts.calls, ['freeze', 'ensureThawed operator']);
   });
 
-  it('passes on what the guest refused, in the words of its agent', async () => {
+  it('guestCommand passes on what the guest refused, in the words of its agent', async () => {
     const refused = new StillframeError('agent-refused', 'the agent refused guest-ping: "Command not found"', {
       class: 'CommandNotFound',
     });
@@ -68,7 +68,7 @@ describe('guestCommand', { concurrency: true }, () => {
     assert.deepEqual(failure.details, [{ class: 'CommandNotFound' }]);
   });
 
-  it('names the host that nobody serves', async () => {
+  it('guestCommand names a host without a worker', async () => {
     const ids = newIds();
     const failure = await failureOf(ask(ids, 'ping'));
     assert.equal(failure.type, 'host-absent');

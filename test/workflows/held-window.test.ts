@@ -45,7 +45,7 @@ function slowSnapshot(): { parts: StandIns; finish: () => void } {
 }
 
 describe('heldWindow and thawGuardian', { concurrency: true }, () => {
-  it('arms the guardian before the freeze, and disarms it after the thaw', async () => {
+  it('heldWindow arms the guardian before the freeze, and disarms it after the thaw', async () => {
     const armedAtFreeze: number[] = [];
     const parts: StandIns = standIns({
       windows: {
@@ -63,7 +63,7 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     assert.deepEqual(await armedOn(ids), []);
   });
 
-  it('thaws when the snapshot command fails, disarms, and fails with the reason of the command', async () => {
+  it('heldWindow thaws when the snapshot command fails, disarms, and fails with the reason of the command', async () => {
     const refused = new StillframeError('snapshot-failed', 'zfs ended with status 1');
     const parts = standIns({ windows: { snapshot: () => Promise.reject(refused) } });
     const failure = await failureOf(
@@ -76,20 +76,20 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     assert.deepEqual(parts.calls, ['freeze', 'snapshot zfs', 'thaw']);
   });
 
-  it('fails with the reason of a refused freeze, after asking for the thaw all the same', async () => {
+  it('heldWindow fails with the reason of a refused freeze, after asking for the thaw all the same', async () => {
     const refused = new StillframeError('guest-carries', 'db1 carries temporal');
     const parts = standIns({ windows: { freeze: () => Promise.reject(refused) } });
     assert.equal((await failureOf(window(parts))).type, 'guest-carries');
     assert.deepEqual(parts.calls, ['freeze', 'thaw']);
   });
 
-  it('fails with the reason of a window that its lease ended', async () => {
+  it('heldWindow fails with the reason of a window that its lease ended', async () => {
     const failed = { code: 'lease-expired', message: 'the lease of 200 ms ended before the snapshot did' };
     const parts = standIns({ windows: { thaw: async (key) => outcomeOf(key, { thawedBy: 'lease', failure: failed }) } });
     assert.equal((await failureOf(window(parts))).type, 'lease-expired');
   });
 
-  it('asks for the thaw until it is confirmed', async () => {
+  it('heldWindow demands the thaw until it is confirmed', async () => {
     let tries = 0;
     const unconfirmed = new StillframeError('thaw-unconfirmed', 'no confirmation yet');
     const parts = standIns({
@@ -99,7 +99,7 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     assert.equal(tries, 3);
   });
 
-  it('finishes the window when it is cancelled inside of it', async () => {
+  it('heldWindow finishes the window when it is cancelled inside of it', async () => {
     const { parts, finish } = slowSnapshot();
     const { outcome } = await window(parts, async (handle) => {
       await parts.called('snapshot zfs');
@@ -110,7 +110,7 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     assert.deepEqual(parts.calls, ['freeze', 'snapshot zfs', 'thaw']);
   });
 
-  it('leaves a guest to the guardian when it is terminated inside the window', async () => {
+  it('heldWindow leaves a guest to the guardian when it is terminated inside the window', async () => {
     const { parts, finish } = slowSnapshot();
     await stage.onHost(parts, async (ids) => {
       const handle = await startWindow(ids);
@@ -139,14 +139,14 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
       args: [],
     });
 
-  it('names the host that nobody serves, and lets its guardian go', async () => {
+  it('heldWindow names a host without a worker, and disarms its guardian', async () => {
     const ids = newIds();
     const failure = await failureOf((await startWindow(ids)).result());
     assert.equal(failure.type, 'host-absent');
     assert.deepEqual(await armedOn(ids), []);
   });
 
-  it('watches the shorter of two leases first', async () => {
+  it('the guardian watches the shorter of two leases first', async () => {
     const parts = standIns();
     await stage.onHost(parts, async (ids) => {
       const handle = await startGuardian(ids);
@@ -156,7 +156,7 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     });
   });
 
-  it('watches one window once, however often it is armed for it, until it is disarmed', async () => {
+  it('the guardian watches a window once, however often it is armed, until it is disarmed', async () => {
     const ids = newIds();
     const handle = await startGuardian(ids);
     await handle.executeUpdate(thawGuardian.updates.arm.name, { args: [arm(ids)] });
@@ -166,7 +166,7 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     assert.deepEqual(await armedOn(ids), []);
   });
 
-  it('pages when the host does not confirm, and demands the thaw again', async () => {
+  it('the guardian pages when the host does not confirm, and demands the thaw again', async () => {
     let tries = 0;
     const unconfirmed = new StillframeError('thaw-unconfirmed', 'no confirmation yet');
     const confirmed = Promise.withResolvers<void>();
@@ -187,7 +187,7 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     });
   });
 
-  it('ends by itself, with its report, when nothing has been armed for a minute', async () => {
+  it('the guardian ends by itself, with its reports, when nothing has been armed for a minute', async () => {
     const ids = newIds();
     const handle = await startGuardian(ids);
     await handle.executeUpdate(thawGuardian.updates.arm.name, { args: [arm(ids)] });

@@ -37,7 +37,7 @@ const announce = (inventory: Inventory) =>
 const known = (host: string) => ask(handleOf(stage.client, hostEntity, { host: hostId(host) }), hostEntity.queries.inventory);
 
 describe('hostEntity', { concurrency: true }, () => {
-  it('answers with the newest announcement', async () => {
+  it('hostEntity answers with the newest announcement', async () => {
     const { host } = newIds();
     await announce(inventoryOf(host));
     const next = inventoryOf(host, { repositories: ['main', 'offsite'] });
@@ -45,7 +45,7 @@ describe('hostEntity', { concurrency: true }, () => {
     assert.deepEqual(await known(host), next);
   });
 
-  it('refuses a second machine, names both, and keeps what the first announced', async () => {
+  it('hostEntity refuses a second machine, names both, and keeps what the first announced', async () => {
     const { host } = newIds();
     await announce(inventoryOf(host));
     const failure = await failureOf(announce(inventoryOf(host, { machineId: 'b'.repeat(32), repositories: [] })));
@@ -54,7 +54,7 @@ describe('hostEntity', { concurrency: true }, () => {
     assert.deepEqual(await known(host), inventoryOf(host));
   });
 
-  it('starts a new run before its history grows long, and knows the host in it', async () => {
+  it('hostEntity starts a new run before its history grows long, and knows the host in it', async () => {
     const { host } = newIds();
     await announce(inventoryOf(host));
     const handle = handleOf(stage.client, hostEntity, { host: hostId(host) });

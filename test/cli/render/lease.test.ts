@@ -11,12 +11,12 @@ import { backupId, guestId } from '../../../model/ids.ts';
 
 const thawed: GuestLease = { state: 'thawed', epoch: null, remainingMs: null, held: [], foreign: [] };
 
-test('a stock agent tells nothing, and ours that it holds nothing', () => {
+test('nothing is printed for a stock agent, and for ours that it holds nothing', () => {
   assert.deepEqual(leaseFields(undefined), []);
   assert.equal(renderFields(leaseFields(thawed)), 'guest holds  nothing\n');
 });
 
-test('a freeze is told with its epoch, its lease and its mount points; text of the guest is escaped', () => {
+test('a freeze is printed with its epoch, its lease and its mount points; text of the guest is escaped', () => {
   const lease = { ...thawed, state: 'frozen', epoch: 7, remainingMs: 8_400, held: ['/', '/da\u001bta'], foreign: ['/logs'] };
   assert.deepEqual(renderFields(leaseFields(lease)).split('\n'), [
     'guest holds       epoch 7 (frozen), its lease ends in 8.4 s',
@@ -29,7 +29,7 @@ test('a freeze is told with its epoch, its lease and its mount points; text of t
   assert.match(renderFields(leaseFields(plain)), /the freeze of a client without an epoch \(frozen\), it has no lease/);
 });
 
-test('a closed window names epoch, boot and hooks, where the guest told them', () => {
+test('a closed window names epoch, boot and hooks, where the guest reported them', () => {
   const outcome = outcomeOf({ guest: guestId('g'), backup: backupId('b'), attempt: 1 });
   const hooks = [{ name: '10-db\n', outcome: 'success', detail: null }];
   const lease = { bootId: 'b-1', epochAtProof: 1, hooks, thawHooks: hooks, heldMs: 34, leaseFired: true };

@@ -25,7 +25,7 @@ test('lines are cut to a terminal, and only to a terminal', () => {
   assert.match(renderTable(['A', 'B'], rows, { width: undefined }), /x{50}/);
 });
 
-test('fields: a list stands below one another', () => {
+test('the items of a list are printed below one another', () => {
   assert.equal(
     renderFields([
       ['a', '1'],
@@ -47,7 +47,7 @@ test('what redraws, hides or reorders is escaped; other text is left alone', () 
   assert.equal(escapeText('\ud800x'), '\ufffdx');
 });
 
-test('times are shown to the second, and text that is no time is escaped', () => {
+test('times are shown to the second, and text that is not a time is escaped', () => {
   assert.equal(formatTime('2026-01-02T03:04:05.678Z'), '2026-01-02 03:04:05Z');
   assert.equal(formatTime('\u001bwhat'), '\\x1bwhat');
 });
@@ -61,7 +61,7 @@ function recorded(isTTY: boolean, columns = 80) {
 }
 const copy = (done: number) => ({ stage: 'copy', bytes: { done, total: 1000, disk: 'disk0' } });
 
-test('on a terminal: one line, redrawn, with bar, bytes and rate, within the width', () => {
+test('on a terminal progress is one line, redrawn, with bar, bytes and rate, within the width', () => {
   const { written, progress, at } = recorded(true, 60);
   const wide = recorded(true, 80);
   progress.show({ stage: 'window' });
@@ -81,7 +81,7 @@ test('on a terminal: one line, redrawn, with bar, bytes and rate, within the wid
   ]);
 });
 
-test('without a terminal: a line for each stage and each tenth', () => {
+test('without a terminal progress is a line for each stage and each tenth', () => {
   const { written, progress, at } = recorded(false);
   progress.show({ stage: 'window' });
   progress.show({ stage: 'window' });

@@ -51,7 +51,7 @@ async function failure(outcome: Promise<unknown>, code: ErrorCode): Promise<Stil
   return error;
 }
 
-it('no answer in time is told with the command, and the channel is over', async (t) => {
+it('a late answer is reported with the command, and the channel is closed', async (t) => {
   const agent = await agentFor(t);
   agent.behave('guest-ping', never);
   const channel = await channelTo(t, { path: agent.path });
@@ -84,7 +84,7 @@ it('a sync that is answered while its silence is being explained opens a channel
   for (let time = 0; time < 50; time++) await channel.execute(ping, undefined);
 });
 
-it('an answer that comes twice is taken once, and the channel is over', async (t) => {
+it('an answer that comes twice is taken once, and the channel is closed', async (t) => {
   const agent = await agentFor(t);
   agent.behave('guest-fsfreeze-freeze', twice);
   const channel = await channelTo(t, { path: agent.path });
@@ -92,7 +92,7 @@ it('an answer that comes twice is taken once, and the channel is over', async (t
   await failure(channel.execute(fsfreezeStatus, undefined), 'channel-closed');
 });
 
-it('an answer that is no reply is told, and the channel is over', async (t) => {
+it('an answer that is not a reply is reported, and the channel is closed', async (t) => {
   const agent = await agentFor(t);
   agent.behave('guest-ping', garbage);
   const channel = await channelTo(t, { path: agent.path });
@@ -104,7 +104,7 @@ for (const [what, value] of [
   ['another type', 'two'],
   ['a negative count', -1],
 ] as const)
-  it(`an answer of the wrong shape is told: ${what}`, async (t) => {
+  it(`an answer of the wrong shape is reported: ${what}`, async (t) => {
     const agent = await agentFor(t);
     agent.behave('guest-fsfreeze-thaw', answering(value));
     const channel = await channelTo(t, { path: agent.path });
@@ -129,7 +129,7 @@ it('an answer below the limit is taken, and does not count against the next', as
   for (let round = 0; round < 3; round += 1) await channel.execute(ping, undefined);
 });
 
-it('whatever an earlier client left in the port is passed over', async (t) => {
+it('bytes that an earlier client left in the port are skipped', async (t) => {
   const leftover =
     '{"return": {}}\n{"error": {"class": "GenericError", "desc": "old"}}\n<junk>\xff{"return": 5}\n{"return": "half';
   const agent = await agentFor(t, { leftover: Buffer.from(leftover, 'latin1') });
@@ -137,7 +137,7 @@ it('whatever an earlier client left in the port is passed over', async (t) => {
   assert.equal(await channel.execute(fsfreezeStatus, undefined), 'thawed');
 });
 
-it('a refusal is told with class and text, and the channel goes on', async (t) => {
+it('a refusal is reported with class and text, and the channel stays open', async (t) => {
   const agent = await agentFor(t);
   agent.frozen = true;
   const channel = await channelTo(t, { path: agent.path });
@@ -150,7 +150,7 @@ it('a refusal is told with class and text, and the channel goes on', async (t) =
   assert.equal(await channel.execute(fsfreezeStatus, undefined), 'frozen');
 });
 
-it('tells when a command leaves, before its answer', async (t) => {
+it('a channel reports when a command leaves, before its answer', async (t) => {
   const agent = await agentFor(t);
   const answer = Promise.withResolvers<void>();
   agent.behave('guest-ping', late(answer.promise));
@@ -173,7 +173,7 @@ it('the end of QEMU in the middle of a command leaves its outcome unknown', asyn
   assert.equal((await outcome).kind, 'interrupted');
 });
 
-it('closing a channel in the middle of a command fails that command', async (t) => {
+it('a channel that is closed in the middle of a command fails that command', async (t) => {
   const agent = await agentFor(t);
   agent.behave('guest-ping', never);
   const channel = await channelTo(t, { path: agent.path });
@@ -182,13 +182,13 @@ it('closing a channel in the middle of a command fails that command', async (t) 
   await outcome;
 });
 
-it('a guest without an agent is told apart from a channel that is held', async (t) => {
+it('a guest without an agent is distinguished from a channel that is held', async (t) => {
   const agent = await agentFor(t, { absent: true });
   const error = await failure(openAgentChannel({ path: agent.path, timeoutMs: soonMs }), 'agent-absent');
   assert.match(error.message, /qemu-guest-agent/);
 });
 
-it('a channel that another program holds is told, though that program never says a word', async (t) => {
+it('a channel that another program holds is reported, though that program sends nothing', async (t) => {
   const agent = await agentFor(t, { absent: true, leftover: 'for whoever is served' });
   const holder = createConnection(agent.path);
   t.after(() => holder.destroy());
@@ -197,7 +197,7 @@ it('a channel that another program holds is told, though that program never says
   assert.deepEqual(error.facts, { path: agent.path });
 });
 
-it('a guest without an agent is told so, though others wait for its channel behind us', async (t) => {
+it('a guest without an agent is reported as such, though others wait for its channel behind us', async (t) => {
   const agent = await agentFor(t, { absent: true });
   const outcome = failure(openAgentChannel({ path: agent.path, timeoutMs: soonMs }), 'agent-absent');
   await agent.served;
@@ -207,7 +207,7 @@ it('a guest without an agent is told so, though others wait for its channel behi
   await outcome;
 });
 
-it('a command that answers only when it fails succeeds by silence, and the channel is over', async (t) => {
+it('a command that answers only when it fails succeeds without an answer, and the channel is closed', async (t) => {
   const agent = await agentFor(t);
   const channel = await channelTo(t, { path: agent.path });
   assert.equal(await channel.execute(shutdown, { mode: 'powerdown' }, { timeoutMs: soonMs }), undefined);
@@ -215,7 +215,7 @@ it('a command that answers only when it fails succeeds by silence, and the chann
   await failure(channel.execute(ping, undefined), 'channel-closed');
 });
 
-it('a command that answers only when it fails tells its failure', async (t) => {
+it('a command that answers only when it fails reports its failure', async (t) => {
   const agent = await agentFor(t);
   agent.frozen = true;
   const channel = await channelTo(t, { path: agent.path });
@@ -239,7 +239,7 @@ it('a channel for which others wait already cannot be reached, and says why', as
   assert.match(error.message, /other clients are waiting/);
 });
 
-it('a socket that does not exist, or on which nobody listens, is told with its path and the way out', async (t) => {
+it('a socket that does not exist, or without a listener, is reported with its path and what to do', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'sf-channel-'));
   t.after(() => rm(directory, { recursive: true }));
   const missing = await failure(openAgentChannel({ path: join(directory, 'none') }), 'channel-unreachable');

@@ -31,7 +31,7 @@ async function failure(outcome: Promise<unknown>, code: ErrorCode): Promise<Stil
   return error;
 }
 
-it('negotiates before anything else, and passes arguments and replies on', async (t) => {
+it('a monitor negotiates before anything else, and passes arguments and replies on', async (t) => {
   const { fake, monitor } = await monitorFor(t);
   fake.on('block-job-cancel', (args) => ({ cancelled: args.device!, size: 2n ** 60n }));
   const reply = await monitor.execute('block-job-cancel', { device: 'sf.é' });
@@ -39,7 +39,7 @@ it('negotiates before anything else, and passes arguments and replies on', async
   assert.deepEqual(fake.came, ['qmp_capabilities', 'block-job-cancel']);
 });
 
-it('several commands may be out; each gets its own reply, in whatever order they come', async (t) => {
+it('several commands may be out, and each gets its own reply, in any order', async (t) => {
   const { fake, monitor } = await monitorFor(t);
   const slow = Promise.withResolvers<void>();
   fake.on('slow', () => slow.promise.then(() => 'slow'));
@@ -50,7 +50,7 @@ it('several commands may be out; each gets its own reply, in whatever order they
   assert.equal(await first, 'slow');
 });
 
-it('a refusal is told with class and text, and the connection goes on', async (t) => {
+it('a refusal is reported with class and text, and the connection stays open', async (t) => {
   const { fake, monitor } = await monitorFor(t);
   fake.on('transaction', () => {
     throw new MonitorRefusal("Cannot find device='d0'", 'DeviceNotFound');
@@ -79,7 +79,7 @@ it('events come in order, those from before the first listener too', async (t) =
   );
 });
 
-it('a listener that has let go hears nothing more, and the next one nothing of the time in between', async (t) => {
+it('a removed listener gets no more events, and the next one none of the time in between', async (t) => {
   const { fake, monitor } = await monitorFor(t);
   fake.on('marker', () => ({}));
   const heard: string[] = [];
@@ -105,7 +105,7 @@ for (const [how, reply, said] of [
     'with "no such job"',
   ],
 ] as const)
-  it(`a command without an answer times out by itself; ${how} that comes late is logged and goes to nobody`, async (t) => {
+  it(`a command without an answer times out by itself; ${how} that comes late is logged and dropped`, async (t) => {
     const { fake, monitor, logged } = await monitorFor(t);
     const slow = Promise.withResolvers<void>();
     fake.on('slow', () => slow.promise.then(reply));
@@ -117,12 +117,12 @@ for (const [how, reply, said] of [
     assert.deepEqual(logged, [
       {
         level: 'warn',
-        message: `the monitor ${fake.path} answered command 2 ${said}, and nobody waits for that reply: dropped`,
+        message: `the monitor ${fake.path} answered command 2 ${said}, and no command waits for that reply: dropped`,
       },
     ]);
   });
 
-it('a reply to a command that was never sent, and a second reply to one that was, are logged and go to nobody', async (t) => {
+it('a reply to a command that was never sent, and a second reply to one that was, are logged and dropped', async (t) => {
   const { fake, monitor, logged } = await monitorFor(t);
   fake.on('slow', () => {
     fake.send('{"return": "stray", "id": 99}\n{"return": "stray", "id": 1}\n');
@@ -165,7 +165,7 @@ for (const [what, bytes] of [
   ['JSON that is no QMP', '{"hello": 1}\n'],
   ['an error without an id', '{"error": {"class": "GenericError", "desc": "what?"}}\n'],
 ] as const)
-  it(`rubbish ends the connection: ${what}`, async (t) => {
+  it(`garbage ends the connection: ${what}`, async (t) => {
     const { fake, monitor } = await monitorFor(t);
     fake.on('slow', () => (fake.send(bytes), new Promise<never>(() => {})));
     await failure(monitor.execute('slow'), 'monitor-garbled');
@@ -178,13 +178,13 @@ it('a message without end is cut off at the limit', async (t) => {
   await failure(monitor.execute('slow'), 'monitor-garbled');
 });
 
-it('a monitor that does not greet is told apart from one that another program holds', async (t) => {
+it('a monitor that does not greet is distinguished from one that another program holds', async (t) => {
   const hung = await startFakeMonitor({ silent: true });
   t.after(() => hung.stop());
   await failure(openMonitor({ path: hung.path, timeoutMs: soonMs }), 'monitor-timed-out');
 });
 
-it('a monitor that another program holds is told, and is ours once that has gone', async (t) => {
+it('a monitor that another program holds is reported, and can be opened once that program has gone', async (t) => {
   const fake = await startFakeMonitor();
   t.after(() => fake.stop());
   const holder = createConnection(fake.path);
@@ -196,7 +196,7 @@ it('a monitor that another program holds is told, and is ours once that has gone
   monitor.close();
 });
 
-it('a monitor that does not exist is told with its path', async () => {
+it('a monitor that does not exist is reported with its path', async () => {
   const error = await failure(openMonitor({ path: '/nonexistent/qmp.sock' }), 'monitor-unreachable');
   assert.deepEqual(error.facts, { path: '/nonexistent/qmp.sock', errno: 'ENOENT' });
 });

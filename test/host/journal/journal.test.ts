@@ -78,7 +78,7 @@ test('a guest that is owed a thaw gets no second freeze', async () => {
   await journal.begin(intentFor('b-3', 'other-guest'));
 });
 
-test('an epoch is never used again, whoever opens the journal', async () => {
+test('an epoch is never used again, by any process that opens the journal', async () => {
   const epochs: number[] = [];
   for (const backup of ['b-1', 'b-2', 'b-3']) {
     const mine = openJournal(directory);
@@ -89,7 +89,7 @@ test('an epoch is never used again, whoever opens the journal', async () => {
   assert.deepEqual(epochs, [1, 2, 3]);
 });
 
-test('a process that died between outcome and letting go owes nothing', async () => {
+test('a process that died between writing the outcome and removing the intent owes nothing', async () => {
   const intent = await journal.begin(intentFor('b-1'));
   const open = join(directory, 'db1', 'open.json');
   await journal.close(outcomeFor(intent));
@@ -109,7 +109,7 @@ test('an intent that an older version wrote with the paths of sockets is read as
   await assert.rejects(journal.begin(intentFor('b-2')), { code: 'obligation-open' });
 });
 
-test('a file that was being written when the power went is no obligation; a damaged one is named', async () => {
+test('a file that was being written when the power went is not an obligation; a damaged one is named', async () => {
   await journal.begin(intentFor('b-1'));
   await writeFile(join(directory, 'db1', 'open.json.77.tmp'), '{"guest":"db1","epo');
   assert.equal((await journal.openIntents()).intents.length, 1);
@@ -128,7 +128,7 @@ test('a guest id that is a path never reaches the file system', async () => {
   assert.deepEqual(await readdir(directory), []);
 });
 
-test('closed windows are told newest first, by a clock that nobody can set', async () => {
+test('closed windows are listed newest first, by a clock that cannot be set', async () => {
   for (const backup of ['b-1', 'b-2']) await journal.close(outcomeFor(await journal.begin(intentFor(backup))));
   const [newest, older] = await journal.closedAgo(guestId('db1'));
   assert.ok(newest! >= 0 && older! >= newest!);

@@ -112,12 +112,12 @@ it('a clean window is proven by epoch and boot, and worth application when the h
   assert.deepEqual(freezing.frozen, []);
 });
 
-it('without hooks it is worth filesystem', async (t) => {
+it('a window without hooks is worth filesystem', async (t) => {
   const { windows } = await setStage(t);
   assert.equal(gradePoint(await windows.freezeWindow(request), []).grade, 'filesystem');
 });
 
-it('a hook that fails at the freeze ends the window with what it is called, and one that fails at the thaw costs the grade', async (t) => {
+it('a hook that fails at the freeze ends the window with its name, and one that fails at the thaw costs the grade', async (t) => {
   const failing = await setStage(t, { 'db-hook': 'exit 3' });
   const outcome = await failing.windows.freezeWindow(request);
   assert.deepEqual(verdict(outcome), { ...clean, failure: 'agent-refused', point: false });
@@ -130,7 +130,7 @@ it('a hook that fails at the freeze ends the window with what it is called, and 
   assert.match(graded.reasons[0]!, /^thaw-hook-failed .*db-hook$/);
 });
 
-it('a filesystem that somebody else froze, and one that somebody thawed, are told by name or number', async (t) => {
+it('a filesystem that somebody else froze, and one that somebody thawed, are reported by name or number', async (t) => {
   const foreign = await setStage(t);
   foreign.freezing.mood('/data', 'foreign');
   assert.deepEqual((await foreign.windows.freezeWindow(request)).reasons, ['mount-frozen-by-other /data']);
@@ -141,14 +141,14 @@ it('a filesystem that somebody else froze, and one that somebody thawed, are tol
   assert.deepEqual((await thawed.windows.freezeWindow(request)).reasons, ['thaw-found 1 of 2']);
 });
 
-it('the guest’s own lease ends a freeze that nobody thaws, and the outcome names it', async (t) => {
+it('the guest’s own lease ends a freeze without a thaw, and the outcome names it', async (t) => {
   const { freezing, driver, windows } = await setStage(t);
   const started = freezing.started();
   driver.begin = async () => (await started).deadline();
   assert.deepEqual(verdict(await windows.freezeWindow(request)), { ...clean, reasons: ['lease-expired'] });
 });
 
-it('a freeze that hangs in the guest’s kernel is owed until the kernel lets go, and never held by anybody', async (t) => {
+it('a freeze that hangs in the guest’s kernel is owed until the kernel returns, and is never reported as held', async (t) => {
   const { agent, freezing, journal, windows, thawAsked } = await setStage(t);
   freezing.mood('/data', 'hangs');
   const running = windows.freezeWindow({ ...request, leaseMs: 1_000 });

@@ -24,7 +24,7 @@ it('a window and a question go through our own channel, and leave the classic on
   assert.deepEqual(classic.ran, []);
 });
 
-it('where nobody answers on our own channel the classic one is used, and the journal says so', async (t) => {
+it('where no agent answers on our own channel the classic one is used, and the journal says so', async (t) => {
   const { stage, classic, second, journal, windows } = await twoChannels(t);
   second.behave(sync, never);
   stage.hurry = true;
@@ -37,14 +37,14 @@ it('where nobody answers on our own channel the classic one is used, and the jou
   await assertThawed(stage);
 });
 
-it('where our own channel is not there the classic one is used', async (t) => {
+it('without our own channel the classic one is used', async (t) => {
   const { classic, second, windows } = await twoChannels(t);
   await second.stop();
   assert.deepEqual(verdict(await windows.freezeWindow(request)), clean);
   assert.equal(freezes(classic), 1);
 });
 
-it('a thaw that our own channel does not answer is demanded on the other, and is no evidence while a freeze may wait in the first', async (t) => {
+it('a thaw that our own channel does not answer is demanded on the other, and is not evidence while a freeze may wait in the first', async (t) => {
   const { stage, classic, second, windows } = await twoChannels(t);
   second.behave(sync, never);
   classic.frozen = true;
@@ -59,7 +59,7 @@ it('a thaw that our own channel does not answer is demanded on the other, and is
   assert.deepEqual(verdict((await settled).outcome!), lost);
 });
 
-it('an agent on the other channel that tells how the epoch ended is evidence', async (t) => {
+it('the report of an agent on the other channel how the epoch ended is evidence', async (t) => {
   const { stage, classic, second, windows } = await twoChannels(t, 'stillframe');
   second.behave(sync, never);
   classic.frozen = true;
@@ -70,7 +70,7 @@ it('an agent on the other channel that tells how the epoch ended is evidence', a
   await assertThawed(stage);
 });
 
-it('with our own channel gone, the other one is evidence: nothing waits in a socket that nobody holds', async (t) => {
+it('with our own channel gone, the other one is evidence: nothing waits in a socket without an owner', async (t) => {
   const { stage, classic, second, windows } = await twoChannels(t);
   await second.stop();
   classic.frozen = true;

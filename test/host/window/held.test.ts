@@ -48,7 +48,7 @@ async function slowCommand(t: TestContext) {
   return { argv: shell('exec 3>"$1"; echo up >&3; exec sleep 1000', pipe), life: () => createReadStream(pipe) };
 }
 
-onEither('freeze, snapshot and thaw: the outcome carries what the command called its snapshot', async (t, kind) => {
+onEither('the outcome of freeze, snapshot and thaw carries the reference that the command printed', async (t, kind) => {
   const stage = await setStage(t, {
     kind,
     snapshots: { zfs: shell('echo "tank/vm@$STILLFRAME_BACKUP of $STILLFRAME_GUEST"; echo more') },
@@ -94,7 +94,7 @@ it('a freeze that froze nothing fails, and its window is over', async (t) => {
   assert.deepEqual(verdict((await stage.windows.outcome(request))!), { ...nothingTaken, failure: 'freeze-nothing' });
 });
 
-it('a snapshot command that fails is told with what it said, and the window stays open for the thaw', async (t) => {
+it('a snapshot command that fails is reported with its output, and the window stays open for the thaw', async (t) => {
   const stage = await setStage(t, { snapshots: { broken: shell('echo "no pool" >&2; exit 3') } });
   await stage.windows.freeze(request);
   const error = await refused(stage.windows.snapshot(request, 'broken', unlimited), 'snapshot-failed');
@@ -104,7 +104,7 @@ it('a snapshot command that fails is told with what it said, and the window stay
   await assertThawed(stage);
 });
 
-it('a snapshot command that does not exist is told', async (t) => {
+it('a snapshot command that does not exist is reported', async (t) => {
   const { windows } = await setStage(t, { snapshots: { gone: ['/nonexistent/snapshot'] } });
   await windows.freeze(request);
   assert.match((await refused(windows.snapshot(request, 'gone', unlimited), 'snapshot-failed')).message, /ENOENT/);
@@ -176,7 +176,7 @@ it('a snapshot command that runs when its host ends is killed, and its caller le
   await assertThawed(stage);
 });
 
-onEither('a held window that nobody thaws is thawed by its lease, and says so afterwards', async (t, kind) => {
+onEither('a held window without a thaw is thawed by its lease, and its outcome says so', async (t, kind) => {
   const stage = await setStage(t, { kind, snapshots: { zfs: ['true'] } });
   const thawed = stage.agent.takesUp(wire[kind].thaw);
   await stage.windows.freeze({ ...request, leaseMs: shortLeaseMs });
@@ -198,7 +198,7 @@ onEither('a held window whose guest stops is thawed at once', async (t, kind) =>
   await assertThawed(stage);
 });
 
-it('thaw and snapshot of a window that never was are told', async (t) => {
+it('thaw and snapshot of a window that never was are refused by name', async (t) => {
   const { agent, windows } = await setStage(t, { snapshots: { zfs: ['true'] } });
   await refused(windows.thaw(request), 'window-gone');
   await refused(windows.snapshot(request, 'zfs', unlimited), 'window-gone');
@@ -260,7 +260,7 @@ onEither('a host that ends thaws what it holds, and freezes no more', async (t, 
   assert.equal(freezes(stage.agent), 1);
 });
 
-onEither('a workflow that only wants the guest thawed ends the window, and may ask again', async (t, kind) => {
+onEither('a workflow that demands the thaw of a guest ends the window, and may repeat the demand', async (t, kind) => {
   const stage = await setStage(t, { kind });
   await stage.windows.freeze(request);
   const report = await stage.windows.ensureThawed(db1, 'workflow');
@@ -314,7 +314,7 @@ for (const [what, settle, by] of [
   ['an operator', ({ windows }: Stage) => windows.ensureThawed(db1, 'operator'), 'operator'],
   ['the thaw of that window', ({ windows }: Stage) => windows.thaw(request), 'workflow'],
 ] as const)
-  onEither(`what a process left frozen when it died is thawed by ${what}`, async (t, kind) => {
+  onEither(`a guest that a dead process left frozen is thawed by ${what}`, async (t, kind) => {
     const stage = await setStage(t, { kind });
     await dieInsideWindow(stage, kind);
     await settle(stage);
@@ -324,7 +324,7 @@ for (const [what, settle, by] of [
     assert.equal(outcome.claim.thawedCount, 2);
   });
 
-onEither('what an older version left frozen is thawed by the paths of sockets in its journal', async (t, kind) => {
+onEither('a guest that an older version left frozen is thawed by the socket paths in its journal', async (t, kind) => {
   const stage = await setStage(t, { kind });
   await dieInsideWindow(stage, kind);
   await writeOldIntent(stage.directory, { ...request, agent: kind, channel: stage.agent.path });
@@ -333,7 +333,7 @@ onEither('what an older version left frozen is thawed by the paths of sockets in
   assert.deepEqual(verdict(outcome!), { ...nothingTaken, thawedBy: 'guardian' });
 });
 
-onEither('several who ask at once for what a dead process left get one thaw', async (t, kind) => {
+onEither('several callers at once for the guest of a dead process get one thaw', async (t, kind) => {
   const stage = await setStage(t, { kind });
   await dieInsideWindow(stage, kind);
   const [one, other] = await Promise.all([

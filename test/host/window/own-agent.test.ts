@@ -69,7 +69,7 @@ for (const [what, meanwhile, reasons] of [
     await assertThawed(stage);
   });
 
-it('a lease that ends after the proof is told, and speaks against nothing that was proven', async (t) => {
+it('a lease that ends after the proof is reported, and lowers no grade', async (t) => {
   const { agent, driver, windows } = await ownStage(t);
   driver.begin = async () => atProof(agent, () => expire(agent));
   const outcome = await windows.freezeWindow(request);
@@ -77,7 +77,7 @@ it('a lease that ends after the proof is told, and speaks against nothing that w
   assert.equal(outcome.claim.lease?.leaseFired, true);
 });
 
-it('a guest that starts again after the proof is told', async (t) => {
+it('a guest that restarts after the proof is reported', async (t) => {
   const { agent, driver, windows } = await ownStage(t);
   driver.begin = async () => atProof(agent, () => restart(agent));
   assert.deepEqual(verdict(await windows.freezeWindow(request)), { ...clean, reasons: ['guest-restarted'] });
@@ -89,7 +89,7 @@ it('a filesystem that somebody thawed behind the agent’s back is found at the 
   assert.deepEqual(verdict(await windows.freezeWindow(request)), { ...clean, reasons: ['thaw-found 1 of 2'] });
 });
 
-it('a thaw whose answer was lost leaves no doubt: the epoch tells again how it ended', async (t) => {
+it('a thaw whose answer was lost leaves no doubt, because the agent reports again how the epoch ended', async (t) => {
   const stage = await ownStage(t);
   stage.driver.begin = async () => void (stage.hurry = true);
   stage.agent.behave(thaw, (...answer) => {
@@ -114,7 +114,7 @@ for (const [what, outcome, reason] of [
     assert.equal(gradePoint(window, []).grade, 'crash-atomic');
   });
 
-it('an agent that answers with another epoch is not believed, and nothing is captured', async (t) => {
+it('an agent that answers with another epoch is refused, and nothing is captured', async (t) => {
   const stage = await ownStage(t);
   stage.agent.behave(
     freeze,

@@ -97,7 +97,7 @@ onEither('a transaction that fails leaves a thawed guest, no point in time, and 
   await assertThawed(stage);
 });
 
-onEither('a transaction that hangs does not hold the thaw back, and its late success is no point in time', async (t, kind) => {
+onEither('a transaction that hangs does not hold the thaw back, and its late success is not a point in time', async (t, kind) => {
   const stage = await setStage(t, { kind });
   const transaction = holdTransaction(stage.driver);
   const outcome = await stage.windows.freezeWindow({ ...request, leaseMs: shortLeaseMs });
@@ -166,13 +166,13 @@ onEither('a guest that thawed itself before the proof keeps its point, with the 
   assert.deepEqual(stage.driver.calls, ['prepare', 'begin']);
 });
 
-it('a thaw that finds fewer filesystems than were frozen is told', async (t) => {
+it('a thaw that finds fewer filesystems than were frozen is reported', async (t) => {
   const { agent, windows } = await setStage(t);
   agent.behave('guest-fsfreeze-thaw', answering(1));
   assert.deepEqual(verdict(await windows.freezeWindow(request)), { ...clean, reasons: ['thaw-found 1 of 2'] });
 });
 
-it('a freeze that counts fewer filesystems than can be frozen is told', async (t) => {
+it('a freeze that counts fewer filesystems than can be frozen is reported', async (t) => {
   const { agent, windows } = await setStage(t);
   agent.behave('guest-fsfreeze-freeze', answering(1));
   assert.deepEqual(verdict(await windows.freezeWindow(request)), { ...clean, reasons: ['mounts-not-frozen 1 of 2'] });
@@ -243,7 +243,7 @@ onEither('a stop between the point in time and its proof keeps the point, with t
   await assertThawed(stage);
 });
 
-onEither('a guest that resumes, or a monitor that goes, ends no window', async (t, kind) => {
+onEither('a guest that resumes, or a monitor that closes, does not end the window', async (t, kind) => {
   const stage = await setStage(t, { kind });
   const transaction = holdTransaction(stage.driver);
   const running = stage.windows.freezeWindow(request);
@@ -258,7 +258,7 @@ for (const [event, closing] of [
   ['reset', 'guest-reset'],
   ['shutdown', 'guest-shutdown'],
 ] as const)
-  onEither(`with the agent gone, a ${event} closes the window, and nothing less does`, async (t, kind) => {
+  onEither(`with the agent gone, a ${event} closes the window, and no weaker event does`, async (t, kind) => {
     const stage = await setStage(t, { kind });
     const transaction = holdTransaction(stage.driver);
     const running = stage.windows.freezeWindow(request);
@@ -332,7 +332,7 @@ for (const [what, limits, code] of [
   ['sooner than the gap', { gapMs: 60_000 }, 'window-too-soon'],
   ['beyond the most for an hour', { perHour: 1 }, 'window-too-many'],
 ] as const)
-  it(`a second window ${what} is refused, though the first one is still told`, async (t) => {
+  it(`a second window ${what} is refused, though the outcome of the first is still returned`, async (t) => {
     const { agent, windows } = await setStage(t, { limits });
     const outcome = await windows.freezeWindow(request);
     await refused(windows.freezeWindow({ ...request, backup: backupId('b-2') }), code);

@@ -46,7 +46,7 @@ suite('the package in a Debian guest with systemd', { timeout: 400_000 }, () => 
     await rm(directory, { recursive: true });
   });
 
-  test('takes the place of qemu-guest-agent, and answers on both ports', async () => {
+  test('the package takes the place of qemu-guest-agent, and answers on both ports', async () => {
     assert.match(await guest.shell('dpkg -s qemu-guest-agent | grep ^Status'), /ok config-files/);
     assert.equal(await guest.shell('systemctl is-active qemu-guest-agent stillframe-agent'), 'active\nactive');
     assert.match(await guest.shell('qemu-ga --version'), /stillframe-agent/);
@@ -109,7 +109,7 @@ suite('the package in a Debian guest with systemd', { timeout: 400_000 }, () => 
     assert.equal(await guest.shell('systemctl is-active qemu-guest-agent'), 'active');
   });
 
-  test('its removal ends the agent and takes its names away, until it comes back', async () => {
+  test('removing the package ends the agent and removes its names, until it is installed again', async () => {
     await guest.shell('dpkg -r stillframe-agent');
     await assert.rejects(guest.shell('systemctl is-active qemu-guest-agent'));
     assert.equal(

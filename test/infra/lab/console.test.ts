@@ -20,7 +20,7 @@ test('a line that arrives in pieces is one write', async () => {
   assert.equal(console.last('disk1'), undefined);
 });
 
-test('everybody who waits for a disk hears its next write, and nothing of another disk', async () => {
+test('every waiter for a disk gets its next write, and no write of another disk', async () => {
   const { stream, console } = start();
   const waiting = [console.nextWrite('disk1'), console.nextWrite('disk1')];
   stream.write('W disk0 1 100 5\nW disk1 9 120 5\n');
@@ -51,7 +51,7 @@ test('a stall that began before the mark counts in full when it ends', async () 
   assert.equal(console.longestStallMs(), 700);
 });
 
-test('other lines go to whoever listens', async () => {
+test('other lines go to the listeners', async () => {
   const { stream, console } = start();
   const heard: string[] = [];
   console.onLine((line) => heard.push(line));

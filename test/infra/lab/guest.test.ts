@@ -32,7 +32,7 @@ suite('a lab guest', () => {
     await rm(directory, { recursive: true });
   });
 
-  test('runs an agent that knows both disks', async () => {
+  test('a lab guest runs an agent that knows both disks', async () => {
     const agent = await connectAgent(guest.channel);
     assert.deepEqual(await agent.execute('guest-ping'), {});
     const mounts = (await agent.execute('guest-get-fsinfo')) as { mountpoint: string; type: string; name: string }[];
@@ -43,7 +43,7 @@ suite('a lab guest', () => {
     agent.close();
   });
 
-  test('writes one file after the other on each disk', async () => {
+  test('a lab guest writes one file after the other on each disk', async () => {
     for (const disk of diskNames) {
       const first = await guest.console.nextWrite(disk);
       const second = await guest.console.nextWrite(disk);
@@ -51,7 +51,7 @@ suite('a lab guest', () => {
     }
   });
 
-  test('a freeze stalls the writers until the thaw, and what is copied meanwhile mounts without recovery, whole', async () => {
+  test('a freeze stalls the writers until the thaw, and a copy taken in between mounts without recovery, whole', async () => {
     const agent = await connectAgent(guest.channel);
     guest.console.mark();
     assert.equal(await agent.execute('guest-fsfreeze-freeze'), 2);
@@ -76,7 +76,7 @@ suite('a lab guest', () => {
     }
   });
 
-  test('a shell past the agent tells status and both streams, and what hangs in it holds nobody up', async (t) => {
+  test('a shell beside the agent reports status and both streams, and a hung script does not delay the next', async (t) => {
     const second = await startGuest({ directory, name: 'shell', agent: 'both', spareDisks: 1 });
     t.after(second.stop);
     const agents = await second.shell('pidof qemu-ga stillframe-agent | wc -w; echo no >&2; exit 7');
@@ -108,7 +108,7 @@ suite('a lab guest', () => {
     assert.deepEqual({ mounted: verified!.mounted, files: verified!.files.size }, { mounted: false, files: 0 });
   });
 
-  test('an agent that dies comes back, and the monitor tells both', async () => {
+  test('an agent that dies comes back, and the monitor reports both', async () => {
     const monitor = await openMonitor({ path: guest.monitor });
     const back = Promise.withResolvers<void>();
     const opens: unknown[] = [];
@@ -127,7 +127,7 @@ suite('a lab guest', () => {
     monitor.close();
   });
 
-  test('a second guest has a uuid and disks of its own, and ends without a trace while the first goes on', async (t) => {
+  test('a second guest has a uuid and disks of its own, and ends without a trace while the first continues', async (t) => {
     const uuid = '7d5f1a52-60b5-4a0e-8b43-5a2f7a0c9e11';
     const second = await startGuest({ directory, name: 'two', uuid: guestId(uuid) });
     t.after(second.stop);

@@ -30,7 +30,7 @@ async function processGroup(pid: number): Promise<string | undefined> {
 }
 
 describe('the dev server', () => {
-  it('keeps a workflow through kill -9 and a start on the same port with the same file', async () => {
+  it('the dev server keeps a workflow through kill -9 and a start on the same port with the same file', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'stillframe-test-'));
     const dbFile = join(folder, 'temporal.db');
     let server = await startDevServer({ dbFile });
@@ -52,7 +52,7 @@ describe('the dev server', () => {
     }
   });
 
-  it('runs beside another, and both are gone when they are stopped', async () => {
+  it('the dev server runs beside another, and both are gone when they are stopped', async () => {
     const servers = await Promise.all([startDevServer(), startDevServer()]);
     try {
       const [first, second] = servers;
@@ -67,7 +67,7 @@ describe('the dev server', () => {
     for (const { pid } of servers) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
   });
 
-  it('is not in the group of processes that a terminal sends Ctrl-C to', async () => {
+  it('the dev server is not in the group of processes that a terminal sends Ctrl-C to', async () => {
     const server = await startDevServer();
     try {
       assert.notEqual(await processGroup(server.pid), await processGroup(process.pid));
@@ -76,7 +76,7 @@ describe('the dev server', () => {
     }
   });
 
-  it('is never taken for another that has its port: of two that start on one port, one is there and one says why it is not', async () => {
+  it('the dev server is never taken for another that has its port: of two that start on one port, one is there and one says why it is not', async () => {
     const port = await freePort();
     const both = await Promise.allSettled([startDevServer({ port }), startDevServer({ port })]);
     const servers = both.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
@@ -90,7 +90,7 @@ describe('the dev server', () => {
     }
   });
 
-  it('refuses a port that somebody has, and names it', async () => {
+  it('the dev server refuses a port that is in use, and names it', async () => {
     const squatter = createServer().listen(0, '127.0.0.1');
     await once(squatter, 'listening');
     const { port } = squatter.address() as { port: number };

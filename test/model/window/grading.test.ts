@@ -81,7 +81,7 @@ test('hooks do not outweigh a doubt about the freeze, nor a dirty disk', () => {
   assert.equal(gradePoint({ claim: all, reasons: [] }, dirty).grade, 'crash-atomic');
 });
 
-test('where the guest tells of each filesystem, what is not frozen is named; a boot partition is no reason', () => {
+test('where the guest tells of each filesystem, what is not frozen is named; a boot partition is not a reason', () => {
   const filesystems = [
     { mountpoint: '/', type: 'ext4', device: 'vda1', outcome: 'frozen' },
     { mountpoint: '/boot/efi', type: 'vfat', device: 'vda2', outcome: 'not-freezable' },

@@ -15,7 +15,7 @@ const armOf = (attempt: number, leaseMs = 10_000): GuardianArm => ({
   leaseMs,
 });
 
-test('a window is due after its pick-up, its lease and the grace of those who end it first', () => {
+test('a window is due after its pick-up, its lease and the grace of the layers that end it first', () => {
   const watches = createWatches(empty, freezeStartMs);
   watches.arm(armOf(1), 1_000);
   assert.equal(watches.next()?.dueAt, 1_000 + 8_000 + 10_000 + 5_000);
@@ -62,7 +62,7 @@ test('tries without a confirmation are counted over all rounds, and the next rou
   assert.equal(watches.next()?.dueAt, 110_000);
 });
 
-test('a next run goes on with every open watch and the last twenty reports', () => {
+test('the next run continues with every open watch and the last twenty reports', () => {
   const watches = createWatches(empty, freezeStartMs);
   for (let attempt = 1; attempt <= 25; attempt++) {
     watches.arm(armOf(attempt), 0);

@@ -28,7 +28,7 @@ const all = await Promise.all(
 );
 
 suite('replies', () => {
-  it('are read, or refused as what they are, whatever they hold', () => {
+  it('replies are read, or refused by name, whatever they hold', () => {
     const json: fc.Arbitrary<Json> = fc.letrec<{ value: Json }>((tie) => ({
       value: fc.oneof(
         { depthSize: 'small' },
@@ -51,7 +51,7 @@ suite('replies', () => {
     }
   });
 
-  it('stand in the file that is named as the command', () => {
+  it('a reply is in the file that is named like its command', () => {
     for (const [file, { name }] of all) assert.ok(file === `${name}.ts` || name.startsWith('__org.stillframe_'), file);
   });
 });
@@ -82,13 +82,13 @@ const keys = [
 ];
 
 suite('commands', () => {
-  it('keep what a number cannot hold', () => {
+  it('commands keep what a number cannot hold', () => {
     assert.equal(getTime.reply(1_795_511_187_876_997_001n), 1_795_511_187_876_997_001n);
     assert.deepEqual(setTime.arguments({ time: 2n ** 62n + 1n }), { time: 2n ** 62n + 1n });
     assert.equal(setTime.arguments({}), undefined);
   });
 
-  it('send only what was asked for', () => {
+  it('commands send only what was asked for', () => {
     assert.deepEqual(exec.arguments({ path: 'a' }), { path: 'a' });
     assert.deepEqual(exec.arguments({ path: 'a', arg: [], env: [], input: '', capture: false }), {
       path: 'a',
@@ -99,13 +99,13 @@ suite('commands', () => {
     });
   });
 
-  it('read numbers with and without a fraction', () => {
+  it('commands read numbers with and without a fraction', () => {
     assert.deepEqual(getLoad.reply({ load1m: new JsonFloat(0.5), load5m: 1, load15m: new JsonFloat(2) }), [0.5, 1, 2]);
     assert.deepEqual(getUsers.reply([{ user: 'root', 'login-time': new JsonFloat(1.25) }]), [{ user: 'root', loginTime: 1.25 }]);
     assert.throws(() => getLoad.reply({ load1m: '1', load5m: 1, load15m: 1 }), /load1m must be a whole number/);
   });
 
-  it('do without what old agents leave out', () => {
+  it('commands accept replies without the members that old agents leave out', () => {
     const nothing = {
       exitCode: undefined,
       signal: undefined,

@@ -18,7 +18,7 @@ async function listening(t: TestContext, path: string): Promise<Server> {
   return server;
 }
 
-test('a socket that has a client is told from a free one, whatever its path is made of', async (t) => {
+test('a socket with a client is distinguished from a free one, whatever characters its path has', async (t) => {
   // Paths stand unescaped at the end of a line of /proc/net/unix (proc(5)).
   const folder = await temporaryFolder(t);
   const [channel, monitor] = ['guest one  qga.sock', 'guest one'].map((name) => join(folder, name)) as [string, string];

@@ -42,7 +42,7 @@ function eventsUntil(last: GuestEvent, watch: GuestWatch): Promise<GuestEvent[]>
   );
 }
 
-it('finds guests by a pattern and gives each its directory as name', async (t) => {
+it('the driver finds guests by a pattern and gives each its directory as name', async (t) => {
   const root = await temporaryDirectory(t);
   for (const name of ['db1', 'web$&', 'empty']) await mkdir(join(root, name));
   await writeFile(join(root, 'db1', 'sfa.sock'), '');
@@ -80,7 +80,7 @@ it('finds guests by a pattern and gives each its directory as name', async (t) =
 
 const socketAt = (...path: string[]) => ({ kind: 'socket', path: join(...path) });
 
-it('refuses the all-zero UUID unless the file gives an id', async (t) => {
+it('the driver refuses the all-zero UUID unless the file gives an id', async (t) => {
   const qemu = await startBareQemu(t, { uuid: null });
   const driver = await driverOf(t, listed('nobody', qemu));
   assert.equal((await driver.inventory())[0]!.problem, 'guest-uuid-zero');
@@ -91,7 +91,7 @@ it('refuses the all-zero UUID unless the file gives an id', async (t) => {
   await watch.close();
 });
 
-it('refuses an id that two guests report, and names both', async (t) => {
+it('the driver refuses an id that two guests report, and names both', async (t) => {
   const uuid = randomUUID();
   const [first, second] = [await startBareQemu(t, { uuid }), await startBareQemu(t, { uuid })];
   const driver = await driverOf(t, listed('db1', first), listed('clone', second));
@@ -102,7 +102,7 @@ it('refuses an id that two guests report, and names both', async (t) => {
   await assert.rejects(driver.guest(guestId(uuid)), { code: 'guest-ambiguous', message: /db1 and clone/ });
 });
 
-it('says that another program holds the monitor, and finds the guest again when it has let go', async (t) => {
+it('the driver says that another program holds the monitor, and finds the guest again when it has let go', async (t) => {
   const qemu = await startBareQemu(t);
   const other = await openMonitor({ path: qemu.monitor });
   t.after(() => other.close());
@@ -113,7 +113,7 @@ it('says that another program holds the monitor, and finds the guest again when 
   assert.equal((await driver.guest(guestId(qemu.uuid))).name, 'db1');
 });
 
-it('knows by its last id a guest that has ended, and does not take another one for it', async (t) => {
+it('the driver knows by its last id a guest that has ended, and does not take another one for it', async (t) => {
   const directory = await temporaryDirectory(t);
   const driver = await driverOf(t, listed('db1', { monitor: join(directory, 'qmp.sock') }));
   const qemu = await startBareQemu(t, { directory });
@@ -125,7 +125,7 @@ it('knows by its last id a guest that has ended, and does not take another one f
   await assert.rejects(driver.guest(guestId(qemu.uuid)), { code: 'guest-unknown' });
 });
 
-it('does not know the id of a guest that has not answered yet, unless the file gives one', async (t) => {
+it('the driver does not know the id of a guest that has not answered yet, unless the file gives one', async (t) => {
   const directory = await temporaryDirectory(t);
   const off = { monitor: join(directory, 'qmp.sock') };
   const driver = await driverOf(t, listed('db1', off));
@@ -137,7 +137,7 @@ it('does not know the id of a guest that has not answered yet, unless the file g
   assert.equal((await driver.inventory())[0]!.id, qemu.uuid);
 });
 
-it('lets all its users of a monitor share the one connection that QEMU serves', async (t) => {
+it('the driver lets all its users of a monitor share the one connection that QEMU serves', async (t) => {
   const qemu = await startBareQemu(t);
   const driver = await driverOf(t, listed('db1', qemu));
   const guest = await driver.guest(guestId(qemu.uuid));
@@ -148,7 +148,7 @@ it('lets all its users of a monitor share the one connection that QEMU serves', 
   await watches[1].close();
 });
 
-it('tells a paused guest, and every stop, resume, reset and end', async (t) => {
+it('the driver reports a paused guest, and every stop, resume, reset and end', async (t) => {
   const qemu = await startBareQemu(t);
   const driver = await driverOf(t, listed('db1', qemu));
   await qemu.control.execute('cont');
@@ -169,7 +169,7 @@ it('tells a paused guest, and every stop, resume, reset and end', async (t) => {
   await watch.close();
 });
 
-it('tells of a migration when it begins, while the guest still runs', async (t) => {
+it('the driver reports a migration when it begins, while the guest still runs', async (t) => {
   const qemu = await startBareQemu(t);
   const driver = await driverOf(t, listed('db1', qemu));
   await qemu.control.execute('cont');
@@ -186,7 +186,7 @@ it('tells of a migration when it begins, while the guest still runs', async (t) 
   await watch.close();
 });
 
-it('tells when the monitor is gone', async (t) => {
+it('the driver reports when the monitor is gone', async (t) => {
   const qemu = await startBareQemu(t);
   const driver = await driverOf(t, listed('db1', qemu));
   const watch = await driver.watch(await driver.guest(guestId(qemu.uuid)));

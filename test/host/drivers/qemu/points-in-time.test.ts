@@ -65,7 +65,7 @@ async function serveForeign(qemu: BareQemu): Promise<string> {
   return path;
 }
 
-it('shows every disk as it was at the point in time, whatever the guest writes afterwards', async (t) => {
+it('a point in time shows every disk as it was, although the guest writes afterwards', async (t) => {
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [8, 4] });
   await qemu.write(0, 7, 0, 2);
   await qemu.write(1, 8, 3, 1);
@@ -91,7 +91,7 @@ it('shows every disk as it was at the point in time, whatever the guest writes a
   await assertNothingLeft();
 });
 
-it('leaves read-only disks out and says so', async (t) => {
+it('a point in time leaves read-only disks out and says so', async (t) => {
   const directory = await temporaryDirectory(t);
   const cd = `driver=null-co,node-name=cd,read-zeroes=on,size=${mib},read-only=on`;
   const extra = ['-blockdev', cd, '-device', 'virtio-scsi-pci', '-device', 'scsi-cd,drive=cd,id=cd0'];
@@ -102,7 +102,7 @@ it('leaves read-only disks out and says so', async (t) => {
   await prepared.abandon();
 });
 
-it('gives everything back when the freeze did not come', async (t) => {
+it('a point in time gives everything back when the freeze did not come', async (t) => {
   const { points, guest, leftOnDisk, assertNothingLeft } = await hostWith(t, {});
   const prepared = await points.prepare(guest, backupId(backup));
   assert.notDeepEqual(await leftOnDisk(), []);
@@ -111,7 +111,7 @@ it('gives everything back when the freeze did not come', async (t) => {
   await assertNothingLeft();
 });
 
-it('reserves scratch in full before the freeze where it fits', async (t) => {
+it('a point in time reserves scratch in full before the freeze where it fits', async (t) => {
   const { points, guest, config } = await hostWith(t, { disks: [16] });
   await points.prepare(guest, backupId(backup));
   const { blocks } = await stat(join(config.scratch.path, backup, 'disk0.qcow2'));
@@ -119,7 +119,7 @@ it('reserves scratch in full before the freeze where it fits', async (t) => {
   await points.end(guest.id, { backup: backupId(backup) });
 });
 
-it('repeats each step without harm', async (t) => {
+it('a point in time repeats each step without harm', async (t) => {
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, {});
   await points.prepare(guest, backupId(backup));
   const prepared = await points.prepare(guest, backupId(backup));
@@ -136,7 +136,7 @@ it('repeats each step without harm', async (t) => {
   await assertNothingLeft();
 });
 
-it('refuses before the freeze when scratch has no room, with the figures and the way out', async (t) => {
+it('a point in time refuses before the freeze when scratch has no room, with the figures and what to do', async (t) => {
   const { points, guest, assertNothingLeft } = await hostWith(t, {
     disks: [64],
     scratch: { limitBytes: 3 * mib, marginBytes: 4 * mib },
@@ -148,7 +148,7 @@ it('refuses before the freeze when scratch has no room, with the figures and the
   await assertNothingLeft();
 });
 
-it('counts what other points in time have reserved, also when both are prepared at once', async (t) => {
+it('a point in time counts what other points in time have reserved, also when both are prepared at once', async (t) => {
   const limits = { limitBytes: 20 * mib, marginBytes: 8 * mib };
   const { guest, qemu, config, restarted } = await hostWith(t, { disks: [10], scratch: limits });
   const other = await startBareQemu(t, { disks: [10] });
@@ -167,7 +167,7 @@ it('counts what other points in time have reserved, also when both are prepared 
 });
 
 for (const watched of [true, false]) {
-  it(`gives the backup up at the threshold and never the guest's writes, ${watched ? 'while it is read' : 'with nobody reading'}`, async (t) => {
+  it(`a point in time gives the backup up at the threshold and never the guest's writes, ${watched ? 'while it is read' : 'without a reader'}`, async (t) => {
     const scratch = { limitBytes: 16 * mib, marginBytes: 12 * mib };
     const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [64], scratch });
     await qemu.write(0, 7, 0, 32);
@@ -191,7 +191,7 @@ for (const watched of [true, false]) {
   });
 }
 
-it('refuses a scratch directory that QEMU cannot write to, in its own words, and leaves nothing behind', async (t) => {
+it('a point in time refuses a scratch directory that QEMU cannot write to, in its own words, and leaves nothing behind', async (t) => {
   const asRoot = process.getuid!() === 0;
   const { config, points, guest, qemu, leftOnDisk, assertNothingLeft } = await hostWith(t, asRoot ? await asNobody(t) : {});
   await mkdir(config.scratch.path, { mode: asRoot ? 0o700 : 0o500 });
@@ -210,7 +210,7 @@ async function asNobody(t: TestContext): Promise<BareQemuOptions> {
   return { directory, user: 'nobody' };
 }
 
-it('takes part in nobody’s business: a foreign NBD server and a foreign job are named and left alone', async (t) => {
+it('a point in time names a foreign NBD server and a foreign job, and leaves them alone', async (t) => {
   const { qemu, points, guest, leftOnDisk } = await hostWith(t, {});
   const path = await serveForeign(qemu);
   await assert.rejects(points.prepare(guest, backupId(backup)), {
@@ -240,7 +240,7 @@ it('takes part in nobody’s business: a foreign NBD server and a foreign job ar
   );
 });
 
-it('starts nothing when QEMU refuses the transaction', async (t) => {
+it('a point in time starts nothing when QEMU refuses the transaction', async (t) => {
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [8, 8] });
   const prepared = await points.prepare(guest, backupId(backup));
   const target = { driver: 'null-co', 'node-name': 'target', size: 8 * mib, 'read-zeroes': true };
@@ -256,7 +256,7 @@ it('starts nothing when QEMU refuses the transaction', async (t) => {
   await assertNothingLeft();
 });
 
-it('says that the point in time is lost when its job has ended, for the export then shows live data', async (t) => {
+it('a point in time is reported lost when its job has ended, because the export then shows live data', async (t) => {
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, {});
   const prepared = await points.prepare(guest, backupId(backup));
   await prepared.begin();
@@ -269,7 +269,7 @@ it('says that the point in time is lost when its job has ended, for the export t
   await assertNothingLeft();
 });
 
-it('cleans scratch and records of a QEMU that has ended, which took the point in time along', async (t) => {
+it('scratch and records of a QEMU that has ended are removed', async (t) => {
   const { qemu, points, guest, leftOnDisk } = await hostWith(t, {});
   const prepared = await points.prepare(guest, backupId(backup));
   await prepared.begin();
@@ -282,7 +282,7 @@ it('cleans scratch and records of a QEMU that has ended, which took the point in
   await assert.rejects(points.verify(guest, backupId(backup)), { code: 'point-in-time-lost' });
 });
 
-it('finds, reads and ends after a restart what an earlier worker began', async (t) => {
+it('a restarted worker finds, reads and ends a point in time of the worker before it', async (t) => {
   const { qemu, points, guest: before, restarted, assertNothingLeft } = await hostWith(t, {});
   await qemu.write(0, 7, 0, 8);
   const prepared = await points.prepare(before, backupId(backup));
@@ -300,7 +300,7 @@ it('finds, reads and ends after a restart what an earlier worker began', async (
   assert.deepEqual(await next.leftovers([guest]), []);
 });
 
-it('ends what nothing on the disk speaks of any more', async (t) => {
+it('objects in QEMU without a record on disk are ended', async (t) => {
   const { qemu, guest, points, driver } = await hostWith(t, {});
   const scratch = { driver: 'null-co', 'node-name': 'sf.deadbeef.0', size: 8 * mib, 'read-zeroes': true };
   await qemu.control.execute('blockdev-add', scratch);
