@@ -2,6 +2,7 @@
 
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { StillframeError } from '../model/errors.ts';
+import { isBackupId, isGuestId, isHostId, type BackupId, type GuestId, type HostId } from '../model/ids.ts';
 import { didYouMean } from '../model/near.ts';
 import { backupGuest, type BackupInput, type BackupProgress } from '../model/workflows/backup-guest.ts';
 import type { Temporal } from './connection.ts';
@@ -9,10 +10,10 @@ import { ask, handleOf, startWorkflow, type HandleOf } from './workflows.ts';
 
 /** What `backup run` writes beside the workflow, so that a list needs no history. */
 export interface BackupMemo {
-  backup: string;
-  guest: string;
+  backup: BackupId;
+  guest: GuestId;
   guestName: string;
-  host: string;
+  host: HostId;
 }
 
 export interface Backup {
@@ -90,8 +91,9 @@ const ofOurType = `WorkflowType = '${backupGuest.type}'`;
 export function memoOf(info: Pick<WorkflowExecutionInfo, 'memo'>): BackupMemo | undefined {
   const memo = info.memo as Partial<Record<keyof BackupMemo, unknown>> | undefined;
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
-  if (!memo || text(memo.backup) === '') return undefined;
-  return { backup: text(memo.backup), guest: text(memo.guest), guestName: text(memo.guestName), host: text(memo.host) };
+  const [backup, guest, host] = [text(memo?.backup), text(memo?.guest), text(memo?.host)];
+  if (!isBackupId(backup) || !isGuestId(guest) || !isHostId(host)) return undefined;
+  return { backup, guest, guestName: text(memo?.guestName), host };
 }
 
 /** Milliseconds since the epoch of an id like `20260101T020000-1a2b3c4d`. */

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { GuestSource, HostConfig } from '../host/config.ts';
 import { errnoOf } from '../lib/errno.ts';
 import { StillframeError, messageOf } from '../model/errors.ts';
-import { idPattern } from '../model/ids.ts';
+import { guestId, hostId, idPattern } from '../model/ids.ts';
 import { defaultWindowLimits, longestLeaseMs } from '../model/window/lease.ts';
 import { durationForm, parseDuration, parseSize, sizeForm } from '../model/units.ts';
 import { placeOf, problemsOf, reportProblems, type Problem, type Source } from './problems.ts';
@@ -59,7 +59,7 @@ async function readText(path: string): Promise<string> {
     throw new StillframeError(
       'config-invalid',
       missing
-        ? `${path}: there is no such host's file. Write one (docs/030-hosts-file.md has a complete example), or name another with --config FILE or STILLFRAME_CONFIG`
+        ? `${path}: the host's file does not exist. Write one (docs/030-hosts-file.md has a complete example), or name another with --config FILE or STILLFRAME_CONFIG`
         : `${path}: the host's file cannot be read: ${messageOf(cause)}`,
       { file: path },
       missing ? undefined : cause,
@@ -75,7 +75,7 @@ function mapping<Shape extends z.ZodRawShape>(shape: Shape) {
 }
 
 const idForm = 'a name of letters, digits, "_", "." and "-", at most 63, that starts with a letter or digit';
-const id = z.string({ error: idForm }).regex(idPattern, { error: idForm });
+const idText = z.string({ error: idForm }).regex(idPattern, { error: idForm });
 const absolute = z.string({ error: 'an absolute path' }).refine((path) => isAbsolute(path), { error: 'an absolute path' });
 const directory = absolute.transform((path) => normalize(path));
 
@@ -109,13 +109,13 @@ const carried = z.enum(['temporal', 'repository', 'scratch', 'journal'], {
 });
 
 const listedGuest = mapping({
-  name: id,
-  id: id.optional(),
+  name: idText,
+  id: idText.transform((text) => guestId(text.toLowerCase())).optional(),
   channel: socket,
   agentChannel: socket.optional(),
   monitor: socket,
   carries: z.array(carried, { error: 'a list' }).optional(),
-}).transform((guest): GuestSource => ({ kind: 'listed', ...guest, id: guest.id?.toLowerCase(), carries: guest.carries ?? [] }));
+}).transform((guest): GuestSource => ({ kind: 'listed', ...guest, id: guest.id, carries: guest.carries ?? [] }));
 
 const foundGuests = mapping({
   find: mapping({ channel: pattern, agentChannel: pattern.optional(), monitor: pattern }),
@@ -155,18 +155,18 @@ const argumentForm = 'a command as a list: its program, then its arguments';
 const command = z.array(z.string({ error: 'a string' }), { error: argumentForm }).min(1, { error: argumentForm });
 
 const hostFile = mapping({
-  host: id,
+  host: idText.transform(hostId),
   guests: z.array(
     z.union([listedGuest, foundGuests], { error: 'a guest: a mapping with name, channel and monitor, or with find' }),
     { error: 'a list of guests' },
   ),
   limits: limits.optional(),
   scratch: mapping({ path: directory, limit: size.optional(), margin: margin.optional() }),
-  repositories: z.record(id, directory, { error: 'a mapping of names to directories' }).optional(),
-  snapshots: z.record(id, command, { error: 'a mapping of names to commands' }).optional(),
+  repositories: z.record(idText, directory, { error: 'a mapping of names to directories' }).optional(),
+  snapshots: z.record(idText, command, { error: 'a mapping of names to commands' }).optional(),
 });
 
-/** Two guests with one name, id or socket: whoever is asked for one of them would get the other. */
+/** Two guests with one name, id or socket: a request for one of them would reach the other. */
 function clashesOf(source: Source, guests: GuestSource[]): Problem[] {
   const seen = new Map<string, { owner: string; key: string; line: number }>();
   const clashes: Problem[] = [];

@@ -8,14 +8,14 @@ import { openAgentChannel } from '../host/channel/agent-channel.ts';
 import { openMonitor } from '../host/channel/monitor.ts';
 import type { Intent } from '../host/journal/intent.ts';
 import { exists } from '../lib/durable.ts';
-import { newBackupId, objectStem } from '../model/ids.ts';
+import { guestId, newBackupId, objectStem } from '../model/ids.ts';
 import type { GuardianReport } from '../model/window/watches.ts';
 import { backupGuest, type BackupInput } from '../model/workflows/backup-guest.ts';
 import { heldWindow, type HeldWindowInput } from '../model/workflows/held-window.ts';
 import { thawGuardian } from '../model/workflows/thaw-guardian.ts';
 import type { ThawedBy, WindowKey, WindowOutcome } from '../model/window/window.ts';
 import { fsfreezeStatus } from '../protocol/agent/commands/guest-fsfreeze-status.ts';
-import { hostId, repositoryName, snapshots, type Site } from './site.ts';
+import { labHost, repositoryName, snapshots, type Site } from './site.ts';
 
 export type Form = 'whole' | 'held';
 export type Fault =
@@ -46,7 +46,7 @@ export async function runDrill(site: Site, form: Form, fault: Fault): Promise<Dr
   const { guest } = site;
   guest.console.mark();
   const open = form === 'whole' ? await openWhole(site) : await openHeld(site, fault);
-  const intent = await site.journal.intentOf(guest.uuid);
+  const intent = await site.journal.intentOf(guestId(guest.uuid));
   await strike(site, open, intent, fault);
   const outcome = await ended(site, open.key);
   open.release();
@@ -69,12 +69,12 @@ export async function runDrill(site: Site, form: Form, fault: Fault): Promise<Dr
 interface OpenDrill {
   key: WindowKey;
   handle: WorkflowHandle;
-  /** Lets what was held back go on. */
+  /** Releases what was held back. */
   release(): void;
 }
 
 function newKey(site: Site): WindowKey {
-  return { guest: site.guest.uuid, backup: newBackupId(Date.now(), randomBytes(4).toString('hex')), attempt: 1 };
+  return { guest: guestId(site.guest.uuid), backup: newBackupId(Date.now(), randomBytes(4).toString('hex')), attempt: 1 };
 }
 
 /** A backup whose transaction is held back in the monitor's proxy: the guest is frozen, the point in time not taken. */
@@ -85,7 +85,7 @@ async function openWhole(site: Site): Promise<OpenDrill> {
     backup: key.backup,
     guest: key.guest,
     guestName: site.guest.name,
-    host: hostId,
+    host: labHost,
     repository: repositoryName,
     want: 'filesystem',
   };
@@ -103,7 +103,7 @@ async function openHeld(site: Site, fault: Fault): Promise<OpenDrill> {
     backup: key.backup,
     guest: key.guest,
     guestName: site.guest.name,
-    host: hostId,
+    host: labHost,
     snapshot,
     leaseMs: site.leaseMs,
   };
@@ -136,7 +136,7 @@ async function strike(site: Site, open: OpenDrill, intent: Intent | null, fault:
   }
 }
 
-/** Nobody on the host can act, as when its machine hangs: what thaws now is inside the guest. */
+/** Stops everything on the host that could thaw, as when its machine hangs: only the guest itself can thaw now. */
 async function stopHost(site: Site, worker: number): Promise<void> {
   const warden = (await site.processes()).pids.host!;
   process.kill(warden, 'SIGSTOP');
@@ -184,7 +184,7 @@ async function guardianActed(site: Site, key: WindowKey): Promise<GuardianReport
   return found!.ended;
 }
 
-/** Nothing tells of a file, a journal entry or a report that appears in another process, so they are looked for. */
+/** No event reports a file, a journal entry or a report of another process, so this polls. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   for (let looks = 0; !(await isSo()); looks++) {
     if (looks === mostLooks) throw new Error('what the drill waits for did not happen within two minutes');

@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startWorkflow } from '../client/workflows.ts';
+import { backupId, guestId, hostId, type GuestId } from '../model/ids.ts';
 import { openJournal, type Journal } from '../host/journal/journal.ts';
 import { startGuest, type LabGuest } from '../infra/lab/guest.ts';
 import { startMonitorProxy, type MonitorProxy } from '../infra/lab/monitor-proxy.ts';
@@ -36,7 +37,7 @@ export interface Site {
   stop(): Promise<void>;
 }
 
-export const hostId = 'lab';
+export const labHost = hostId('lab');
 export const repositoryName = 'main';
 export const snapshots = { slow: 'slow', failing: 'failing' } as const;
 
@@ -88,7 +89,7 @@ export async function startSite(directory: string, options: SiteOptions): Promis
         const warden = (JSON.parse(await readFile(join(stateDir, 'up.json'), 'utf8')) as UpRecord).pids.host!;
         return Number((await readFile(`/proc/${warden}/task/${warden}/children`, 'utf8')).trim().split(' ')[0]);
       },
-      whole: () => untilWhole(client, guest.uuid),
+      whole: () => untilWhole(client, guestId(guest.uuid)),
       stop: () => stack.disposeAsync(),
     };
   } finally {
@@ -104,7 +105,7 @@ function hostFile(of: {
   snapshotBegan: string;
 }): string {
   return `# A lab: one guest, a short lease, and no rest between windows.
-host: ${hostId}
+host: ${labHost}
 guests:
   - { name: ${of.guest.name}, channel: ${of.guest.channel}, agentChannel: ${of.guest.ownChannel}, monitor: ${of.monitor} }
 limits: { lease: ${labLeaseMs}ms, gap: 0s, perHour: 0 }
@@ -118,7 +119,7 @@ snapshots:
 
 async function startUp(config: string, stateDir: string, port: number): Promise<{ up: ChildProcess; address: string }> {
   const env = { ...process.env };
-  // The drills kill the server: it must be one of ours.
+  // The drills kill the server: it must be our own.
   delete env.TEMPORAL_ADDRESS;
   const up = fork(upEntry, ['--config', config, '--state', stateDir, '--port', String(port)], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -143,10 +144,10 @@ async function end(up: ChildProcess): Promise<void> {
 }
 
 /** A ping that arrives has passed through all of it. What fails on the way is only early. */
-async function untilWhole(client: Client, guest: string): Promise<void> {
+async function untilWhole(client: Client, guest: GuestId): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
-      await ask(client, { guest, host: hostId, command: 'ping', backup: `ping-${tries}` });
+      await ask(client, { guest, host: labHost, command: 'ping', backup: backupId(`ping-${tries}`) });
       return;
     } catch (error) {
       if (tries === mostPings) throw error;

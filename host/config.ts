@@ -1,6 +1,6 @@
 /** What one host may do and where its things are. config/ reads it from the host's file. */
 
-import type { HostId } from '../model/ids.ts';
+import type { GuestId, HostId } from '../model/ids.ts';
 import type { WindowLimits } from '../model/window/lease.ts';
 
 export interface HostConfig {
@@ -29,7 +29,7 @@ export type Carried = 'temporal' | 'repository' | 'scratch' | 'journal';
 export interface ListedGuest {
   name: string;
   /** Overrides the UUID that QEMU reports; needed where that is all zero. */
-  id: string | undefined;
+  id: GuestId | undefined;
   channel: string;
   /** Socket of the second channel, `org.stillframe.agent.0`. */
   agentChannel?: string | undefined;

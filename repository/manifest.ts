@@ -2,9 +2,19 @@
 
 import { StillframeError } from '../model/errors.ts';
 import { grades } from '../model/window/grade.ts';
-import { idPattern } from '../model/ids.ts';
-import type { PointDisk, RestorePoint } from '../model/point/point.ts';
-import type { GuestClaim, GuestFilesystem, GuestHook, LeaseClaim, WindowOutcome } from '../model/window/window.ts';
+import { idPattern, isBackupId, isGuestId, isHostId } from '../model/ids.ts';
+import { diskResults, filesystemResults, type PointDisk, type RestorePoint } from '../model/point/point.ts';
+import type { Reason } from '../model/window/reasons.ts';
+import {
+  agentKinds,
+  closingEvidences,
+  thawedBys,
+  type GuestClaim,
+  type GuestFilesystem,
+  type GuestHook,
+  type LeaseClaim,
+  type WindowOutcome,
+} from '../model/window/window.ts';
 
 /** A manifest is a few kilobytes; one of this size is not ours. */
 export const longestManifest = 4 * 1024 * 1024;
@@ -105,10 +115,13 @@ const matching = (what: string, pattern: RegExp) =>
   is(what, (value): value is string => typeof value === 'string' && pattern.test(value));
 
 const text = is('text', (value): value is string => typeof value === 'string');
+/** Every text: a later version may have codes that this one does not know, and its point is whole all the same. */
+const reasonText = text as Check<Reason>;
 const truth = is('true or false', (value): value is boolean => typeof value === 'boolean');
 const count = is('a whole number from 0', (value): value is number => Number.isSafeInteger(value) && (value as number) >= 0);
 const milliseconds = is('a number from 0', (value): value is number => typeof value === 'number' && value >= 0);
-const identifier = matching('an id', idPattern);
+const identifier = <Kind extends string>(isOne: (text: string) => text is Kind) =>
+  is('an id', (value): value is Kind => typeof value === 'string' && isOne(value));
 const time = is(
   'a time (ISO 8601)',
   (value): value is string => typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value)),
@@ -124,8 +137,8 @@ const filesystem: Check<GuestFilesystem> = object<GuestFilesystem>({
 const hooks: Check<GuestHook[]> = list(object<GuestHook>({ name: text, outcome: text, detail: orNull(text) }));
 
 const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
-  guest: identifier,
-  backup: identifier,
+  guest: identifier(isGuestId),
+  backup: identifier(isBackupId),
   attempt: count,
   epoch: count,
   leaseMs: milliseconds,
@@ -139,10 +152,10 @@ const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
     thawMs: orNull(milliseconds),
     heldMs: orNull(milliseconds),
   }),
-  thawedBy: oneOf('window', 'lease', 'event', 'shutdown', 'warden', 'workflow', 'guardian', 'operator'),
-  closing: oneOf('status-thawed', 'guest-shutdown', 'guest-reset'),
+  thawedBy: oneOf(...thawedBys),
+  closing: oneOf(...closingEvidences),
   claim: object<GuestClaim>({
-    agent: oneOf('qemu-ga', 'stillframe'),
+    agent: oneOf(...agentKinds),
     version: text,
     filesystems: list(filesystem),
     frozenCount: orNull(count),
@@ -162,32 +175,32 @@ const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
   disks: list(object({ name: text, device: text, bytes: count })),
   skipped: list(text),
   reference: orNull(text),
-  reasons: list(text),
+  reasons: list(reasonText),
   failure: orNull(object({ code: text, message: text })),
 });
 
 const disk: Check<PointDisk> = object<PointDisk>({
-  name: identifier,
+  name: matching('an id', idPattern),
   file: matching('the name of an image (disk0.raw)', imagePattern),
   device: text,
   bytes: count,
   sha256: matching('a SHA-256 in lower-case hex', /^[0-9a-f]{64}$/),
   filesystem: text,
   inspection: object({
-    result: oneOf('clean', 'dirty', 'not-inspected', 'empty'),
-    filesystems: list(object({ where: text, type: text, result: oneOf('clean', 'dirty', 'not-inspected'), evidence: text })),
+    result: oneOf(...diskResults),
+    filesystems: list(object({ where: text, type: text, result: oneOf(...filesystemResults), evidence: text })),
   }),
 });
 
 const restorePoint: Check<RestorePoint> = object<RestorePoint>({
   format: oneOf(1),
-  id: identifier,
-  guest: object({ id: identifier, name: text }),
-  host: identifier,
+  id: identifier(isBackupId),
+  guest: object({ id: identifier(isGuestId), name: text }),
+  host: identifier(isHostId),
   pointInTimeAt: time,
   committedAt: time,
   grade: oneOf(...grades),
-  reasons: list(text),
+  reasons: list(reasonText),
   window: windowOutcome,
   disks: list(disk),
   skipped: list(text),

@@ -7,8 +7,7 @@ import { dirname, join } from 'node:path';
 import { exists, makeDirectory, syncPath, writeDurably } from '../lib/durable.ts';
 import { errnoOf } from '../lib/errno.ts';
 import { StillframeError, messageOf } from '../model/errors.ts';
-import { idPattern } from '../model/ids.ts';
-import type { BackupId } from '../model/ids.ts';
+import { backupId, idPattern, isBackupId, type BackupId } from '../model/ids.ts';
 import { didYouMean } from '../model/near.ts';
 import type { PointDisk, RestorePoint } from '../model/point/point.ts';
 import { explainErrno } from './explain-errno.ts';
@@ -49,8 +48,8 @@ export interface Repository {
   list(): Promise<PointList>;
   /** The committed point; null when there is none. @throws point-damaged */
   find(id: BackupId): Promise<RestorePoint | null>;
-  /** @throws point-unknown, point-damaged */
-  read(id: BackupId): Promise<RestorePoint>;
+  /** By what a person wrote. @throws point-unknown, point-damaged */
+  read(id: string): Promise<RestorePoint>;
   /** Path of an image of a point that was read. */
   image(id: BackupId, file: string): string;
 }
@@ -61,8 +60,8 @@ export interface Repository {
  */
 export async function openRepository(directory: string, options: { create?: boolean } = {}): Promise<Repository> {
   const id = (await readMarker(directory)) ?? (await createMarker(directory, options.create ?? false));
-  const folder = (point: BackupId) => join(directory, 'points', safe(point));
-  const session = (point: BackupId) => join(directory, 'tmp', safe(point));
+  const folder = (point: BackupId) => join(directory, 'points', backupId(point));
+  const session = (point: BackupId) => join(directory, 'tmp', backupId(point));
   const manifest = (point: BackupId) => join(folder(point), manifestFile);
   const writing = <T>(work: () => Promise<T>) => explainErrno('repository-unwritable', directory, work);
 
@@ -75,17 +74,17 @@ export async function openRepository(directory: string, options: { create?: bool
     return found.length > 0;
   }
 
-  async function pointNames(): Promise<string[]> {
-    return (await readdir(join(directory, 'points'))).filter((name) => idPattern.test(name));
+  async function pointNames(): Promise<BackupId[]> {
+    return (await readdir(join(directory, 'points'))).filter(isBackupId);
   }
 
   async function find(point: BackupId): Promise<RestorePoint | null> {
-    const text = idPattern.test(point) ? await readText(manifest(point)) : null;
+    const text = await readText(manifest(point));
     return text === null ? null : parseManifest(text, point);
   }
 
-  async function read(point: BackupId): Promise<RestorePoint> {
-    const found = await find(point);
+  async function read(point: string): Promise<RestorePoint> {
+    const found = isBackupId(point) ? await find(point) : null;
     if (found) return found;
     throw new StillframeError(
       'point-unknown',
@@ -220,14 +219,6 @@ async function syncImage(path: string, bytes: number): Promise<void> {
     );
   }
   await syncPath(path);
-}
-
-/** Ids become names of directories. */
-function safe(point: BackupId): string {
-  if (idPattern.test(point)) return point;
-  throw new StillframeError('input-invalid', `restore point id ${JSON.stringify(point)} has characters that no id of ours has`, {
-    point,
-  });
 }
 
 /** Null when there is no such file. */

@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path';
 import { syncPath, writeDurably } from '../lib/durable.ts';
 import { errnoOf } from '../lib/errno.ts';
 import { StillframeError } from '../model/errors.ts';
-import type { BackupId } from '../model/ids.ts';
 import type { DiskProgress, PointDisk, RestorePoint } from '../model/point/point.ts';
 import { explainErrno } from './explain-errno.ts';
 import { passOver } from './hash.ts';
@@ -30,7 +29,7 @@ const zeros = Buffer.alloc(holeBytes);
  */
 export async function restorePoint(
   repository: Repository,
-  id: BackupId,
+  id: string,
   target: string,
   { onProgress, signal }: RestoreOptions = {},
 ): Promise<RestorePoint> {
@@ -44,7 +43,7 @@ export async function restorePoint(
       let before = 0;
       for (const disk of point.disks) {
         const progress = (doneBytes: number) => onProgress?.({ doneBytes: before + doneBytes, totalBytes, disk: disk.name });
-        await copyProven(repository.image(id, disk.file), part(target, disk), point, disk, progress, signal);
+        await copyProven(repository.image(point.id, disk.file), part(target, disk), point, disk, progress, signal);
         before += disk.bytes;
       }
       for (const disk of point.disks) await rename(part(target, disk), join(target, disk.file));

@@ -1,34 +1,16 @@
 /** One agent: its settings, its freeze, its commands; one state over all channels that it serves. */
 
-import type { CommandEntry } from './command.ts';
+import type { Agent, CommandEntry } from './command.ts';
 import { commands as ordinary } from './commands/index.ts';
 import { freezeCommands } from './commands/freezing.ts';
 import type { Settings } from './config/settings.ts';
-import { createFreezeControl, type FreezeControl } from './freeze/freeze.ts';
+import { createFreezeControl } from './freeze/freeze.ts';
 import { createRecords } from './freeze/record.ts';
-import { createLog, type Log } from './log.ts';
+import { createLog } from './log.ts';
 import type { Platform } from './platform.ts';
-import { createFileHandles, type FileHandles } from './system/file-handles.ts';
-import { createProcesses, type Processes } from './system/processes.ts';
+import { createFileHandles } from './system/file-handles.ts';
+import { createProcesses } from './system/processes.ts';
 import { schemaVersion } from './version.ts';
-
-export interface Agent {
-  readonly platform: Platform;
-  readonly settings: Settings;
-  readonly log: Log;
-  /** The qemu-ga whose schema we follow: hosts guess from it what commands can do. */
-  readonly version: string;
-  /** In the order of the schema. */
-  readonly commands: ReadonlyMap<string, CommandEntry>;
-  /** Of this boot of the guest (/proc/sys/kernel/random/boot_id). */
-  readonly bootId: string;
-  /** Undefined where the platform cannot freeze. */
-  readonly freeze: FreezeControl | undefined;
-  readonly fileHandles: FileHandles;
-  readonly processes: Processes;
-  /** Whether a command may run now: by the freeze while there is one, else by the lists of the settings. */
-  isEnabled(name: string): boolean;
-}
 
 /** @throws SystemError when the log file cannot be opened */
 export function createAgent(platform: Platform, settings: Settings): Agent {

@@ -1,7 +1,8 @@
 /** Arguments against what a command takes, in qemu-ga's order and words: missing and wrong ones as the schema lists them, then unknown ones. */
 
 import { JsonFloat, type Json, type JsonObject } from '../../protocol/json.ts';
-import { CommandError, type Command, type Parameter } from './command.ts';
+import type { Command, Parameter } from './command.ts';
+import { CommandError } from './command-error.ts';
 
 /** @throws CommandError */
 export function checkArguments(takes: Command['takes'], args: JsonObject): void {

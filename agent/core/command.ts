@@ -1,8 +1,12 @@
-/** The shape of a command as the agent has it: what it takes, when it is allowed, what it does. One file each under commands/. */
+/** What a command is (what it takes, when it is allowed, what it does; one file each under commands/), and what it is given: the agent. */
 
-import type { AgentErrorBody } from '../../protocol/agent/request.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
-import type { Agent } from './agent.ts';
+import type { Settings } from './config/settings.ts';
+import type { FreezeControl } from './freeze/freeze.ts';
+import type { Log } from './log.ts';
+import type { Platform } from './platform.ts';
+import type { FileHandles } from './system/file-handles.ts';
+import type { Processes } from './system/processes.ts';
 
 /** Bytes that leave as base64 without ever becoming a JavaScript string; allowed as a member of what a command returns. */
 export class Base64 {
@@ -13,16 +17,6 @@ export class Base64 {
 }
 
 export type Result = Json | { [key: string]: Json | Base64 };
-
-/** The command has failed, in these words and with this class. */
-export class CommandError extends Error {
-  override readonly name = 'CommandError';
-  readonly class: AgentErrorBody['class'];
-  constructor(desc: string, errorClass: AgentErrorBody['class'] = 'GenericError') {
-    super(desc);
-    this.class = errorClass;
-  }
-}
 
 /** A parameter of the schema; `?` says that it may be absent. Names of alternates and enumerations are those of the schema. */
 export type Parameter =
@@ -40,6 +34,25 @@ export interface Command {
   run(agent: Agent, args: JsonObject): Result | Promise<Result>;
 }
 
+/** What a command is given: one for all channels that it serves. */
+export interface Agent {
+  readonly platform: Platform;
+  readonly settings: Settings;
+  readonly log: Log;
+  /** The qemu-ga whose schema we follow: hosts guess from it what commands can do. */
+  readonly version: string;
+  /** In the order of the schema. */
+  readonly commands: ReadonlyMap<string, CommandEntry>;
+  /** Of this boot of the guest (/proc/sys/kernel/random/boot_id). */
+  readonly bootId: string;
+  /** Undefined where the platform cannot freeze. */
+  readonly freeze: FreezeControl | undefined;
+  readonly fileHandles: FileHandles;
+  readonly processes: Processes;
+  /** Whether a command may run now: by the freeze while there is one, else by the lists of the settings. */
+  isEnabled(name: string): boolean;
+}
+
 /** What is known of a command before its code is there. */
 export interface CommandEntry extends EntryFlags {
   /** The command at once when its code has been read, which it is from the second time on. */
@@ -49,18 +62,20 @@ export interface CommandEntry extends EntryFlags {
 interface EntryFlags {
   /** Whether it is allowed while frozen; qemu-ga's list and ours. */
   whileFrozen?: boolean;
-  /** True for the commands that are answered only when they fail. */
-  silentSuccess?: boolean;
+  /** False for the commands that are answered only when they fail, as the protocol has it. True when absent. */
+  answersSuccess?: boolean;
+  /** Whether a client sends it to find its replies again: one that waits too long gives up the command before it. */
+  syncs?: boolean;
 }
 
 export const whileFrozen: EntryFlags = { whileFrozen: true };
 
-export function here(command: Command, flags?: EntryFlags): CommandEntry {
+export function eager(command: Command, flags?: EntryFlags): CommandEntry {
   return { ...flags, load: () => command };
 }
 
 /** `room`: a module that holds it, which is read once for all its commands. */
-export function later<Name extends string>(
+export function lazy<Name extends string>(
   room: () => Promise<Readonly<Record<Name, Command>>>,
   name: Name,
   flags?: EntryFlags,

@@ -2,9 +2,9 @@
 
 import { parseRequest, type AgentErrorBody } from '../../protocol/agent/request.ts';
 import type { Json } from '../../protocol/json.ts';
-import type { Agent } from './agent.ts';
 import { checkArguments } from './arguments.ts';
-import { CommandError, type Command, type CommandEntry, type Result } from './command.ts';
+import type { Agent, Command, CommandEntry, Result } from './command.ts';
+import { CommandError } from './command-error.ts';
 import { SystemError, type Piece } from './platform.ts';
 import { errorReply, successReply } from './reply.ts';
 
@@ -22,7 +22,7 @@ export function dispatch(agent: Agent, message: Json): Answer | Promise<Answer> 
     return refuse({ class: 'CommandNotFound', desc }, id);
   }
   const command = entry.load();
-  // What may run can have changed while its code was read.
+  // From the beginning again, on purpose: what may run can have changed while the code was read.
   if (command instanceof Promise) return whenSettled(agent, id, command, () => dispatch(agent, message));
   try {
     checkArguments(command.takes, request.arguments);
@@ -35,7 +35,7 @@ export function dispatch(agent: Agent, message: Json): Answer | Promise<Answer> 
 }
 
 function answer(entry: CommandEntry, command: Command, result: Result, id: Json | undefined): Answer {
-  return entry.silentSuccess ? [] : successReply(result, id, command.delimited === true);
+  return entry.answersSuccess === false ? [] : successReply(result, id, command.delimited === true);
 }
 
 function whenSettled<T>(

@@ -1,4 +1,21 @@
-/** What glibc says for an error number: qemu-ga's texts end so, and neither musl nor Node use the same words. */
+/** Error numbers by the kernel's names, and what glibc says for each: qemu-ga's texts end so, and neither musl nor Node use the same words. */
+
+/** The same on every architecture that we build for (asm-generic/errno-base.h and errno.h). A native call answers them below zero. */
+export const EPERM = 1;
+export const ENOENT = 2;
+export const ESRCH = 3;
+export const EAGAIN = 11;
+export const EACCES = 13;
+export const EBUSY = 16;
+export const EEXIST = 17;
+export const EINVAL = 22;
+export const ENOTTY = 25;
+export const EFBIG = 27;
+export const ESPIPE = 29;
+export const ENOSYS = 38;
+export const EOPNOTSUPP = 95;
+export const ETIMEDOUT = 110;
+export const ESTALE = 116;
 
 /** strerror(3) of glibc in its C locale. */
 export function errnoText(errno: number): string {
@@ -8,7 +25,7 @@ export function errnoText(errno: number): string {
 }
 
 /**
- * By number (asm-generic/errno.h, the same on every architecture that we build for), one a line; 41 and 58 are not given out. One text:
+ * By number, one a line; 41 and 58 are not given out. One text:
  * as many as there are numbers would be made at every start, for the one or two that are ever told.
  */
 const texts = `\

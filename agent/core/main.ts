@@ -1,13 +1,14 @@
 /** The agent from its command line to its end. */
 
-import { createAgent, commandsOf, type Agent } from './agent.ts';
+import { createAgent, commandsOf } from './agent.ts';
+import type { Agent } from './command.ts';
 import { dumpSettings } from './config/dump.ts';
 import { helpText } from './config/help.ts';
 import { readSettings } from './config/read.ts';
 import { isMethod, SettingsError, type Settings } from './config/settings.ts';
 import { SystemError, type Channel, type ChannelEvents, type Platform } from './platform.ts';
 import { createSession } from './session.ts';
-import { perhaps } from './system/told.ts';
+import { orUndefined } from './system/call-errors.ts';
 import { agentVersion, schemaVersion } from './version.ts';
 
 /** Returns when everything is set up; the platform's loop does the rest. */
@@ -45,11 +46,11 @@ function serve(platform: Platform, settings: Settings): void {
   const { process, channels } = platform;
   const { method, stateDirectory } = settings;
   if (!isMethod(method)) throw new SettingsError(`unsupported channel method/type: ${method}`);
-  if (perhaps(() => platform.files.status(stateDirectory).kind) !== 'directory')
+  if (orUndefined(() => platform.files.status(stateDirectory).kind) !== 'directory')
     throw new SettingsError(`state directory ${stateDirectory} is not there: make it, or name another with --statedir`);
   const agent = createAgent(platform, settings);
   process.onTerminate(() => void end(agent));
-  const open = activated(platform)
+  const open = isActivated(platform)
     ? (events: ChannelEvents) => channels.inherited(events)
     : (events: ChannelEvents) => channels.open(method, settings.path!, events);
   keepOpen(agent, `${method} ${settings.path}`, open, settings.retryPath ? 'retry' : 'end');
@@ -105,7 +106,7 @@ async function end({ freeze, log, platform }: Agent): Promise<void> {
 }
 
 /** Whether systemd passed a socket to us and nobody else (sd_listen_fds(3)). @throws SettingsError for more than one */
-function activated({ process }: Platform): boolean {
+function isActivated({ process }: Platform): boolean {
   if (process.environment.LISTEN_PID !== String(process.pid)) return false;
   const count = Number(process.environment.LISTEN_FDS);
   if (count > 1) throw new SettingsError(`${count} sockets were passed (LISTEN_FDS): one is served`);

@@ -1,7 +1,7 @@
 /** The mount table (proc(5), mountinfo), and which mount of a path a process would really reach. */
 
 import type { DeviceNumber, Platform } from './platform.ts';
-import { perhaps } from './system/told.ts';
+import { orUndefined } from './system/call-errors.ts';
 
 export interface Mount {
   id: number;
@@ -73,7 +73,7 @@ export function blockFilesystems(platform: Platform): Mount[] {
  * have; its type is one that the kernel does not mark `nodev` (proc(5), filesystems).
  */
 export function onDevice({ files }: Platform): (mount: Mount) => boolean {
-  const text = perhaps(() => files.readText('/proc/filesystems')) ?? '';
+  const text = orUndefined(() => files.readText('/proc/filesystems')) ?? '';
   const types = new Set(text.split('\n').flatMap((line) => (line.startsWith('\t') ? [line.slice(1)] : [])));
   return ({ device, type }) => device.major !== 0 || types.has(type);
 }
@@ -81,7 +81,7 @@ export function onDevice({ files }: Platform): (mount: Mount) => boolean {
 /** `major:minor` of a block device that holds the filesystem; undefined where the mount names none. */
 export function blockDeviceOf({ files }: Platform, { device, source }: Mount): string | undefined {
   if (device.major !== 0) return deviceKey(device);
-  const status = source.startsWith('/') ? perhaps(() => files.status(source)) : undefined;
+  const status = source.startsWith('/') ? orUndefined(() => files.status(source)) : undefined;
   return status?.kind === 'block' ? deviceKey(status.rdev) : undefined;
 }
 

@@ -2,7 +2,7 @@
 
 import { isJsonObject, type Json } from '../../protocol/json.ts';
 import { createJsonStream, type JsonEvent } from '../../protocol/json-stream.ts';
-import type { Agent } from './agent.ts';
+import type { Agent } from './command.ts';
 import { dispatch } from './dispatch.ts';
 import type { Channel, Piece } from './platform.ts';
 import { errorReply } from './reply.ts';
@@ -94,7 +94,7 @@ export function createSession(agent: Agent, channel: () => Channel): Session {
       if (full) channel().pause();
       else channel().resume();
     }
-    if (running && !cancelPatience && waiting.slice(next).some(isSync)) awaitSync(running);
+    if (running && !cancelPatience && waiting.slice(next).some((event) => isSync(agent, event))) awaitSync(running);
   }
 
   function take(message: Json): void {
@@ -157,7 +157,7 @@ export function createSession(agent: Agent, channel: () => Channel): Session {
   };
 }
 
-function isSync(event: JsonEvent): boolean {
+function isSync({ commands }: Agent, event: JsonEvent): boolean {
   const execute = event.kind === 'value' && isJsonObject(event.value) && event.value.execute;
-  return execute === 'guest-sync' || execute === 'guest-sync-delimited';
+  return typeof execute === 'string' && commands.get(execute)?.syncs === true;
 }

@@ -1,7 +1,8 @@
 /** A closed window for people: how long, ended by whom, and what speaks against it. */
 
-import type { LeaseClaim, Reason, WindowOutcome } from '../../model/window/window.ts';
+import type { Reason } from '../../model/window/reasons.ts';
 import { formatDuration } from '../../model/units.ts';
+import type { LeaseClaim, WindowOutcome } from '../../model/window/window.ts';
 import { formatTime } from './text.ts';
 
 type Field = readonly [label: string, value: string | readonly string[]];

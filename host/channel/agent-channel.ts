@@ -131,13 +131,17 @@ function createLink(socket: Socket, path: string, maxReplyBytes: number) {
     late: () => Promise<StillframeError>,
     onSent?: () => void,
   ): Promise<AgentReply> {
-    waiter = Promise.withResolvers<AgentReply>();
-    const { promise } = waiter;
-    const timer = setTimeout(() => void late().then(end), timeoutMs);
+    const mine = (waiter = Promise.withResolvers<AgentReply>());
+    const expire = async () => {
+      const error = await late();
+      // A reply that arrived while the silence was explained is valid, and the channel belongs to the next command.
+      if (waiter === mine) end(error);
+    };
+    const timer = setTimeout(() => void expire(), timeoutMs);
     onSent?.();
     socket.write(request);
     try {
-      return await promise;
+      return await mine.promise;
     } finally {
       clearTimeout(timer);
     }

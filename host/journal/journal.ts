@@ -9,7 +9,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
-import { idPattern, type BackupId, type GuestId } from '../../model/ids.ts';
+import { backupId, guestId, isGuestId, type BackupId, type GuestId } from '../../model/ids.ts';
 import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory, namesIn, readJson, removeDurably, writeJson } from '../../lib/durable.ts';
@@ -45,15 +45,8 @@ export interface Journal {
 const outcomesKept = 300;
 
 export function openJournal(directory: string): Journal {
-  const guestDirectory = (guest: GuestId) => {
-    if (!idPattern.test(guest))
-      throw new StillframeError(
-        'input-invalid',
-        `guest id ${JSON.stringify(guest)} cannot name a journal: give it an id of letters, digits, "-", "_" and "."`,
-        { guest },
-      );
-    return join(directory, guest);
-  };
+  // Payloads are typed, and unchecked: no other text may become a path.
+  const guestDirectory = (guest: GuestId) => join(directory, guestId(guest));
   const openPath = (guest: GuestId) => join(guestDirectory(guest), 'open.json');
   const outcomesPath = (guest: GuestId) => join(guestDirectory(guest), 'outcomes');
 
@@ -104,7 +97,7 @@ export function openJournal(directory: string): Journal {
     async close(outcome) {
       const { guest } = outcome;
       const record: OutcomeRecord = { outcome, closedMs: monotonicMs(), hostBoot: hostBootId() };
-      const name = `${String(outcome.epoch).padStart(12, '0')}.${outcome.backup}.${outcome.attempt}.json`;
+      const name = `${String(outcome.epoch).padStart(12, '0')}.${backupId(outcome.backup)}.${outcome.attempt}.json`;
       await writeJson(join(outcomesPath(guest), name), record);
       await removeDurably(openPath(guest));
       for (const old of (await outcomeNames(guest)).slice(0, -outcomesKept)) await removeDurably(join(outcomesPath(guest), old));
@@ -114,7 +107,7 @@ export function openJournal(directory: string): Journal {
       const intents: Intent[] = [];
       const damaged: string[] = [];
       for (const guest of await namesIn(directory)) {
-        if (!idPattern.test(guest)) continue;
+        if (!isGuestId(guest)) continue;
         try {
           const intent = await intentOf(guest);
           if (intent) intents.push(intent);

@@ -2,7 +2,8 @@
 
 import { StillframeError, messageOf } from '../../model/errors.ts';
 import { unfrozen } from '../../model/window/grading.ts';
-import type { CapturedDisk, GuestClaim, Reason, ThawedBy, WindowOutcome } from '../../model/window/window.ts';
+import { reason, type Reason } from '../../model/window/reasons.ts';
+import type { CapturedDisk, GuestClaim, ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 import { monotonicMs } from '../../lib/clock.ts';
 import type { Intent } from '../journal/intent.ts';
 import type { Discharged } from './discharge.ts';
@@ -11,7 +12,7 @@ import type { Discharged } from './discharge.ts';
 export interface WindowFacts {
   claim: GuestClaim;
   disks: CapturedDisk[];
-  skipped: Reason[];
+  skipped: string[];
   freezeSentMs: number | null;
   freezeRepliedMs: number | null;
   captureMs: number | null;
@@ -101,16 +102,16 @@ function doubts(claim: GuestClaim, proofDoubts: Reason[], { answer, bootId }: Di
   const frozen = frozenCount ?? 0;
   if (answer === null) {
     const restarted = lease !== undefined && bootId !== null && bootId !== lease.bootId;
-    reasons.push(restarted ? 'guest-restarted' : 'thaw-unanswered');
-  } else if (answer.count < frozen) reasons.push(`thaw-found ${answer.count} of ${frozen}`);
+    reasons.push(reason(restarted ? 'guest-restarted' : 'thaw-unanswered'));
+  } else if (answer.count < frozen) reasons.push(reason('thaw-found', `${answer.count} of ${frozen}`));
   return [...new Set(reasons)];
 }
 
 /** What the guest said at the proof; where that was only "not frozen", or nothing, what ended the freeze says why. */
 function notHeld(proofDoubts: Reason[], by: ThawedBy, leaseFired: boolean): Reason[] {
-  if (proofDoubts.length > 0 && !proofDoubts.includes('freeze-not-held')) return proofDoubts;
-  if (by === 'lease' || leaseFired) return ['lease-expired'];
-  return [by === 'event' ? 'guest-event' : 'freeze-not-held'];
+  if (proofDoubts.length > 0 && !proofDoubts.includes(reason('freeze-not-held'))) return proofDoubts;
+  if (by === 'lease' || leaseFired) return [reason('lease-expired')];
+  return [reason(by === 'event' ? 'guest-event' : 'freeze-not-held')];
 }
 
 function describeFailure(failure: unknown): { code: string; message: string } {

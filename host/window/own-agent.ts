@@ -1,7 +1,8 @@
 /** Windows on our agent: a freeze under a lease that the guest keeps itself, and a thaw that undoes one epoch and no other. */
 
 import { StillframeError } from '../../model/errors.ts';
-import type { GuestClaim, GuestHook, Reason } from '../../model/window/window.ts';
+import { reason, type Reason } from '../../model/window/reasons.ts';
+import type { GuestClaim, GuestHook } from '../../model/window/window.ts';
 import { leaseFreeze, type HookReport } from '../../protocol/agent/commands/stillframe-freeze.ts';
 import { leaseStatus, type LeaseStatus } from '../../protocol/agent/commands/stillframe-status.ts';
 import { leaseThaw, type LeaseThawReply } from '../../protocol/agent/commands/stillframe-thaw.ts';
@@ -68,13 +69,13 @@ function doubtsOf(
   bootIdAtFreeze: string,
   filesystems: GuestClaim['filesystems'],
 ): Reason[] {
-  if (bootId !== bootIdAtFreeze) return ['guest-restarted'];
-  if (state !== 'frozen') return ['freeze-not-held'];
-  if (epoch !== wanted) return ['epoch-changed'];
+  if (bootId !== bootIdAtFreeze) return [reason('guest-restarted')];
+  if (state !== 'frozen') return [reason('freeze-not-held')];
+  if (epoch !== wanted) return [reason('epoch-changed')];
   const still = new Set(held);
   return filesystems
     .filter(({ mountpoint, outcome }) => outcome === 'frozen' && !still.has(mountpoint))
-    .map(({ mountpoint }) => `mount-not-frozen ${mountpoint}`);
+    .map(({ mountpoint }) => reason('mount-not-frozen', mountpoint));
 }
 
 /**

@@ -1,9 +1,8 @@
 /** What a window asks of an agent, whichever of the two kinds it is. */
 
-import type { GuestClaim, GuestHook, Reason } from '../../model/window/window.ts';
+import type { Reason } from '../../model/window/reasons.ts';
+import type { GuestClaim, GuestHook } from '../../model/window/window.ts';
 import type { AgentChannel } from '../channel/types.ts';
-
-export type AgentKind = GuestClaim['agent'];
 
 export interface Peer {
   /** What it claims before a freeze, and whether anything is frozen already. */

@@ -5,7 +5,8 @@ import { leaseFreeze } from '../../protocol/agent/commands/stillframe-freeze.ts'
 import { leaseStatus } from '../../protocol/agent/commands/stillframe-status.ts';
 import { leaseThaw } from '../../protocol/agent/commands/stillframe-thaw.ts';
 import { ownAgent } from './own-agent.ts';
-import type { AgentKind, Peer } from './peer.ts';
+import type { AgentKind } from '../../model/window/window.ts';
+import type { Peer } from './peer.ts';
 import { stockAgent } from './stock-agent.ts';
 
 export const peers: Record<AgentKind, Peer> = { 'qemu-ga': stockAgent, stillframe: ownAgent };

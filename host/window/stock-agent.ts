@@ -4,6 +4,7 @@ import { fsfreezeFreeze } from '../../protocol/agent/commands/guest-fsfreeze-fre
 import { fsfreezeStatus } from '../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
 import { getFsinfo } from '../../protocol/agent/commands/guest-get-fsinfo.ts';
+import { reason } from '../../model/window/reasons.ts';
 import type { Peer } from './peer.ts';
 
 export const stockAgent: Peer = {
@@ -23,7 +24,7 @@ export const stockAgent: Peer = {
 
   async prove(channel) {
     const frozen = (await channel.execute(fsfreezeStatus, undefined)) === 'frozen';
-    return { doubts: frozen ? [] : ['freeze-not-held'], claim: {} };
+    return { doubts: frozen ? [] : [reason('freeze-not-held')], claim: {} };
   },
 
   async thaw(channel, _epoch, { onSent, onAnswer }) {

@@ -5,6 +5,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openAgentChannel } from '../../host/channel/agent-channel.ts';
 import { openMonitor } from '../../host/channel/monitor.ts';
+import { guestId, type GuestId } from '../../model/ids.ts';
 import { accelerator } from './accelerator.ts';
 import { readConsole, type GuestConsole } from './console.ts';
 import { copyDisk, labDisks, makeBlankDisk, makeDisk } from './disks.ts';
@@ -16,7 +17,7 @@ import { bootSnapshot } from './snapshot.ts';
 
 export interface LabGuest {
   name: string;
-  uuid: string;
+  uuid: GuestId;
   pid: number;
   /** Socket of the port org.qemu.guest_agent.0. */
   channel: string;
@@ -24,7 +25,7 @@ export interface LabGuest {
   ownChannel: string;
   /** Socket of the monitor that the host worker is given. */
   monitor: string;
-  /** A second monitor, for whoever looks on. */
+  /** A second monitor, for observers. */
   witness: string;
   disks: { name: string; filesystem: string; path: string }[];
   /** Blank disks, by the device that the guest knows them under. */
@@ -41,7 +42,7 @@ export interface LabGuestOptions {
   /** Where sockets and disks go; short, since a socket's path has 107 bytes at most. */
   directory: string;
   name: string;
-  uuid?: string;
+  uuid?: GuestId;
   /** Ours on both ports; stock qemu-ga on the classic one; or ours on its own port beside the stock one on the classic port. */
   agent?: 'stillframe' | 'qemu-ga' | 'both';
   /** A kernel, busybox and our agent, and nothing else: no writers, no libraries, no programs that make filesystems. */
@@ -49,13 +50,21 @@ export interface LabGuestOptions {
   spareDisks?: number;
   /** More of QEMU's own arguments. */
   qemuArgs?: string[];
-  /** Boots anew instead of going on from the memory snapshot: seconds instead of a fraction of one. */
+  /** Boots instead of continuing from the memory snapshot: seconds instead of a fraction of one. */
   fresh?: boolean;
 }
 
 /** Resolves when every agent answers and each writer has finished a file. */
 export async function startGuest(options: LabGuestOptions): Promise<LabGuest> {
-  const { directory, name, uuid = randomUUID(), agent = 'stillframe', minimal = false, spareDisks = 0, qemuArgs = [] } = options;
+  const {
+    directory,
+    name,
+    uuid = guestId(randomUUID()),
+    agent = 'stillframe',
+    minimal = false,
+    spareDisks = 0,
+    qemuArgs = [],
+  } = options;
   await ensurePackages();
   const parts = await guestParts({ ours: agent !== 'qemu-ga', programs: !minimal });
   const kind = await accelerator(parts);
@@ -128,9 +137,9 @@ export async function startGuest(options: LabGuestOptions): Promise<LabGuest> {
   }
 }
 
-/** A guest that was restored stands still until it is told to go on. */
+/** A restored guest is paused until it gets `cont`. */
 async function goOn(path: string, machine: Machine): Promise<void> {
-  const monitor = await patiently(() => openMonitor({ path }), machine);
+  const monitor = await untilReady(() => openMonitor({ path }), machine);
   try {
     while (((await monitor.execute('query-status')) as { status: string }).status === 'inmigrate') await pause();
     await monitor.execute('cont');
@@ -140,12 +149,12 @@ async function goOn(path: string, machine: Machine): Promise<void> {
 }
 
 async function agentAnswers(path: string, machine: Machine): Promise<void> {
-  const channel = await patiently(() => openAgentChannel({ path }), machine);
+  const channel = await untilReady(() => openAgentChannel({ path }), machine);
   channel.close();
 }
 
-/** QEMU's sockets and the agent come up by and by; nothing tells when, so they are tried. */
-async function patiently<T>(attempt: () => Promise<T>, machine: Pick<Machine, 'ended'>): Promise<T> {
+/** QEMU and the agent start asynchronously and report nothing when they are ready, so this polls. */
+async function untilReady<T>(attempt: () => Promise<T>, machine: Pick<Machine, 'ended'>): Promise<T> {
   let ended: string | undefined;
   void machine.ended.then((why) => (ended = why));
   for (let tries = 1; ; tries++) {

@@ -2,18 +2,23 @@
 
 import type { Grade } from '../window/grade.ts';
 import type { BackupId, GuestId, HostId } from '../ids.ts';
-import type { Reason, WindowOutcome } from '../window/window.ts';
+import type { Reason } from '../window/reasons.ts';
+import type { WindowOutcome } from '../window/window.ts';
+
+/** `clean`: written back or covered; `dirty`: needs recovery; `not-inspected`: we cannot read this format. */
+export const filesystemResults = ['clean', 'dirty', 'not-inspected'] as const;
+/** `empty`: nothing is there. */
+export const diskResults = [...filesystemResults, 'empty'] as const;
 
 /** What was observed on a captured disk, whatever the guest claimed. */
 export interface DiskInspection {
-  /** `clean`: written back or covered; `dirty`: needs recovery; `not-inspected`: we cannot read this format; `empty`: nothing there. */
-  result: 'clean' | 'dirty' | 'not-inspected' | 'empty';
+  result: (typeof diskResults)[number];
   /** One row for each filesystem found, in disk order. */
   filesystems: {
     /** `whole disk` or `partition 2`. */
     where: string;
     type: string;
-    result: 'clean' | 'dirty' | 'not-inspected';
+    result: (typeof filesystemResults)[number];
     /** What was read: `RECOVER clear, s_start 0`, `log covered, 2 records`. */
     evidence: string;
   }[];

@@ -2,7 +2,8 @@
 
 import type { DiskInspection } from '../point/point.ts';
 import type { Grade } from './grade.ts';
-import type { GuestClaim, GuestFilesystem, LeaseClaim, Reason, WindowOutcome } from './window.ts';
+import { byEffect, effectOf, reason, type Reason } from './reasons.ts';
+import type { GuestClaim, GuestFilesystem, LeaseClaim, WindowOutcome } from './window.ts';
 
 /**
  * Filesystems that no kernel can freeze and that hold no data of applications: named, and no reason to grade down.
@@ -13,54 +14,60 @@ const neverFreezable = new Set(['vfat', 'msdos', 'iso9660', 'squashfs']);
 /**
  * The grade of a point that has one point in time for all its disks.
  * `filesystem` needs every link: frozen, held through the point in time, and each disk seen clean (or named as not inspected).
- * `application` needs hooks besides, each of which reported success by name, which no stock agent tells.
+ * `application` needs hooks besides, each of which reported success by name; a stock agent does not report hooks.
  */
 export function gradePoint(
   window: Pick<WindowOutcome, 'claim' | 'reasons'>,
   disks: readonly { name: string; inspection: DiskInspection }[],
 ): { grade: Grade; reasons: Reason[] } {
   const { filesystems, lease } = window.claim;
-  const lowering: Reason[] = [...window.reasons];
-  const short = lease ? shortOfApplication(lease) : [];
-  const naming: Reason[] = [];
-  for (const { mountpoint, type } of filesystems.filter(isNeverFreezable)) naming.push(`not-freezable ${mountpoint} ${type}`);
-  for (const { name, inspection } of disks) {
-    for (const found of inspection.filesystems) {
-      if (found.result === 'dirty') lowering.push(`disk-not-clean ${name} ${found.type}`);
-      if (found.result === 'not-inspected') naming.push(`not-inspected ${name} ${found.type}`);
-    }
-    if (inspection.result === 'not-inspected' && inspection.filesystems.length === 0)
-      naming.push(`not-inspected ${name} unknown`);
-  }
-  // A guest without hooks has told nothing of any application: no failure, and no claim to grade up for.
-  const best = lease !== undefined && lease.hooks.length > 0 && short.length === 0 ? 'application' : 'filesystem';
-  return { grade: lowering.length === 0 ? best : 'crash-atomic', reasons: [...lowering, ...short, ...naming] };
+  const reasons = byEffect([
+    ...window.reasons,
+    ...filesystems.filter(isNeverFreezable).map(({ mountpoint, type }) => reason('not-freezable', mountpoint, type)),
+    ...disks.flatMap(({ name, inspection }) => observed(name, inspection)),
+    ...(lease ? hookReasons(lease) : []),
+  ]);
+  return { grade: gradeOf(reasons, (lease?.hooks.length ?? 0) > 0), reasons };
+}
+
+/** A guest without hooks has reported nothing about an application: that is not a failure, and not a claim to grade up for. */
+function gradeOf(reasons: readonly Reason[], hasHooks: boolean): Grade {
+  const effects = new Set(reasons.map(effectOf));
+  if (effects.has('lowers')) return 'crash-atomic';
+  return hasHooks && !effects.has('not-application') ? 'application' : 'filesystem';
+}
+
+function observed(disk: string, { result, filesystems }: DiskInspection): Reason[] {
+  if (result === 'not-inspected' && filesystems.length === 0) return [reason('not-inspected', disk, 'unknown')];
+  return filesystems.flatMap((found) => {
+    if (found.result === 'clean') return [];
+    return [reason(found.result === 'dirty' ? 'disk-not-clean' : 'not-inspected', disk, found.type)];
+  });
 }
 
 /**
- * Why every hook cannot be said to have succeeded. Those of the thaw count too: a hook that finds then that its application was
- * lost meanwhile (a lock that went with its session) speaks against the whole time before.
+ * Why not every hook can be said to have succeeded. Hooks of the thaw count too: one that finds then that its application was lost
+ * (a lock that went with its session) speaks against the whole time before.
  */
-function shortOfApplication({ hooks, thawHooks }: LeaseClaim): Reason[] {
-  const failed = (all: LeaseClaim['hooks'], code: string) =>
-    all.filter(({ outcome }) => outcome !== 'success').map(({ name }) => `${code} ${name}`);
+function hookReasons({ hooks, thawHooks }: LeaseClaim): Reason[] {
+  const failed = (all: LeaseClaim['hooks']) => all.filter(({ outcome }) => outcome !== 'success');
   return [
-    ...failed(hooks, 'hook-failed'),
-    ...failed(thawHooks ?? [], 'thaw-hook-failed'),
-    ...(hooks.length > 0 && thawHooks === null ? ['thaw-hooks-unanswered'] : []),
+    ...failed(hooks).map(({ name }) => reason('hook-failed', name)),
+    ...failed(thawHooks ?? []).map(({ name }) => reason('thaw-hook-failed', name)),
+    ...(hooks.length > 0 && thawHooks === null ? [reason('thaw-hooks-unanswered')] : []),
   ];
 }
 
-/** What the freeze left out of the filesystems that it should have frozen; by name where the guest tells of each. */
+/** What the freeze left out of the filesystems that it should have frozen; by name where the guest reports each. */
 export function unfrozen({ filesystems, frozenCount, lease }: GuestClaim): Reason[] {
   if (lease) {
     return filesystems
       .filter((each) => each.outcome !== 'frozen' && !isNeverFreezable(each))
-      .map(({ mountpoint, outcome }) => `${outcome === 'foreign' ? 'mount-frozen-by-other' : 'mount-not-frozen'} ${mountpoint}`);
+      .map(({ mountpoint, outcome }) => reason(outcome === 'foreign' ? 'mount-frozen-by-other' : 'mount-not-frozen', mountpoint));
   }
   const frozen = frozenCount ?? 0;
   const freezable = freezableCount(filesystems);
-  return frozen < freezable ? [`mounts-not-frozen ${freezable - frozen} of ${freezable}`] : [];
+  return frozen < freezable ? [reason('mounts-not-frozen', `${freezable - frozen} of ${freezable}`)] : [];
 }
 
 function isNeverFreezable({ type, outcome = 'not-freezable' }: GuestFilesystem): boolean {

@@ -1,6 +1,7 @@
 /** What a window is asked for, and what is known of it when it has closed. Plain JSON: it crosses the server and the disk. */
 
 import type { BackupId, GuestId } from '../ids.ts';
+import type { Reason } from './reasons.ts';
 
 /** Names one attempt; a repeated call with the same key gets the same outcome and does not touch the guest. */
 export interface WindowKey {
@@ -18,10 +19,12 @@ export interface WindowRequest extends WindowKey {
  * Who sent the thaw that ended the window: the window itself, its lease timer, an event of the guest (stop, migration,
  * reset, shutdown), the end of the worker (SIGTERM), the warden, or a later `ensureThawed` by workflow, guardian or operator.
  */
-export type ThawedBy = 'window' | 'lease' | 'event' | 'shutdown' | 'warden' | 'workflow' | 'guardian' | 'operator';
+export const thawedBys = ['window', 'lease', 'event', 'shutdown', 'warden', 'workflow', 'guardian', 'operator'] as const;
+export type ThawedBy = (typeof thawedBys)[number];
 
-/** What shows that no freeze of ours is in force any more. */
-export type ClosingEvidence = 'status-thawed' | 'guest-shutdown' | 'guest-reset';
+/** What shows that our freeze is not in force any more. */
+export const closingEvidences = ['status-thawed', 'guest-shutdown', 'guest-reset'] as const;
+export type ClosingEvidence = (typeof closingEvidences)[number];
 
 /** Milliseconds by the host's monotonic clock; null for a step that was not reached. */
 export interface WindowTimes {
@@ -37,16 +40,13 @@ export interface WindowTimes {
   heldMs: number | null;
 }
 
-/** A code with its facts, as shown to people: `mount-not-frozen /data`, `not-inspected vdb btrfs`. */
-export type Reason = string;
-
 /** One filesystem as the guest claims it. Text of the guest: escape it where it is shown. */
 export interface GuestFilesystem {
   mountpoint: string;
   type: string;
   /** Name of the block device inside the guest, `vda1`. */
   device: string;
-  /** What the freeze made of it: `frozen`, `not-freezable`, `foreign`, `unreachable`. Only our agent tells. */
+  /** What the freeze did to it: `frozen`, `not-freezable`, `foreign`, `unreachable`. Only our agent reports it. */
   outcome?: string;
 }
 
@@ -73,9 +73,12 @@ export interface LeaseClaim {
   leaseFired: boolean | null;
 }
 
+export const agentKinds = ['qemu-ga', 'stillframe'] as const;
+export type AgentKind = (typeof agentKinds)[number];
+
 /** What the guest claimed. Kept apart from what was observed on its disks. */
 export interface GuestClaim {
-  agent: 'qemu-ga' | 'stillframe';
+  agent: AgentKind;
   version: string;
   filesystems: GuestFilesystem[];
   /** Filesystems that the freeze says it froze. */
@@ -113,7 +116,7 @@ export interface WindowOutcome extends WindowKey {
   /** Disks of the point in time (freezeWindow); empty for a held window. */
   disks: CapturedDisk[];
   /** Disks that were left out of the point in time, each with its reason: `cd0 read-only`. */
-  skipped: Reason[];
+  skipped: string[];
   /** What the snapshot command printed as its reference (held window); null otherwise. */
   reference: string | null;
   /** Why the freeze cannot be trusted through the point in time; empty when it held. */
@@ -137,7 +140,7 @@ export interface PursuedObligation {
   outcome: WindowOutcome | null;
 }
 
-/** What `ensureThawed` did. `was` tells whether anything of ours was found open. */
+/** What `ensureThawed` did. `was` says whether one of our windows was found open. */
 export interface ThawReport {
   guest: GuestId;
   was: 'open' | 'closed';

@@ -2,6 +2,7 @@
 
 import { controlQueue, type BackupId, type GuestId, type HostId } from '../ids.ts';
 import type { Grade } from '../window/grade.ts';
+import type { Reason } from '../window/reasons.ts';
 import type { WindowOutcome } from '../window/window.ts';
 import { contract, query } from './contract.ts';
 
@@ -27,7 +28,7 @@ export interface BackupProgress {
 export interface BackupResult {
   backup: BackupId;
   grade: Grade;
-  reasons: string[];
+  reasons: Reason[];
   /** Whether the grade is at least the wanted one. */
   satisfied: boolean;
   window: WindowOutcome;

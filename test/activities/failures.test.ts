@@ -9,9 +9,10 @@ import { mapErrors } from '../../activities/failures.ts';
 import { createWindowActivities } from '../../activities/window.ts';
 import { StillframeError, type ErrorCode } from '../../model/errors.ts';
 import { outcomeOf, standIns } from '../workflows/stand-ins.ts';
+import { backupId, guestId } from '../../model/ids.ts';
 
-const key = { guest: 'g1', backup: 'b1', attempt: 1 };
-const copyRequest = { guest: 'g1', backup: 'b1', repository: 'main' };
+const key = { guest: guestId('g1'), backup: backupId('b1'), attempt: 1 };
+const copyRequest = { guest: guestId('g1'), backup: backupId('b1'), repository: 'main' };
 
 /** The SDK's own signature loses the type of the result. */
 const run = <T>(environment: MockActivityEnvironment, activity: () => Promise<T>) => environment.run(activity) as Promise<T>;
@@ -109,7 +110,7 @@ describe('activities', () => {
       });
       const { freezeWindow, ensureThawed } = createWindowActivities(parts);
       assert.equal((await run(environment, () => freezeWindow(key))).closing, 'status-thawed', reason);
-      const report = await run(environment, () => ensureThawed({ guest: 'g1', by: 'workflow' }));
+      const report = await run(environment, () => ensureThawed({ guest: guestId('g1'), by: 'workflow' }));
       assert.equal(report.status, 'thawed', reason);
     }
   });

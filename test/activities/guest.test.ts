@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { createGuestActivities } from '../../activities/guest.ts';
-import { guestId, onEither, request, setStage } from '../host/window/stage.ts';
+import { db1, onEither, request, setStage } from '../host/window/stage.ts';
 
 const thawed = { state: 'thawed', epoch: null, remainingMs: null, held: [], foreign: [] };
 
@@ -11,7 +11,7 @@ onEither('says which agent it is, and what that holds', async (t, kind) => {
   const { windows } = await setStage(t, { kind });
   const { guestInfo, guestStatus } = createGuestActivities({ windows });
   const lease = kind === 'stillframe' ? { lease: thawed } : {};
-  const { commands, ...info } = await guestInfo({ guest: guestId });
+  const { commands, ...info } = await guestInfo({ guest: db1 });
   assert.ok(commands > 5);
   assert.deepEqual(info, {
     agent: kind,
@@ -23,7 +23,7 @@ onEither('says which agent it is, and what that holds', async (t, kind) => {
     ],
     ...lease,
   });
-  assert.deepEqual(await guestStatus({ guest: guestId }), { agent: 'thawed', window: null, ...lease });
+  assert.deepEqual(await guestStatus({ guest: db1 }), { agent: 'thawed', window: null, ...lease });
 });
 
 it('inside a window our agent tells its epoch, what is left of its lease, and whose freezes it met', async (t) => {
@@ -33,9 +33,9 @@ it('inside a window our agent tells its epoch, what is left of its lease, and wh
   await windows.freeze(request);
   const { leaseMs } = agent.own!;
   const lease = { state: 'frozen', epoch: 1, remainingMs: leaseMs, held: ['/data'], foreign: ['/logs'] };
-  const info = await guestInfo({ guest: guestId });
+  const info = await guestInfo({ guest: db1 });
   assert.deepEqual([info.agent, info.lease], ['stillframe', lease]);
-  const status = await guestStatus({ guest: guestId });
+  const status = await guestStatus({ guest: db1 });
   assert.deepEqual([status.agent, status.window?.epoch, status.lease], ['frozen', 1, lease]);
   await windows.thaw(request);
 });

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { circlesOf } from './circles.ts';
 import { readImports } from './imports.ts';
 import { withPicture } from './picture.ts';
 import { refusalsOf } from './refusals.ts';
@@ -150,8 +151,48 @@ describe('the check of the arrows', () => {
   });
 });
 
+describe('the search for circles', () => {
+  let folder: string;
+  beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'stillframe-test-'))));
+  afterEach(() => rm(folder, { recursive: true }));
+
+  async function circles(files: Record<string, string>): Promise<string[]> {
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    return circlesOf(readImports(folder));
+  }
+
+  it('lists a circle of two files once', async () => {
+    assert.deepEqual(await circles({ 'b.ts': `import './a.ts';`, 'a.ts': `import './b.ts';` }), ['a.ts -> b.ts -> a.ts']);
+  });
+  it('lists a file that imports itself', async () => {
+    assert.deepEqual(await circles({ 'a.ts': `import * as a from './a.ts';` }), ['a.ts -> a.ts']);
+  });
+  it('follows imports of types and import() alike', async () => {
+    const files = {
+      'a.ts': `import type { B } from './b.ts';`,
+      'b.ts': `await import('./c.ts');`,
+      'c.ts': `export * from './a.ts';`,
+    };
+    assert.deepEqual(await circles(files), ['a.ts -> b.ts -> c.ts -> a.ts']);
+  });
+  it('lists two circles that share a file', async () => {
+    const files = { 'a.ts': `import './b.ts'; import './c.ts';`, 'b.ts': `import './a.ts';`, 'c.ts': `import './a.ts';` };
+    assert.deepEqual(await circles(files), ['a.ts -> b.ts -> a.ts', 'a.ts -> c.ts -> a.ts']);
+  });
+  it('finds none where two ways lead to one file, or where a file starts one that imports it', async () => {
+    const files = {
+      'a.ts': `import './b.ts'; import './c.ts';`,
+      'b.ts': `import './c.ts';`,
+      'c.ts': `new URL('./a.ts', import.meta.url);`,
+    };
+    assert.deepEqual(await circles(files), []);
+  });
+});
+
 describe('the rooms of this repository', () => {
   it('import only what their table allows', () => assert.deepEqual(refusalsOf(readImports(root)), []));
+
+  it('hold no files that import one another in a circle', () => assert.deepEqual(circlesOf(readImports(root)), []));
 
   it('stand in an order in which every arrow points down', () => {
     const upward = roomNames.flatMap((name, place) =>

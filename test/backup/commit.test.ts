@@ -14,8 +14,9 @@ import { openRepository, type Repository } from '../../repository/points.ts';
 import { createFakeDriver, type FakeDriver } from '../fakes/fake-driver.ts';
 import { temporaryFolder } from '../repository/images.ts';
 import { cleanDisk, outcomeOf } from '../workflows/stand-ins.ts';
+import { backupId, guestId, hostId } from '../../model/ids.ts';
 
-const request: BackupRequest = { guest: 'db1-id', backup: '20260101T020000-1a2b3c4d', repository: 'main' };
+const request: BackupRequest = { guest: guestId('db1-id'), backup: backupId('20260101T020000-1a2b3c4d'), repository: 'main' };
 const disk: PointDisk = { ...cleanDisk, bytes: 1024 };
 
 interface Stage {
@@ -32,7 +33,7 @@ async function stage(context: TestContext): Promise<Stage> {
   const repositories = { main: join(folder, 'main') };
   const repository = await openRepository(repositories.main, { create: true });
   const leftovers = { claim: () => {} };
-  const backups = createBackups({ driver, journal, config: { host: 'h1', repositories }, leftovers, log: () => {} });
+  const backups = createBackups({ driver, journal, config: { host: hostId('h1'), repositories }, leftovers, log: () => {} });
   return { backups, journal, repository, driver };
 }
 
@@ -108,7 +109,7 @@ test('a commit without a point in time in the journal is refused, and nothing is
 
 test('the window of another backup of the same guest is not taken for this one', async (context) => {
   const { backups, journal, repository } = await stage(context);
-  await journalled(journal, {}, '20260101T010000-1a2b3c4d');
+  await journalled(journal, {}, backupId('20260101T010000-1a2b3c4d'));
   await copied(repository);
   await assert.rejects(backups.commit(request), fails('point-in-time-lost', /no point in time of backup 20260101T020000/));
 });
@@ -158,7 +159,7 @@ test('a backup id that another guest has used is refused by name', async (contex
   await copied(repository);
   await backups.commit(request);
   await assert.rejects(
-    backups.commit({ ...request, guest: 'web-id' }),
+    backups.commit({ ...request, guest: guestId('web-id') }),
     fails('input-invalid', /is of guest db1-id, not of web-id/),
   );
 });

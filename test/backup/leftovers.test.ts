@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { endUnclaimedPoints } from '../../backup/leftovers.ts';
 import type { Leftover, PointName } from '../../host/drivers/driver.ts';
 import { createFakeDriver } from '../fakes/fake-driver.ts';
+import { backupId, guestId } from '../../model/ids.ts';
 
 const guest = 'db1-id';
 const backup = '20260101T020000-1a2b3c4d';
@@ -12,7 +13,7 @@ const other = '20260101T030000-5e6f7a8b';
 function hostThatFinds(t: TestContext, left: Leftover[], expected: number) {
   // The wait for copies to go on is two minutes.
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const driver = createFakeDriver({ id: guest, name: 'db1', channel: { kind: 'socket', path: '/c' }, carries: [] });
+  const driver = createFakeDriver({ id: guestId(guest), name: 'db1', channel: { kind: 'socket', path: '/c' }, carries: [] });
   const [found, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const points: PointName[] = [];
   driver.pointInTime.leftovers = async () => left;
@@ -30,8 +31,8 @@ test('a point in time that no copy claims is ended, by its backup or by the stem
   const { found, ended, points } = hostThatFinds(
     t,
     [
-      { guest, backup },
-      { guest, stem: 'sf.deadbeef' },
+      { guest: guestId(guest), backup: backupId(backup) },
+      { guest: guestId(guest), stem: 'sf.deadbeef' },
     ],
     2,
   );
@@ -47,13 +48,13 @@ test('a point in time whose copy goes on is left to it', async (t) => {
   const { unclaimed, found, ended, points } = hostThatFinds(
     t,
     [
-      { guest, backup },
-      { guest, backup: other },
+      { guest: guestId(guest), backup: backupId(backup) },
+      { guest: guestId(guest), backup: backupId(other) },
     ],
     1,
   );
   await found;
-  unclaimed.claim(backup);
+  unclaimed.claim(backupId(backup));
   await new Promise(setImmediate);
   t.mock.timers.tick(120_000);
   await ended;

@@ -4,7 +4,7 @@ import { startGuest, type LabGuest } from '../../infra/lab/guest.ts';
 import { bareAgent, command, returned, timed, type BareAgent } from './bare-agent.ts';
 import { interleaved, type AgentRow, type Who } from './interleaved.ts';
 import { median, round2 } from './quantiles.ts';
-import type { BenchOptions } from './window.ts';
+import type { BenchOptions } from './options.ts';
 
 /** Beside the lab's own ext4 and XFS. */
 const moreExt4 = 3;

@@ -12,7 +12,7 @@ import { stockCommand, stockProgram } from '../fuzz/stock.ts';
 import { bareAgent, command, returned, timed, type BareAgent } from './bare-agent.ts';
 import { interleaved, type AgentRow, type Who } from './interleaved.ts';
 import { round2 } from './quantiles.ts';
-import type { BenchOptions } from './window.ts';
+import type { BenchOptions } from './options.ts';
 
 const blocked = [
   ['guest-fsfreeze-freeze', 'guest-fsfreeze-freeze-list', 'guest-fsfreeze-thaw', 'guest-fstrim', 'guest-shutdown'],

@@ -7,7 +7,7 @@ import { compareInGuest } from './agent-guest.ts';
 import { compareOnHost } from './agent-host.ts';
 import type { AgentRow } from './interleaved.ts';
 import { round2 } from './quantiles.ts';
-import type { BenchOptions } from './window.ts';
+import type { BenchOptions } from './options.ts';
 
 export interface AgentReport {
   rows: AgentRow[];

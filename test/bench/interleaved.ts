@@ -1,7 +1,7 @@
 /** Two agents measured by turns, so that what else the machine does meets both. */
 
 import { median } from './quantiles.ts';
-import type { BenchOptions } from './window.ts';
+import type { BenchOptions } from './options.ts';
 
 export interface AgentRow {
   name: string;

@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { hostId, repositoryName, startSite, type Site } from '../../demo/site.ts';
+import { labHost, repositoryName, startSite, type Site } from '../../demo/site.ts';
 import { freePort } from '../../infra/temporal/free-port.ts';
 import { backupGuest, type BackupInput } from '../../model/workflows/backup-guest.ts';
 import { startWorkflow } from '../../client/workflows.ts';
@@ -12,7 +12,8 @@ import { guestCommand, type GuestCommandInput } from '../../model/workflows/gues
 import { newBackup } from './backup-id.ts';
 import { cpuSeconds, parentOf, residentMb } from './processes.ts';
 import { median, round2 } from './quantiles.ts';
-import type { BenchOptions } from './window.ts';
+import type { BenchOptions } from './options.ts';
+import { guestId } from '../../model/ids.ts';
 
 export interface UpReport {
   up: {
@@ -141,9 +142,9 @@ async function timeBackup(site: Site): Promise<{ heldMs: number; wholeMs: number
   const { guest } = site;
   const input: BackupInput = {
     backup: newBackup(),
-    guest: guest.uuid,
+    guest: guestId(guest.uuid),
     guestName: guest.name,
-    host: hostId,
+    host: labHost,
     repository: repositoryName,
     want: 'filesystem',
   };
@@ -155,7 +156,7 @@ async function timeBackup(site: Site): Promise<{ heldMs: number; wholeMs: number
 }
 
 async function timeHop(site: Site): Promise<number> {
-  const input: GuestCommandInput = { guest: site.guest.uuid, host: hostId, command: 'ping', backup: newBackup() };
+  const input: GuestCommandInput = { guest: guestId(site.guest.uuid), host: labHost, command: 'ping', backup: newBackup() };
   const handle = await startWorkflow(site.client, guestCommand, input, { summary: 'bench' });
   await handle.result();
   const events = (await handle.fetchHistory()).events!;

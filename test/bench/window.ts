@@ -11,7 +11,9 @@ import { startGuest, type LabGuest } from '../../infra/lab/guest.ts';
 import { newBackup } from './backup-id.ts';
 import { bareWindow } from './bare-window.ts';
 import { quantiles, round2, type Quantiles } from './quantiles.ts';
+import type { BenchOptions } from './options.ts';
 import { measureUp, type UpReport } from './up.ts';
+import { guestId, hostId } from '../../model/ids.ts';
 
 export interface WindowReport extends UpReport {
   /** First byte of the freeze → reply to the thaw. */
@@ -20,14 +22,6 @@ export interface WindowReport extends UpReport {
   /** Of the medians. */
   ratio: number;
   rounds: number;
-}
-
-export interface BenchOptions {
-  rounds: number;
-  /** Ends the bench after the step that runs. */
-  signal: AbortSignal;
-  /** Takes what people read. */
-  say: (line: string) => void;
 }
 
 export async function benchWindow(options: BenchOptions): Promise<WindowReport> {
@@ -71,7 +65,7 @@ async function compareWindows(directory: string, { rounds, signal, say }: BenchO
 function ourWindow(guest: LabGuest, directory: string): () => Promise<number> {
   const { name, channel, monitor } = guest;
   const config = {
-    host: 'bench',
+    host: hostId('bench'),
     guests: [{ kind: 'listed' as const, name, id: undefined, channel, monitor, carries: [] }],
     limits: { leaseMs: 10_000, leaseCapMs: 10_000, gapMs: 0, perHour: 0 },
     scratch: { path: join(directory, 'scratch'), limitBytes: undefined, marginBytes: 2 ** 20 },
@@ -89,8 +83,8 @@ function ourWindow(guest: LabGuest, directory: string): () => Promise<number> {
     log,
   });
   return async () => {
-    const outcome = await windows.freezeWindow({ guest: guest.uuid, backup: newBackup(), attempt: 1 });
-    await driver.pointInTime.end(guest.uuid, { backup: outcome.backup });
+    const outcome = await windows.freezeWindow({ guest: guestId(guest.uuid), backup: newBackup(), attempt: 1 });
+    await driver.pointInTime.end(guestId(guest.uuid), { backup: outcome.backup });
     if (outcome.failure || outcome.reasons.length > 0) throw new Error(`a window was not clean: ${JSON.stringify(outcome)}`);
     return outcome.times.heldMs!;
   };

@@ -9,6 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { openJournal } from '../../host/journal/journal.ts';
 import type { Finding } from '../../model/doctor.ts';
 import { runCli } from './run-cli.ts';
+import { backupId, guestId } from '../../model/ids.ts';
 
 async function host(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), 'sf-doctor-'));
@@ -36,9 +37,9 @@ async function examine(env: Record<string, string>): Promise<{ status: number | 
 
 async function owe(directory: string): Promise<void> {
   await openJournal(join(directory, 'journal')).begin({
-    guest: 'db1-id',
+    guest: guestId('db1-id'),
     guestName: 'db1',
-    backup: '20260101T020000-1a2b3c4d',
+    backup: backupId('20260101T020000-1a2b3c4d'),
     attempt: 1,
     leaseMs: 1,
     channel: { kind: 'socket', path: join(directory, 'nobody.sock') },

@@ -10,6 +10,7 @@ import type { RestorePoint } from '../../model/point/point.ts';
 import { openRepository } from '../../repository/points.ts';
 import { samplePoint } from '../repository/sample-point.ts';
 import { runCli } from './run-cli.ts';
+import { backupId } from '../../model/ids.ts';
 
 const id = '20260101T020000-1a2b3c4d';
 const image = Buffer.alloc(1000, 0x41);
@@ -22,7 +23,7 @@ async function repository(t: TestContext, change: (point: RestorePoint) => void 
   const point = samplePoint(id);
   point.disks[0]!.sha256 = createHash('sha256').update(image).digest('hex');
   change(point);
-  await writeFile(join(await opened.begin(id), 'disk0.raw'), image);
+  await writeFile(join(await opened.begin(backupId(id)), 'disk0.raw'), image);
   await opened.commit(point);
   return { directory, path };
 }

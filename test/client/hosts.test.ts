@@ -7,12 +7,20 @@ import { demandId, resolveGuest } from '../../client/hosts.ts';
 import { chooseRepository } from '../../cli/repository.ts';
 import type { StillframeError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/workflows/host-entity.ts';
+import { guestId, hostId } from '../../model/ids.ts';
 
 function inventory(host: string, guests: Record<string, string>): Inventory {
   return {
-    host,
+    host: hostId(host),
     machineId: host,
-    guests: Object.entries(guests).map(([id, name]) => ({ id, name, state: 'running', disks: [], carries: [], problem: null })),
+    guests: Object.entries(guests).map(([id, name]) => ({
+      id: guestId(id),
+      name,
+      state: 'running',
+      disks: [],
+      carries: [],
+      problem: null,
+    })),
     repositories: [],
     snapshots: [],
     announcedAt: '2026-01-01T00:00:00Z',
@@ -86,5 +94,7 @@ test('the only repository needs no name; a choice has to be made', () => {
 test('a backup that somebody started without its memo is none of ours', () => {
   assert.equal(memoOf({ memo: {} }), undefined);
   assert.equal(memoOf({ memo: { backup: 7 } }), undefined);
-  assert.deepEqual(memoOf({ memo: { backup: 'x', guestName: 5 } }), { backup: 'x', guest: '', guestName: '', host: '' });
+  assert.equal(memoOf({ memo: { backup: '../x', guest: 'g', guestName: 'db1', host: 'h' } }), undefined);
+  const memo = { backup: 'x', guest: 'g', guestName: 'db1', host: 'h' };
+  assert.deepEqual(memoOf({ memo }), memo);
 });

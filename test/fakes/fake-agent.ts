@@ -5,8 +5,8 @@ import { encodeJson, type Json, type JsonObject } from '../../protocol/json.ts';
 import { createJsonStream, qemuLimits } from '../../protocol/json-stream.ts';
 import { parseRequest, type AgentErrorBody, type AgentRequest } from '../../protocol/agent/request.ts';
 import { listenForOneClient } from './one-client-socket.ts';
-import { filesystems, Refusal, type FakeCommand } from './fake-command.ts';
-import { endEpoch, newOwnState, ownCommands, type OwnState } from './own-commands.ts';
+import { filesystems, Refusal, type FakeCommand, type FakeState } from './fake-command.ts';
+import { endEpoch, newOwnState, ownCommands } from './own-commands.ts';
 import type { Socket } from 'node:net';
 
 /** True while the client that asked is there. Without it the bytes go to the next one, as they do in a virtio-serial port. */
@@ -14,13 +14,10 @@ type Send = (bytes: string | Buffer) => boolean;
 /** What becomes of an answer. The next request is taken up when it resolves: an agent does one thing at a time. */
 export type Behaviour = (answer: Buffer, send: Send) => void | Promise<void>;
 
-export interface FakeAgent {
+export interface FakeAgent extends FakeState {
   path: string;
   /** The same as a driver names it. */
   address: AgentAddress;
-  frozen: boolean;
-  /** What our agent has besides; undefined turns it into a stock one, at any time. */
-  own: OwnState | undefined;
   /** Names of the commands that have run, in order. */
   readonly ran: string[];
   /** Resolves when the first client is served. */
@@ -142,7 +139,7 @@ export async function startFakeAgent({ absent = false, own = false, leftover }: 
   return agent;
 }
 
-const commandsOf = ({ own }: FakeAgent) => (own ? { ...commands, ...ownCommands } : commands);
+const commandsOf = ({ own }: FakeState) => (own ? { ...commands, ...ownCommands } : commands);
 
 const always = (run: FakeCommand['run'], takes: FakeCommand['takes'] = {}): FakeCommand => ({ takes, whileFrozen: true, run });
 const thawed = (run: FakeCommand['run'], takes: FakeCommand['takes'] = {}): FakeCommand => ({ takes, whileFrozen: false, run });

@@ -1,12 +1,38 @@
-/** What the commands of a fake agent have in common. */
+/** What the commands of a fake agent are given, and what they have in common. */
 
 import type { Json, JsonObject } from '../../protocol/json.ts';
-import type { FakeAgent } from './fake-agent.ts';
+
+export interface OwnState {
+  bootId: string;
+  /** Of the freeze that is held; undefined for a plain one, and when thawed. */
+  epoch: number | undefined;
+  /** Milliseconds that status tells; undefined for a freeze without a lease. */
+  remaining: number | undefined;
+  /** How the last epoch ended. */
+  last: { epoch: number; leaseFired: boolean; lost: string[] } | undefined;
+  /** The last freeze was asked for this lease. */
+  leaseMs: number | undefined;
+  /** By mount point; `frozen` where a test says nothing else. */
+  outcomes: Record<string, string>;
+  /** Mount points that somebody thaws behind our back: still told at the proof, `lost` at the thaw. */
+  lost: string[];
+  /** Commands that its configuration does not allow. */
+  blocked: string[];
+  hooks: JsonObject[];
+  thawHooks: JsonObject[];
+}
+
+/** The guest as its commands see it. */
+export interface FakeState {
+  frozen: boolean;
+  /** What our agent has besides; undefined turns it into a stock one, at any time. */
+  own: OwnState | undefined;
+}
 
 export interface FakeCommand {
   takes: Record<string, 'integer' | 'string' | 'array'>;
   whileFrozen: boolean;
-  run(agent: FakeAgent, args: JsonObject): Json | Refusal | undefined;
+  run(agent: FakeState, args: JsonObject): Json | Refusal | undefined;
 }
 
 /** What a command answers when it says no. */

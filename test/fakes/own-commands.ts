@@ -1,28 +1,6 @@
 /** The three commands of our agent, for a fake one: epochs, filesystems one by one, hooks; its lease ends when a test says so. */
 
-import type { JsonObject } from '../../protocol/json.ts';
-import type { FakeAgent } from './fake-agent.ts';
-import { filesystems, Refusal, type FakeCommand } from './fake-command.ts';
-
-export interface OwnState {
-  bootId: string;
-  /** Of the freeze that is held; undefined for a plain one, and when thawed. */
-  epoch: number | undefined;
-  /** Milliseconds that status tells; undefined for a freeze without a lease. */
-  remaining: number | undefined;
-  /** How the last epoch ended. */
-  last: { epoch: number; leaseFired: boolean; lost: string[] } | undefined;
-  /** The last freeze was asked for this lease. */
-  leaseMs: number | undefined;
-  /** By mount point; `frozen` where a test says nothing else. */
-  outcomes: Record<string, string>;
-  /** Mount points that somebody thaws behind our back: still told at the proof, `lost` at the thaw. */
-  lost: string[];
-  /** Commands that its configuration does not allow. */
-  blocked: string[];
-  hooks: JsonObject[];
-  thawHooks: JsonObject[];
-}
+import { filesystems, Refusal, type FakeCommand, type FakeState, type OwnState } from './fake-command.ts';
 
 export function newOwnState(): OwnState {
   return {
@@ -40,12 +18,12 @@ export function newOwnState(): OwnState {
 }
 
 /** The lease inside the guest ends. */
-export function expire(agent: FakeAgent): void {
+export function expire(agent: FakeState): void {
   endEpoch(agent, true);
 }
 
 /** The guest starts again: another boot, and nothing that its agent remembers. */
-export function restart(agent: FakeAgent): void {
+export function restart(agent: FakeState): void {
   agent.frozen = false;
   agent.own = { ...newOwnState(), bootId: '6d1f0f5e-0000-4000-8000-000000000002' };
 }
@@ -117,7 +95,7 @@ export const ownCommands: Readonly<Record<string, FakeCommand>> = {
 };
 
 /** What a test thawed by `frozen = false` was thawed by somebody else. */
-export function endEpoch(agent: FakeAgent, leaseFired: boolean): void {
+export function endEpoch(agent: FakeState, leaseFired: boolean): void {
   const own = agent.own!;
   own.last = { epoch: own.epoch!, leaseFired, lost: agent.frozen ? own.lost : frozenBy(own) };
   own.epoch = undefined;

@@ -14,6 +14,7 @@ import { backupGuest } from '../../model/workflows/backup-guest.ts';
 import type { RestorePoint } from '../../model/point/point.ts';
 import { openRepository } from '../../repository/points.ts';
 import { command, startCommand } from './operator.ts';
+import { guestId } from '../../model/ids.ts';
 
 let directory: string;
 let site: Site;
@@ -91,7 +92,7 @@ test('a second backup of a guest is refused while one runs, and Ctrl-C leaves th
   assert.match(left.stdout + left.stderr, /background/);
   hold.release();
   const before = (await points()).length;
-  await handleOf(site.client, backupGuest, { guest: site.guest.uuid }).result();
+  await handleOf(site.client, backupGuest, { guest: guestId(site.guest.uuid) }).result();
   assert.equal((await points()).length, before + 1);
 });
 
@@ -113,7 +114,7 @@ test('a backup that is cancelled while it copies leaves nothing behind', async (
   const hold = site.proxy.hold('block-export-add');
   const backup = await startCommand(site, ['backup', 'run', 'db1']);
   await hold.seen;
-  await handleOf(site.client, backupGuest, { guest: site.guest.uuid }).cancel();
+  await handleOf(site.client, backupGuest, { guest: guestId(site.guest.uuid) }).cancel();
   hold.release();
   const ended = await backup.done;
   assert.notEqual(ended.status, 0);

@@ -9,7 +9,9 @@ import type { ErrorCode } from '../../model/errors.ts';
 import { openRepository } from '../../repository/points.ts';
 import type { Repository } from '../../repository/points.ts';
 import { temporaryFolder } from './images.ts';
+import { forged } from '../support/forged.ts';
 import { samplePoint } from './sample-point.ts';
+import { backupId } from '../../model/ids.ts';
 
 const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
   assert.ok(isStillframeError(error, code), String(error));
@@ -70,7 +72,7 @@ test('a directory that cannot be written names path, errno and a way out', async
   });
   const { repository, directory } = await made(context);
   await rm(join(directory, 'tmp'), { recursive: true });
-  await assert.rejects(repository.begin(id), fails('repository-unwritable', /ENOENT/));
+  await assert.rejects(repository.begin(backupId(id)), fails('repository-unwritable', /ENOENT/));
 });
 
 test('a committed point is read back as it was, and leaves no session', async (context) => {
@@ -79,7 +81,7 @@ test('a committed point is read back as it was, and leaves no session', async (c
   assert.deepEqual(await repository.read(id), samplePoint(id));
   assert.deepEqual(await readdir(join(directory, 'tmp')), []);
   assert.deepEqual((await readdir(join(directory, 'points', id))).toSorted(), ['disk0.raw', 'manifest.json']);
-  assert.equal((await stat(repository.image(id, 'disk0.raw'))).size, samplePoint(id).disks[0]!.bytes);
+  assert.equal((await stat(repository.image(backupId(id), 'disk0.raw'))).size, samplePoint(id).disks[0]!.bytes);
 });
 
 test('what our agent claims is kept with epoch and boot id, and checked as everything else', async (context) => {
@@ -129,28 +131,28 @@ test('a point whose commit was cut short does not exist, and the same commit can
 
 test('abandon removes what was begun, or renamed without a manifest, and never a point', async (context) => {
   const { repository, directory } = await made(context);
-  assert.equal(await repository.abandon(id), false);
-  await writeFile(join(await repository.begin(id), 'disk0.raw'), 'half');
-  assert.equal(await repository.abandon(id), true);
+  assert.equal(await repository.abandon(backupId(id)), false);
+  await writeFile(join(await repository.begin(backupId(id)), 'disk0.raw'), 'half');
+  assert.equal(await repository.abandon(backupId(id)), true);
   await committed(repository);
-  assert.equal(await repository.abandon(id), false);
+  assert.equal(await repository.abandon(backupId(id)), false);
   await repository.read(id);
   await rm(join(directory, 'points', id, 'manifest.json'));
-  assert.equal(await repository.abandon(id), true);
+  assert.equal(await repository.abandon(backupId(id)), true);
   assert.deepEqual(await readdir(join(directory, 'points')), []);
 });
 
 test('begin starts from nothing, and refuses a point that exists', async (context) => {
   const { repository } = await made(context);
-  await writeFile(join(await repository.begin(id), 'disk0.raw'), 'half');
-  assert.deepEqual(await readdir(await repository.begin(id)), []);
+  await writeFile(join(await repository.begin(backupId(id)), 'disk0.raw'), 'half');
+  assert.deepEqual(await readdir(await repository.begin(backupId(id))), []);
   await committed(repository);
-  await assert.rejects(repository.begin(id), fails('input-invalid', /exists already/));
+  await assert.rejects(repository.begin(backupId(id)), fails('input-invalid', /exists already/));
 });
 
 test('an image that is missing or too short makes no point', async (context) => {
   const { repository } = await made(context);
-  const session = await repository.begin(id);
+  const session = await repository.begin(backupId(id));
   await assert.rejects(repository.commit(samplePoint(id)), fails('copy-failed', /disk0.raw is missing/));
   await writeFile(join(session, 'disk0.raw'), 'short');
   await assert.rejects(repository.commit(samplePoint(id)), fails('copy-failed', /has 5 bytes, expected/));
@@ -165,8 +167,8 @@ test('an unknown point is answered with near ids; what is no id never becomes a 
     fails('point-unknown', /Did you mean "20260101T020000-1a2b3c4d"/),
   );
   await assert.rejects(repository.read('../points'), fails('point-unknown', /"\.\.\/points"/));
-  await assert.rejects(repository.begin('../../etc'), fails('input-invalid', /characters/));
-  await assert.rejects(repository.abandon('..'), fails('input-invalid', /characters/));
+  await assert.rejects(repository.begin(forged('../../etc')), fails('input-invalid', /is not an id/));
+  await assert.rejects(repository.abandon(forged('..')), fails('input-invalid', /is not an id/));
 });
 
 // oxlint-disable-next-line typescript/no-explicit-any -- each damage reaches into the manifest in its own way

@@ -15,6 +15,7 @@ import { restorePoint } from '../../repository/restore.ts';
 import type { DiskProgress } from '../../model/point/point.ts';
 import { MiB, blank, temporaryFolder, write } from './images.ts';
 import { samplePoint } from './sample-point.ts';
+import { backupId } from '../../model/ids.ts';
 
 const id = '20260101T020000-1a2b3c4d';
 const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
@@ -27,7 +28,7 @@ const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
 async function stored(context: TestContext): Promise<{ repository: Repository; point: RestorePoint; target: string }> {
   const folder = await temporaryFolder(context);
   const repository = await openRepository(join(folder, 'backups'), { create: true });
-  const session = await repository.begin(id);
+  const session = await repository.begin(backupId(id));
   const bytes = 64 * MiB + 777;
   await blank(join(session, 'disk0.raw'), bytes);
   await write(join(session, 'disk0.raw'), 12_345, 'at the front');
@@ -50,7 +51,7 @@ async function stored(context: TestContext): Promise<{ repository: Repository; p
 
 test('the hash is that of all bytes, holes included', async (context) => {
   const { repository } = await stored(context);
-  const path = repository.image(id, 'disk0.raw');
+  const path = repository.image(backupId(id), 'disk0.raw');
   const progress: number[] = [];
   assert.equal(
     await hashImage(path, (done) => progress.push(done)),
@@ -68,7 +69,7 @@ test('a restore gives the same bytes, holes left out, with the manifest beside t
   assert.deepEqual(await restorePoint(repository, id, target, { onProgress: (progress) => seen.push(progress) }), point);
   assert.deepEqual((await readdir(target)).toSorted(), ['disk0.raw', 'disk1.raw', 'manifest.json']);
   for (const { file } of point.disks) {
-    assert.ok((await readFile(join(target, file))).equals(await readFile(repository.image(id, file))), file);
+    assert.ok((await readFile(join(target, file))).equals(await readFile(repository.image(backupId(id), file))), file);
   }
   const { size, blocks } = await stat(join(target, 'disk0.raw'));
   assert.equal(size, 64 * MiB + 777);
@@ -85,7 +86,7 @@ const damages: [string, (image: string) => Promise<unknown>, RegExp][] = [
 for (const [what, damage, expected] of damages) {
   test(`an image with ${what} is refused, and the target is as it was`, async (context) => {
     const { repository, target } = await stored(context);
-    await damage(repository.image(id, 'disk1.raw'));
+    await damage(repository.image(backupId(id), 'disk1.raw'));
     await assert.rejects(restorePoint(repository, id, target), fails('point-damaged', expected));
     await assert.rejects(stat(target), { code: 'ENOENT' });
     await mkdir(target);

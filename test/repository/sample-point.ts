@@ -1,20 +1,21 @@
 /** A restore point of one small disk, valid in every field. */
 
 import type { RestorePoint } from '../../model/point/point.ts';
+import { backupId, guestId, hostId } from '../../model/ids.ts';
 
 export function samplePoint(id: string): RestorePoint {
   return {
     format: 1,
-    id,
-    guest: { id: '0e4a3c8e-6f0e-4d7b-9a7e-1f2f3a4b5c6d', name: 'db1' },
-    host: 'rack1-a',
+    id: backupId(id),
+    guest: { id: guestId('0e4a3c8e-6f0e-4d7b-9a7e-1f2f3a4b5c6d'), name: 'db1' },
+    host: hostId('rack1-a'),
     pointInTimeAt: '2026-01-01T02:00:00.000Z',
     committedAt: '2026-01-01T02:01:00.000Z',
     grade: 'filesystem',
     reasons: [],
     window: {
-      guest: '0e4a3c8e-6f0e-4d7b-9a7e-1f2f3a4b5c6d',
-      backup: id,
+      guest: guestId('0e4a3c8e-6f0e-4d7b-9a7e-1f2f3a4b5c6d'),
+      backup: backupId(id),
       attempt: 1,
       epoch: 4,
       leaseMs: 10_000,

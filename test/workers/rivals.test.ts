@@ -9,7 +9,7 @@ import { after, before, it } from 'node:test';
 import { grpc, grpcCode } from '../../client/connection.ts';
 import { startDevServer, type DevServer } from '../../infra/temporal/dev-server.ts';
 import { isAlive, nameOfThisProcess, type ProcessName } from '../../lib/process.ts';
-import { hostQueues } from '../../model/ids.ts';
+import { hostId, hostQueues } from '../../model/ids.ts';
 import { pollerIdentity, readPollerIdentity } from '../../workers/host/poller-identity.ts';
 import { watchRivals, type Rivals } from '../../workers/host/rivals.ts';
 
@@ -28,7 +28,7 @@ const self = nameOfThisProcess();
 const elsewhere: ProcessName = { ...self, pid: 12, user: 'ops', hostname: 'rack9', machine: 'f'.repeat(32) };
 
 function rivalsOf(host: string, signal = new AbortController().signal): Rivals {
-  return watchRivals({ client: new Client({ connection }), host, self, signal, log: () => {} });
+  return watchRivals({ client: new Client({ connection }), host: hostId(host), self, signal, log: () => {} });
 }
 
 /** The server takes no poll that asks for less than two seconds; this one is given up sooner. */
@@ -36,7 +36,7 @@ const pollMs = 300;
 
 /** One long poll, as a worker's; it stands at the server until it ends and after. */
 async function poll(host: string, by: ProcessName): Promise<void> {
-  const name = hostQueues(host).urgent;
+  const name = hostQueues(hostId(host)).urgent;
   const ask = () =>
     connection.workflowService.pollActivityTaskQueue({
       namespace: 'default',

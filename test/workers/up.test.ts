@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../../infra/temporal/free-port.ts';
-import { hostQueues } from '../../model/ids.ts';
+import { hostId, hostQueues } from '../../model/ids.ts';
 import type { GuestListing } from '../../model/guest/listing.ts';
 import type { Inventory } from '../../model/workflows/host-entity.ts';
 import type { UpRecord } from '../../workers/up.ts';
@@ -50,7 +50,7 @@ async function clientOf(undo: AsyncDisposableStack, { address }: Place): Promise
 
 /** Who polls for the host's activities, and for workflows. */
 async function pollers(client: Client): Promise<Record<string, string[]>> {
-  const queues = [...Object.values(hostQueues('lab')).map((name) => ({ name, type: 2 })), { name: 'control', type: 1 }];
+  const queues = [...Object.values(hostQueues(hostId('lab'))).map((name) => ({ name, type: 2 })), { name: 'control', type: 1 }];
   const each = queues.map(async ({ name, type }) => {
     const answer = await client.workflowService.describeTaskQueue({
       namespace: 'default',

@@ -10,7 +10,7 @@ import type { Intent } from '../../host/journal/intent.ts';
 import { openJournal } from '../../host/journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { runToEnd } from '../../lib/run.ts';
-import type { AgentKind } from '../../host/window/peer.ts';
+import type { AgentKind } from '../../model/window/window.ts';
 import type { PursuedObligation } from '../../model/window/window.ts';
 import { createObligations } from '../../workers/warden/pursue-obligations.ts';
 import { askWarden, serveThaw } from '../../workers/warden/thaw-socket.ts';
@@ -18,6 +18,7 @@ import { askWarden, serveThaw } from '../../workers/warden/thaw-socket.ts';
 import { late, startFakeAgent, type FakeAgent } from '../fakes/fake-agent.ts';
 import { writeOldIntent } from '../host/journal/old-intent.ts';
 import { onEither } from '../host/window/stage.ts';
+import { backupId, guestId } from '../../model/ids.ts';
 
 const quiet: Log = () => {};
 const all = () => true;
@@ -41,9 +42,9 @@ async function frozenAgent(t: TestContext, kind: AgentKind = 'qemu-ga'): Promise
 /** As the worker writes it before it freezes. */
 function owe(stateDir: string, guest: string, agent: Pick<FakeAgent, 'address'>, kind: AgentKind = 'qemu-ga'): Promise<Intent> {
   return openJournal(join(stateDir, 'journal')).begin({
-    guest,
+    guest: guestId(guest),
     guestName: `name of ${guest}`,
-    backup: 'b-1',
+    backup: backupId('b-1'),
     attempt: 1,
     leaseMs: 5000,
     channel: agent.address,
@@ -86,7 +87,7 @@ onEither('what a dead worker left is thawed, and its outcome names it and who th
 onEither('what a worker of an older version left is thawed by the paths of sockets in its journal', async (t, kind) => {
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t, kind);
-  const key = { guest: 'db1', backup: 'b-1', attempt: 1, agent: kind };
+  const key = { guest: guestId('db1'), backup: backupId('b-1'), attempt: 1, agent: kind };
   await writeOldIntent(join(stateDir, 'journal'), { ...key, channel: join(stateDir, 'gone.sock'), otherChannel: agent.path });
   const { journal, obligations } = pursuer(t, stateDir);
   const [pursuit] = await obligations.pursue(all, 'warden', longMs);
@@ -122,7 +123,7 @@ it('a guest that does not answer holds up no other, and is pursued beyond the wa
   // The second pursuit joins the first, and waits no longer than it was told.
   const [waited] = await obligations.pursue(all, 'operator', 100);
   assert.deepEqual([waited?.guest, waited?.outcome], ['db2', null]);
-  assert.deepEqual((await journal.intentOf('db2'))?.epoch, owed.epoch);
+  assert.deepEqual((await journal.intentOf(guestId('db2')))?.epoch, owed.epoch);
 
   answer.resolve();
   assert.equal((await answered)[0]?.outcome?.thawedBy, 'warden');
@@ -160,7 +161,7 @@ async function served(t: TestContext, stateDir: string, thaw: () => Promise<Purs
 
 it('the warden’s socket is for nobody but its user, and answers with what was thawed', async (t) => {
   const stateDir = await stateDirectory(t);
-  const pursuit: PursuedObligation = { guest: 'db1', guestName: 'db', epoch: 7, outcome: null };
+  const pursuit: PursuedObligation = { guest: guestId('db1'), guestName: 'db', epoch: 7, outcome: null };
   await served(t, stateDir, async () => [pursuit]);
   assert.equal((await stat(join(stateDir, 'warden.sock'))).mode & 0o777, 0o600);
   assert.deepEqual(await askWarden(stateDir), [pursuit]);
@@ -217,8 +218,8 @@ it('thaw --local acts from the journal of an older version as well', async (t) =
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
   await writeOldIntent(join(stateDir, 'journal'), {
-    guest: 'db1',
-    backup: 'b-1',
+    guest: guestId('db1'),
+    backup: backupId('b-1'),
     attempt: 1,
     agent: 'qemu-ga',
     channel: agent.path,
@@ -235,7 +236,7 @@ it('thaw --local leaves the thaw to the warden that answers, and tells what it c
   const stateDir = await stateDirectory(t);
   const agent = await frozenAgent(t);
   await owe(stateDir, 'db1', agent);
-  const pursuit: PursuedObligation = { guest: 'db1', guestName: 'db', epoch: 1, outcome: null };
+  const pursuit: PursuedObligation = { guest: guestId('db1'), guestName: 'db', epoch: 1, outcome: null };
   await served(t, stateDir, async () => [pursuit]);
   assert.deepEqual(await thawLocal(stateDir), { status: 1, pursuits: [pursuit] });
   assert.deepEqual(agent.ran, []);

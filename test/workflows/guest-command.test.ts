@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { backupId } from '../../model/ids.ts';
 import { StillframeError } from '../../model/errors.ts';
 import { guestCommand, type GuestCommandName, type GuestCommandResult } from '../../model/workflows/guest-command.ts';
 import { standIns, type StandIns } from './stand-ins.ts';
@@ -35,7 +36,7 @@ describe('guestCommand', { concurrency: true }, () => {
   it('tells what the agent says and what the host owes, apart', async () => {
     const openedAt = '2026-01-01T02:00:00.000Z';
     const parts = standIns({
-      windows: { status: async (guest) => ({ guest, backup: 'b1', attempt: 1, epoch: 7, leaseMs: 10_000, openedAt }) },
+      windows: { status: async (guest) => ({ guest, backup: backupId('b1'), attempt: 1, epoch: 7, leaseMs: 10_000, openedAt }) },
     });
     assert.deepEqual(await askOn(parts, 'status'), {
       command: 'status',

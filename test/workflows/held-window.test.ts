@@ -12,6 +12,7 @@ import { thawGuardian } from '../../model/workflows/thaw-guardian.ts';
 import type { WindowOutcome } from '../../model/window/window.ts';
 import { outcomeOf, standIns, type StandIns } from './stand-ins.ts';
 import { failureOf, newIds, openStage, type Ids, type Stage } from './stage.ts';
+import { backupId, guestId, hostId } from '../../model/ids.ts';
 
 let stage: Stage;
 before(async () => (stage = await openStage()));
@@ -124,7 +125,13 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     });
   });
 
-  const arm = (ids: Ids): GuardianArm => ({ backup: ids.backup, attempt: 1, guest: ids.guest, host: ids.host, leaseMs });
+  const arm = (ids: Ids): GuardianArm => ({
+    backup: backupId(ids.backup),
+    attempt: 1,
+    guest: guestId(ids.guest),
+    host: hostId(ids.host),
+    leaseMs,
+  });
   const startGuardian = (ids: Ids) =>
     stage.client.workflow.start<WorkflowOf<typeof thawGuardian>>(thawGuardian.type, {
       workflowId: thawGuardian.id(ids),

@@ -7,13 +7,14 @@ import { ask, handleOf } from '../../client/workflows.ts';
 import type { WorkflowOf } from '../../model/workflows/contract.ts';
 import { hostEntity, type Inventory } from '../../model/workflows/host-entity.ts';
 import { failureOf, newIds, openStage, type Stage } from './stage.ts';
+import { hostId } from '../../model/ids.ts';
 
 let stage: Stage;
 before(async () => (stage = await openStage()));
 after(() => stage.close());
 
 const inventoryOf = (host: string, over: Partial<Inventory> = {}): Inventory => ({
-  host,
+  host: hostId(host),
   machineId: 'a'.repeat(32),
   guests: [],
   repositories: ['main'],
@@ -33,7 +34,7 @@ const announce = (inventory: Inventory) =>
       args: [],
     }),
   });
-const known = (host: string) => ask(handleOf(stage.client, hostEntity, { host }), hostEntity.queries.inventory);
+const known = (host: string) => ask(handleOf(stage.client, hostEntity, { host: hostId(host) }), hostEntity.queries.inventory);
 
 describe('hostEntity', { concurrency: true }, () => {
   it('answers with the newest announcement', async () => {
@@ -56,7 +57,7 @@ describe('hostEntity', { concurrency: true }, () => {
   it('starts a new run before its history grows long, and knows the host in it', async () => {
     const { host } = newIds();
     await announce(inventoryOf(host));
-    const handle = handleOf(stage.client, hostEntity, { host });
+    const handle = handleOf(stage.client, hostEntity, { host: hostId(host) });
     const { runId } = await handle.describe();
     let announcements = 0;
     while ((await handle.describe()).runId === runId) {
@@ -64,7 +65,7 @@ describe('hostEntity', { concurrency: true }, () => {
       assert.ok(++announcements < 1_000, 'still the first run');
     }
     assert.deepEqual(await known(host), inventoryOf(host));
-    const first = await handleOf(stage.client, hostEntity, { host }, runId).fetchHistory();
+    const first = await handleOf(stage.client, hostEntity, { host: hostId(host) }, runId).fetchHistory();
     assert.ok(first.events!.length < 2_000, `${first.events!.length} events`);
   });
 });

@@ -10,7 +10,17 @@ import { createGuardianActivities } from '../../activities/guardian.ts';
 import { createGuestActivities } from '../../activities/guest.ts';
 import { createWindowActivities } from '../../activities/window.ts';
 import { startDevServer } from '../../infra/temporal/dev-server.ts';
-import { controlQueue, guardianQueue, hostQueues, newBackupId } from '../../model/ids.ts';
+import {
+  controlQueue,
+  guardianQueue,
+  guestId,
+  hostId,
+  hostQueues,
+  newBackupId,
+  type BackupId,
+  type GuestId,
+  type HostId,
+} from '../../model/ids.ts';
 import { workflowBundle } from '../../workers/temporal/bundle.ts';
 import type { Contract } from '../../model/workflows/contract.ts';
 import { servedOn } from '../../model/workflows/activities.ts';
@@ -37,15 +47,20 @@ export interface Stage {
 
 /** Ids that no other test uses, so that tests can run at once. */
 export interface Ids {
-  host: string;
-  guest: string;
+  host: HostId;
+  guest: GuestId;
   guestName: string;
-  backup: string;
+  backup: BackupId;
 }
 
 export function newIds(): Ids {
   const random = randomUUID().slice(0, 8);
-  return { host: `host-${random}`, guest: randomUUID(), guestName: 'db1', backup: newBackupId(Date.now(), random) };
+  return {
+    host: hostId(`host-${random}`),
+    guest: guestId(randomUUID()),
+    guestName: 'db1',
+    backup: newBackupId(Date.now(), random),
+  };
 }
 
 /** What a workflow failed with: ours, below the failures that the server and the SDK wrap around it. */
@@ -101,7 +116,7 @@ export async function openStage(): Promise<Stage> {
 
     async onHost(parts, act) {
       const ids = newIds();
-      const queues = hostQueues(ids.host);
+      const queues = hostQueues(hostId(ids.host));
       const served = { ...createWindowActivities(parts), ...createGuestActivities(parts), ...createCopyActivities(parts) };
       const hostWorkers = await Promise.all(
         (['urgent', 'ops', 'copy'] as const).map((queue) =>

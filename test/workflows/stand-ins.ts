@@ -7,6 +7,7 @@ import { StillframeError } from '../../model/errors.ts';
 import { gradePoint } from '../../model/window/grading.ts';
 import type { PointDisk, RestorePoint } from '../../model/point/point.ts';
 import type { ThawedBy, WindowKey, WindowOutcome } from '../../model/window/window.ts';
+import { hostId } from '../../model/ids.ts';
 
 export interface StandIns {
   windows: Windows;
@@ -155,7 +156,7 @@ function pointOf({ guest, backup }: BackupRequest, window: WindowOutcome): Resto
     format: 1,
     id: backup,
     guest: { id: guest, name: 'db1' },
-    host: 'h1',
+    host: hostId('h1'),
     pointInTimeAt: window.pointInTimeAt!,
     committedAt: '2026-01-01T02:05:00.000Z',
     ...gradePoint(window, [cleanDisk]),

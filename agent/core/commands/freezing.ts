@@ -1,6 +1,6 @@
 /** The commands that are there where the platform can freeze. */
 
-import { here, whileFrozen, type CommandEntry } from '../command.ts';
+import { eager, whileFrozen, type CommandEntry } from '../command.ts';
 import { fsfreezeFreezeList } from './guest-fsfreeze-freeze-list.ts';
 import { fsfreezeFreeze } from './guest-fsfreeze-freeze.ts';
 import { fsfreezeStatus } from './guest-fsfreeze-status.ts';
@@ -10,11 +10,11 @@ import { leaseStatus } from './stillframe-status.ts';
 import { leaseThaw } from './stillframe-thaw.ts';
 
 export const freezeCommands: readonly [string, CommandEntry][] = [
-  ['guest-fsfreeze-status', here(fsfreezeStatus, whileFrozen)],
-  ['guest-fsfreeze-freeze', here(fsfreezeFreeze)],
-  ['guest-fsfreeze-freeze-list', here(fsfreezeFreezeList)],
-  ['guest-fsfreeze-thaw', here(fsfreezeThaw, whileFrozen)],
-  ['__org.stillframe_freeze', here(leaseFreeze)],
-  ['__org.stillframe_thaw', here(leaseThaw, whileFrozen)],
-  ['__org.stillframe_status', here(leaseStatus, whileFrozen)],
+  ['guest-fsfreeze-status', eager(fsfreezeStatus, whileFrozen)],
+  ['guest-fsfreeze-freeze', eager(fsfreezeFreeze)],
+  ['guest-fsfreeze-freeze-list', eager(fsfreezeFreezeList)],
+  ['guest-fsfreeze-thaw', eager(fsfreezeThaw, whileFrozen)],
+  ['__org.stillframe_freeze', eager(leaseFreeze)],
+  ['__org.stillframe_thaw', eager(leaseThaw, whileFrozen)],
+  ['__org.stillframe_status', eager(leaseStatus, whileFrozen)],
 ];

@@ -1,7 +1,8 @@
 /** guest-exec-status: how a process that guest-exec started is doing. Once it has told the end and the output, both are forgotten. */
 
 import type { Json } from '../../../protocol/json.ts';
-import { Base64, CommandError, type Command } from '../command.ts';
+import { Base64, type Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import type { Output } from '../system/output.ts';
 
 export const execStatus: Command = {
@@ -14,12 +15,12 @@ export const execStatus: Command = {
     if (!process.end) return { exited: false };
     processes.forget(pid);
     const end: Record<string, Json> = 'code' in process.end ? { exitcode: process.end.code } : { signal: process.end.signal };
-    return { exited: true, ...end, ...told('out', process.out), ...told('err', process.err) };
+    return { exited: true, ...end, ...describeOutput('out', process.out), ...describeOutput('err', process.err) };
   },
 };
 
 /** A stream that stayed empty is not mentioned. */
-function told(stream: 'out' | 'err', output: Output): Record<string, Json | Base64> {
+function describeOutput(stream: 'out' | 'err', output: Output): Record<string, Json | Base64> {
   if (output.length() === 0) return {};
   return { [`${stream}-data`]: new Base64(output.join()), [`${stream}-truncated`]: output.isTruncated() };
 }

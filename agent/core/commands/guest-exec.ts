@@ -1,10 +1,11 @@
 /** guest-exec: starts a program, as GLib's g_spawn_async(3) would for qemu-ga; answers its pid. */
 
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { SystemError, type SpawnRequest } from '../platform.ts';
 import { decodeBase64 } from '../system/base64.ts';
 import { findDoubtful, whenReachable } from '../system/reach.ts';
-import { withoutNul } from '../system/told.ts';
+import { withoutNul } from '../system/call-errors.ts';
 
 const modes = ['none', 'stdout', 'stderr', 'separated', 'merged'] satisfies SpawnRequest['capture'][];
 

@@ -1,7 +1,7 @@
 /** guest-file-close: gives a handle back, also when closing fails: the descriptor is gone either way (close(2)). */
 
 import type { Command } from '../command.ts';
-import { handleOf, takesHandle } from '../system/file-handles.ts';
+import { handleOf, takesHandle } from './file-argument.ts';
 
 export const fileClose: Command = {
   takes: takesHandle,

@@ -1,9 +1,11 @@
 /** guest-file-open: a file by its path and an fopen(3) mode; answers a handle. */
 
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
+import { EEXIST } from '../errno.ts';
 import { openFlags, SystemError, type Files } from '../platform.ts';
 import { findDoubtful, whenReachable } from '../system/reach.ts';
-import { told, withoutNul } from '../system/told.ts';
+import { asCommandError, withoutNul } from '../system/call-errors.ts';
 
 export const fileOpen: Command = {
   takes: { path: { type: 'string' }, mode: { type: 'string', optional: true } },
@@ -47,28 +49,26 @@ function flagsOf(mode: string): number {
 /** qemu-ga opens new files for everybody, whatever the umask; a file that is there keeps its mode. */
 function open(files: Files, path: string, flags: number, mode: string): number {
   const failed = `failed to open file '${path}' (mode: '${mode}')`;
-  const created = flags & create ? told(failed, () => createFile(files, path, flags)) : undefined;
-  if (created === undefined) return told(failed, () => files.open(path, flags & ~create, 0));
+  const created = flags & create ? asCommandError(failed, () => createFile(files, path, flags)) : undefined;
+  if (created === undefined) return asCommandError(failed, () => files.open(path, flags & ~create, 0));
   try {
     files.changeMode(created, 0o666);
   } catch (error) {
     files.close(created);
     files.unlink(path);
-    return told(`failed to set permission 0666 on new file '${path}' (mode: '${mode}')`, () => {
+    return asCommandError(`failed to set permission 0666 on new file '${path}' (mode: '${mode}')`, () => {
       throw error;
     });
   }
   return created;
 }
 
-const exists = 17;
-
 /** Undefined when there is such a file already; also a link that leads nowhere, through which nothing is made. */
 function createFile(files: Files, path: string, flags: number): number | undefined {
   try {
     return files.open(path, flags | exclusive, 0);
   } catch (error) {
-    if (error instanceof SystemError && error.errno === exists) return undefined;
+    if (error instanceof SystemError && error.errno === EEXIST) return undefined;
     throw error;
   }
 }

@@ -1,9 +1,10 @@
 /** guest-file-read: up to 48 MiB from where the file stands, as fread(3) reads them, but that nothing which was read is ever dropped. */
 
-import { Base64, CommandError, type Command } from '../command.ts';
+import { Base64, type Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { SystemError, type Files } from '../platform.ts';
-import { handleOf, takesHandle } from '../system/file-handles.ts';
 import { joinBytes } from '../system/join-bytes.ts';
+import { handleOf, takesHandle } from './file-argument.ts';
 
 export const fileRead: Command = {
   takes: { ...takesHandle, count: { type: 'integer', optional: true } },

@@ -1,7 +1,8 @@
 /** guest-file-seek: where the file stands from now on. */
 
-import { CommandError, type Command } from '../command.ts';
-import { handleOf, takesHandle } from '../system/file-handles.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
+import { handleOf, takesHandle } from './file-argument.ts';
 
 const words = ['set', 'cur', 'end'];
 

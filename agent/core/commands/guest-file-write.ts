@@ -3,10 +3,12 @@
  * kernel's when the answer comes, and a full disk is told by the write that met it.
  */
 
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
+import { EAGAIN } from '../errno.ts';
 import { SystemError, type Files } from '../platform.ts';
 import { decodeBase64 } from '../system/base64.ts';
-import { handleOf, takesHandle } from '../system/file-handles.ts';
+import { handleOf, takesHandle } from './file-argument.ts';
 
 export const fileWrite: Command = {
   takes: { ...takesHandle, 'buf-b64': { type: 'string' }, count: { type: 'integer', optional: true } },
@@ -27,8 +29,6 @@ export const fileWrite: Command = {
   },
 };
 
-const tryAgain = 11;
-
 /** How many were taken: fewer only by a FIFO that is full, which is no error as long as it took some. */
 function writeAll(files: Files, fd: number, bytes: Uint8Array): number {
   let from = 0;
@@ -36,7 +36,7 @@ function writeAll(files: Files, fd: number, bytes: Uint8Array): number {
     try {
       from += files.write(fd, bytes, from);
     } catch (error) {
-      if (from > 0 && error instanceof SystemError && error.errno === tryAgain) break;
+      if (from > 0 && error instanceof SystemError && error.errno === EAGAIN) break;
       throw error;
     }
   }

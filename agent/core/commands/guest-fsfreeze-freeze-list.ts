@@ -4,8 +4,7 @@
  */
 
 import type { JsonObject } from '../../../protocol/json.ts';
-import type { Agent } from '../agent.ts';
-import type { Command } from '../command.ts';
+import type { Agent, Command } from '../command.ts';
 
 export const fsfreezeFreezeList: Command = {
   takes: { mountpoints: { type: 'strings', optional: true } },

@@ -3,9 +3,8 @@
  * somebody left frozen. Answers how many filesystems it thawed.
  */
 
-import type { Agent } from '../agent.ts';
 import { SystemError } from '../platform.ts';
-import type { Command } from '../command.ts';
+import type { Agent, Command } from '../command.ts';
 import { planFreeze } from '../freeze/plan.ts';
 
 export const fsfreezeThaw: Command = { takes: {}, run: thawAll };

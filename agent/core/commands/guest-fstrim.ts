@@ -2,9 +2,10 @@
 
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
+import { ENOTTY, EOPNOTSUPP } from '../errno.ts';
 import { blockFilesystems } from '../mounts.ts';
 import { SystemError } from '../platform.ts';
-import { told } from '../system/told.ts';
+import { asCommandError } from '../system/call-errors.ts';
 
 /** As long as Proxmox waits: a big disk takes minutes. */
 const trimLimitMs = 600_000;
@@ -13,7 +14,7 @@ export const fstrim: Command = {
   takes: { minimum: { type: 'integer', optional: true } },
   async run({ platform, log }, args) {
     log.audit('guest-fstrim called');
-    const paths = told('failed to open mount table', () => blockFilesystems(platform))
+    const paths = asCommandError('failed to open mount table', () => blockFilesystems(platform))
       .map(({ mountPoint }) => mountPoint)
       .toReversed();
     // The kernel's field has no sign.
@@ -23,8 +24,8 @@ export const fstrim: Command = {
   },
 };
 
-/** EOPNOTSUPP from filesystems, ENOTTY from what is none that could (a CD). */
-const notSupported = [95, 25];
+/** From filesystems the first, from what is none that could (a CD) the second. */
+const notSupported = [EOPNOTSUPP, ENOTTY];
 
 function tell(result: { trimmed: bigint; minimum: bigint } | SystemError): JsonObject {
   if (!(result instanceof SystemError)) return { trimmed: result.trimmed, minimum: result.minimum };

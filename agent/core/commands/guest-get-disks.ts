@@ -5,25 +5,25 @@ import type { Command } from '../command.ts';
 import type { Files } from '../platform.ts';
 import { isVirtual, nodeOf, propertyOf, slavesOf } from '../system/block-device.ts';
 import { diskAddress } from '../system/disk-address.ts';
-import { perhaps, told } from '../system/told.ts';
+import { asCommandError, orUndefined } from '../system/call-errors.ts';
 
 export const getDisks: Command = {
   takes: {},
   run({ platform: { files } }) {
-    const names = told('Can\'t open directory "/sys/block"', () => files.list('/sys/block'));
+    const names = asCommandError('Can\'t open directory "/sys/block"', () => files.list('/sys/block'));
     return names.flatMap((name) => describe(files, name)).toReversed();
   },
 };
 
 /** None for a drive without a medium, and for what has no device node. */
 function describe(files: Files, name: string): JsonObject[] {
-  const size = perhaps(() => files.readText(`/sys/block/${name}/size`))?.trim();
-  const sysPath = perhaps(() => files.resolve(`/sys/block/${name}`));
+  const size = orUndefined(() => files.readText(`/sys/block/${name}/size`))?.trim();
+  const sysPath = orUndefined(() => files.resolve(`/sys/block/${name}`));
   const node = sysPath && nodeOf(files, sysPath);
   if (size === undefined || size === '0' || !sysPath || !node) return [];
-  const alias = propertyOf(files, sysPath, 'DM_NAME') ?? perhaps(() => files.readText(`${sysPath}/dm/name`))?.trim();
+  const alias = propertyOf(files, sysPath, 'DM_NAME') ?? orUndefined(() => files.readText(`${sysPath}/dm/name`))?.trim();
   const address = isVirtual(sysPath) ? undefined : diskAddress(files, sysPath);
-  const slaves = slavesOf(files, sysPath)?.map((slave) => perhaps(() => nodeOf(files, `${sysPath}/slaves/${slave}`)));
+  const slaves = slavesOf(files, sysPath)?.map((slave) => orUndefined(() => nodeOf(files, `${sysPath}/slaves/${slave}`)));
   return [
     {
       name: node,
@@ -38,7 +38,7 @@ function describe(files: Files, name: string): JsonObject[] {
 
 /** Directories below the disk's: vda1, nvme0n1p1. */
 function partitionsOf(files: Files, name: string, sysPath: string): string[] {
-  return (perhaps(() => files.list(sysPath)) ?? [])
+  return (orUndefined(() => files.list(sysPath)) ?? [])
     .filter((entry) => entry.startsWith(name) && /^p?\d/.test(entry.slice(name.length)))
     .map((entry) => nodeOf(files, `${sysPath}/${entry}`))
     .filter((node) => node !== undefined);

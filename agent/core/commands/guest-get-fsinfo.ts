@@ -6,7 +6,7 @@ import { blockDeviceOf, blockFilesystems, deviceKey, type Mount } from '../mount
 import { SystemError, type Files, type FilesystemSize, type Platform } from '../platform.ts';
 import { isVirtual, slavesOf } from '../system/block-device.ts';
 import { diskAddress } from '../system/disk-address.ts';
-import { perhaps, told } from '../system/told.ts';
+import { asCommandError, orUndefined } from '../system/call-errors.ts';
 
 /** A dead mount keeps its sizes to itself; Proxmox waits five seconds for the answer about all the others. */
 const sizeLimitMs = 3_000;
@@ -15,7 +15,7 @@ export const getFsinfo: Command = {
   takes: {},
   async run({ platform }) {
     // As qemu-ga lists them: the last mounted first.
-    const mounts = told('failed to open mount table', () => blockFilesystems(platform)).toReversed();
+    const mounts = asCommandError('failed to open mount table', () => blockFilesystems(platform)).toReversed();
     const sizes = await platform.kernel.sizes(
       mounts.map(({ mountPoint }) => mountPoint),
       sizeLimitMs,
@@ -26,7 +26,7 @@ export const getFsinfo: Command = {
 
 function describe(platform: Platform, mount: Mount, size: FilesystemSize | SystemError | undefined): JsonObject {
   const device = blockDeviceOf(platform, mount);
-  const sysPath = device && perhaps(() => platform.files.resolve(`/sys/dev/block/${device}`));
+  const sysPath = device && orUndefined(() => platform.files.resolve(`/sys/dev/block/${device}`));
   return {
     name: sysPath?.slice(sysPath.lastIndexOf('/') + 1) ?? deviceKey(mount.device),
     mountpoint: mount.mountPoint,
@@ -57,7 +57,7 @@ function disksBelow(files: Files, sysPath: string, levels = mostLevels): JsonObj
   }
   if (levels === 0) return [];
   return (slavesOf(files, sysPath) ?? []).toReversed().flatMap((slave) => {
-    const below = perhaps(() => files.resolve(`${sysPath}/slaves/${slave}`));
+    const below = orUndefined(() => files.resolve(`${sysPath}/slaves/${slave}`));
     return below === undefined ? [] : disksBelow(files, below, levels - 1);
   });
 }

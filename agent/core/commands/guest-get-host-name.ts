@@ -1,11 +1,11 @@
 /** guest-get-host-name: gethostname(2)'s answer, not a full domain name. */
 
 import type { Command } from '../command.ts';
-import { told } from '../system/told.ts';
+import { asCommandError } from '../system/call-errors.ts';
 
 export const getHostName: Command = {
   takes: {},
   run: ({ platform }) => ({
-    'host-name': told('failed to get hostname', () => platform.files.readText('/proc/sys/kernel/hostname')).trimEnd(),
+    'host-name': asCommandError('failed to get hostname', () => platform.files.readText('/proc/sys/kernel/hostname')).trimEnd(),
   }),
 };

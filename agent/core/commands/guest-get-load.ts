@@ -1,13 +1,14 @@
 /** guest-get-load: the load averages of getloadavg(3). */
 
 import { JsonFloat } from '../../../protocol/json.ts';
-import { CommandError, type Command } from '../command.ts';
-import { told } from '../system/told.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
+import { asCommandError } from '../system/call-errors.ts';
 
 export const getLoad: Command = {
   takes: {},
   run({ platform }) {
-    const text = told('failed to get load average', () => platform.files.readText('/proc/loadavg'));
+    const text = asCommandError('failed to get load average', () => platform.files.readText('/proc/loadavg'));
     const [one, five, fifteen] = text.split(' ').map(Number) as [number, number, number];
     // Anything else would be no JSON.
     if (![one, five, fifteen].every(Number.isFinite))

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
 import type { Platform } from '../platform.ts';
 import { parseOsRelease } from '../system/os-release.ts';
-import { perhaps } from '../system/told.ts';
+import { orUndefined } from '../system/call-errors.ts';
 
 export const getOsinfo: Command = {
   takes: {},
@@ -32,6 +32,6 @@ const keys = [
 
 function readOsRelease({ files, process }: Platform): string | undefined {
   const chosen = process.environment.QGA_OS_RELEASE;
-  if (chosen !== undefined) return perhaps(() => files.readText(chosen));
-  return perhaps(() => files.readText('/etc/os-release')) ?? perhaps(() => files.readText('/usr/lib/os-release'));
+  if (chosen !== undefined) return orUndefined(() => files.readText(chosen));
+  return orUndefined(() => files.readText('/etc/os-release')) ?? orUndefined(() => files.readText('/usr/lib/os-release'));
 }

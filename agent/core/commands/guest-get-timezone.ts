@@ -3,7 +3,7 @@
 import type { Command } from '../command.ts';
 import type { Platform } from '../platform.ts';
 import { localTimeByRule, type LocalTime } from '../system/posix-time-zone.ts';
-import { perhaps } from '../system/told.ts';
+import { orUndefined } from '../system/call-errors.ts';
 import { localTimeByFile } from '../system/tzif.ts';
 
 export const getTimezone: Command = {
@@ -19,7 +19,7 @@ const utc: LocalTime = { abbreviation: 'UTC', offset: 0 };
 function localTime(platform: Platform): LocalTime | undefined {
   const seconds = Number(platform.clock.realNs() / 1_000_000_000n);
   const byFile = (path: string) => {
-    const content = perhaps(() => platform.files.readBytes(path));
+    const content = orUndefined(() => platform.files.readBytes(path));
     return content && localTimeByFile(content, seconds);
   };
   const chosen = platform.process.environment.TZ?.replace(/^:/, '');

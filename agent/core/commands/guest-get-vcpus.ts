@@ -1,16 +1,16 @@
 /** guest-get-vcpus: the processors, and which of them are on and can be turned off. */
 
 import type { Command } from '../command.ts';
+import { ENOENT } from '../errno.ts';
 import { SystemError } from '../platform.ts';
-import { told } from '../system/told.ts';
+import { asCommandError } from '../system/call-errors.ts';
 
 const directory = '/sys/devices/system/cpu';
-const noSuchFile = 2;
 
 export const getVcpus: Command = {
   takes: {},
   run({ platform: { files } }) {
-    const names = told(`failed to list entries: ${directory}`, () => files.list(directory));
+    const names = asCommandError(`failed to list entries: ${directory}`, () => files.list(directory));
     return names
       .filter((name) => /^cpu\d+$/.test(name))
       .map((name) => {
@@ -29,8 +29,8 @@ function readState(files: { readText(path: string): string }, path: string): str
   try {
     return files.readText(path);
   } catch (error) {
-    if (error instanceof SystemError && error.errno === noSuchFile) return undefined;
-    return told(`open("${path}")`, () => {
+    if (error instanceof SystemError && error.errno === ENOENT) return undefined;
+    return asCommandError(`open("${path}")`, () => {
       throw error;
     });
   }

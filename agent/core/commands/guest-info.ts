@@ -6,10 +6,10 @@ export const info: Command = {
   takes: {},
   run: (agent) => ({
     version: agent.version,
-    supported_commands: [...agent.commands].toReversed().map(([name, { silentSuccess }]) => ({
+    supported_commands: [...agent.commands].toReversed().map(([name, { answersSuccess = true }]) => ({
       name,
       enabled: agent.isEnabled(name),
-      'success-response': !silentSuccess,
+      'success-response': answersSuccess,
     })),
   }),
 };

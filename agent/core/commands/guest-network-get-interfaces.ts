@@ -4,12 +4,12 @@ import type { JsonObject } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
 import type { Platform } from '../platform.ts';
 import { parseNetDev } from '../system/net-dev.ts';
-import { perhaps, told } from '../system/told.ts';
+import { asCommandError, orUndefined } from '../system/call-errors.ts';
 
 export const networkGetInterfaces: Command = {
   takes: {},
   run({ platform }) {
-    const statistics = parseNetDev(perhaps(() => platform.files.readText('/proc/net/dev')) ?? '');
+    const statistics = parseNetDev(orUndefined(() => platform.files.readText('/proc/net/dev')) ?? '');
     return [...merge(platform)].map(([name, { hardware, addresses }]) => {
       const counters = statistics.get(name);
       return {
@@ -25,7 +25,9 @@ export const networkGetInterfaces: Command = {
 /** In the order of getifaddrs(3), in which an interface comes up once for each of its addresses. */
 function merge({ kernel }: Platform): Map<string, { hardware: string | undefined; addresses: JsonObject[] }> {
   const merged = new Map<string, { hardware: string | undefined; addresses: JsonObject[] }>();
-  for (const { interface: name, hardware, address, family, prefix } of told('getifaddrs failed', () => kernel.interfaces())) {
+  for (const { interface: name, hardware, address, family, prefix } of asCommandError('getifaddrs failed', () =>
+    kernel.interfaces(),
+  )) {
     const known = merged.get(name) ?? { hardware: undefined, addresses: [] };
     merged.set(name, known);
     known.hardware ??= hardware;

@@ -1,8 +1,9 @@
 /** guest-set-time: sets the system's clock and then the hardware's by it; without a time, the system's by the hardware's. */
 
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { runProgram } from '../system/run-program.ts';
-import { told } from '../system/told.ts';
+import { asCommandError } from '../system/call-errors.ts';
 
 export const setTime: Command = {
   takes: { time: { type: 'integer', optional: true } },
@@ -10,7 +11,7 @@ export const setTime: Command = {
     if (time !== undefined) {
       const ns = BigInt(time as number | bigint);
       if (ns < 0n || ns >= year2070) throw new CommandError('Invalid time');
-      told('Failed to set time to guest', () => platform.clock.setRealNs(ns));
+      asCommandError('Failed to set time to guest', () => platform.clock.setRealNs(ns));
     }
     await runProgram(platform, ['/sbin/hwclock', time === undefined ? '-s' : '-w'], 'set hardware clock to system time');
     return {};

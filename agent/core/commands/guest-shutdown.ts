@@ -1,6 +1,7 @@
 /** guest-shutdown: asks init to end the system. Success is told by the machine's end, and by nothing else. */
 
-import { CommandError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { runProgram } from '../system/run-program.ts';
 
 export const shutdown: Command = {

@@ -3,7 +3,7 @@
  * all that freezes or thaws, are read at the start; the rest when it is first asked for (measured: a quarter of the start, a tenth of the memory).
  */
 
-import { here, later, whileFrozen, type CommandEntry } from '../command.ts';
+import { eager, lazy, whileFrozen, type CommandEntry } from '../command.ts';
 import { getTime } from './guest-get-time.ts';
 import { info } from './guest-info.ts';
 import { ping } from './guest-ping.ts';
@@ -15,31 +15,31 @@ const files = () => import('./files.ts');
 const inventory = () => import('./inventory.ts');
 
 export const commands: ReadonlyMap<string, CommandEntry> = new Map([
-  ['guest-sync-delimited', here(syncDelimited, whileFrozen)],
-  ['guest-sync', here(sync, whileFrozen)],
-  ['guest-ping', here(ping, whileFrozen)],
-  ['guest-get-time', here(getTime)],
-  ['guest-set-time', later(actions, 'setTime')],
-  ['guest-info', here(info, whileFrozen)],
-  ['guest-shutdown', later(actions, 'shutdown', { silentSuccess: true })],
-  ['guest-file-open', later(files, 'fileOpen')],
-  ['guest-file-close', later(files, 'fileClose')],
-  ['guest-file-read', later(files, 'fileRead')],
-  ['guest-file-write', later(files, 'fileWrite')],
-  ['guest-file-seek', later(files, 'fileSeek')],
-  ['guest-file-flush', later(files, 'fileFlush')],
-  ['guest-fstrim', later(actions, 'fstrim')],
-  ['guest-network-get-interfaces', later(inventory, 'networkGetInterfaces')],
-  ['guest-get-vcpus', later(inventory, 'getVcpus')],
-  ['guest-get-disks', later(inventory, 'getDisks')],
-  ['guest-get-fsinfo', later(inventory, 'getFsinfo')],
-  ['guest-get-memory-blocks', later(inventory, 'getMemoryBlocks')],
-  ['guest-get-memory-block-info', later(inventory, 'getMemoryBlockInfo')],
-  ['guest-exec-status', later(actions, 'execStatus')],
-  ['guest-exec', later(actions, 'exec')],
-  ['guest-get-host-name', later(inventory, 'getHostName')],
-  ['guest-get-users', later(inventory, 'getUsers')],
-  ['guest-get-timezone', later(inventory, 'getTimezone')],
-  ['guest-get-osinfo', later(inventory, 'getOsinfo')],
-  ['guest-get-load', later(inventory, 'getLoad')],
+  ['guest-sync-delimited', eager(syncDelimited, { ...whileFrozen, syncs: true })],
+  ['guest-sync', eager(sync, { ...whileFrozen, syncs: true })],
+  ['guest-ping', eager(ping, whileFrozen)],
+  ['guest-get-time', eager(getTime)],
+  ['guest-set-time', lazy(actions, 'setTime')],
+  ['guest-info', eager(info, whileFrozen)],
+  ['guest-shutdown', lazy(actions, 'shutdown', { answersSuccess: false })],
+  ['guest-file-open', lazy(files, 'fileOpen')],
+  ['guest-file-close', lazy(files, 'fileClose')],
+  ['guest-file-read', lazy(files, 'fileRead')],
+  ['guest-file-write', lazy(files, 'fileWrite')],
+  ['guest-file-seek', lazy(files, 'fileSeek')],
+  ['guest-file-flush', lazy(files, 'fileFlush')],
+  ['guest-fstrim', lazy(actions, 'fstrim')],
+  ['guest-network-get-interfaces', lazy(inventory, 'networkGetInterfaces')],
+  ['guest-get-vcpus', lazy(inventory, 'getVcpus')],
+  ['guest-get-disks', lazy(inventory, 'getDisks')],
+  ['guest-get-fsinfo', lazy(inventory, 'getFsinfo')],
+  ['guest-get-memory-blocks', lazy(inventory, 'getMemoryBlocks')],
+  ['guest-get-memory-block-info', lazy(inventory, 'getMemoryBlockInfo')],
+  ['guest-exec-status', lazy(actions, 'execStatus')],
+  ['guest-exec', lazy(actions, 'exec')],
+  ['guest-get-host-name', lazy(inventory, 'getHostName')],
+  ['guest-get-users', lazy(inventory, 'getUsers')],
+  ['guest-get-timezone', lazy(inventory, 'getTimezone')],
+  ['guest-get-osinfo', lazy(inventory, 'getOsinfo')],
+  ['guest-get-load', lazy(inventory, 'getLoad')],
 ]);

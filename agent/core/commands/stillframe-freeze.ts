@@ -1,8 +1,8 @@
 /** __org.stillframe_freeze: a freeze with an epoch and a lease, and what became of every filesystem and hook. */
 
 import type { JsonObject } from '../../../protocol/json.ts';
-import type { Agent } from '../agent.ts';
-import { CommandError, type Command, type Result } from '../command.ts';
+import type { Agent, Command, Result } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { hooksResult, numberOf } from './stillframe-report.ts';
 
 export const leaseFreeze: Command = {

@@ -1,7 +1,7 @@
 /** What our own commands have in common: numbers that they take, hooks that they report. */
 
 import type { Json } from '../../../protocol/json.ts';
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import type { HookResult } from '../freeze/hooks.ts';
 
 /** A whole number from 1. @throws CommandError */

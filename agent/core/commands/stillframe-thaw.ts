@@ -1,8 +1,8 @@
 /** __org.stillframe_thaw: ends the freeze of one epoch, and of no other. For an epoch that has ended it says again how. */
 
 import type { JsonObject } from '../../../protocol/json.ts';
-import type { Agent } from '../agent.ts';
-import { CommandError, type Command, type Result } from '../command.ts';
+import type { Agent, Command, Result } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { hooksResult, numberOf } from './stillframe-report.ts';
 
 export const leaseThaw: Command = {

@@ -1,5 +1,6 @@
 /** Arguments and config file to settings, or to the one thing that was asked for instead of running. */
 
+import { ENOENT } from '../errno.ts';
 import { SystemError, type Platform } from '../platform.ts';
 import { applyKeyFile } from './key-file.ts';
 import { readOptions, type GivenOption } from './options.ts';
@@ -26,7 +27,7 @@ export function readSettings({ process, files }: Platform): Wanted {
     applyKeyFile(files.readText(path), settings, path);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    if (named !== undefined || error.errno !== noSuchFile) throw new SettingsError(`config file ${path}: ${error.message}`);
+    if (named !== undefined || error.errno !== ENOENT) throw new SettingsError(`config file ${path}: ${error.message}`);
   }
   for (const option of given) {
     const instead = apply(option, settings);
@@ -37,8 +38,6 @@ export function readSettings({ process, files }: Platform): Wanted {
     throw new SettingsError(`method ${settings.method} needs a path: give it with --path`);
   return { kind: given.some((option) => option.name === 'dump-conf') ? 'dump' : 'run', settings };
 }
-
-const noSuchFile = 2;
 
 function apply({ name, value = '' }: GivenOption, settings: Settings): Wanted | undefined {
   if (name === 'block-rpcs' && (value === 'help' || value === '?')) return { kind: 'list-commands' };

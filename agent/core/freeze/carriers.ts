@@ -1,7 +1,7 @@
 /** Filesystems that carry a block device: those that hold the files behind its loop devices, through partitions, dm and md. */
 
 import type { DeviceNumber, Platform } from '../platform.ts';
-import { perhaps } from '../system/told.ts';
+import { orUndefined } from '../system/call-errors.ts';
 
 export interface Carrier {
   /** st_dev of the file behind a loop device. */
@@ -23,21 +23,21 @@ const deepest = 16;
 function visit(platform: Platform, path: string, found: Carrier[], deeper: number): void {
   const { files, kernel } = platform;
   if (deeper === 0) return;
-  const real = perhaps(() => files.resolve(path));
+  const real = orUndefined(() => files.resolve(path));
   if (real === undefined) return;
   const name = real.slice(real.lastIndexOf('/') + 1);
   if (isPartition(platform, real)) return visit(platform, real.slice(0, real.lastIndexOf('/')), found, deeper - 1);
   if (name.startsWith('loop')) {
-    const file = perhaps(() => files.readText(`${real}/loop/backing_file`).trimEnd());
+    const file = orUndefined(() => files.readText(`${real}/loop/backing_file`).trimEnd());
     // The path in sysfs may lead elsewhere by now, or nowhere: the device itself knows where its file is.
-    const backing = kernel.loopBacking(`/dev/${name}`) ?? perhaps(() => files.status(file!).device);
+    const backing = kernel.loopBacking(`/dev/${name}`) ?? orUndefined(() => files.status(file!).device);
     if (backing) found.push({ device: backing, path: file });
   } else if (/^(dm-|md|bcache|drbd)/.test(name)) {
-    for (const below of perhaps(() => files.list(`${real}/slaves`)) ?? [])
+    for (const below of orUndefined(() => files.list(`${real}/slaves`)) ?? [])
       visit(platform, `${real}/slaves/${below}`, found, deeper - 1);
   }
 }
 
 function isPartition({ files }: Platform, real: string): boolean {
-  return perhaps(() => files.status(`${real}/partition`)) !== undefined;
+  return orUndefined(() => files.status(`${real}/partition`)) !== undefined;
 }

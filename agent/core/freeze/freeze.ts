@@ -1,6 +1,6 @@
 /** The one freeze that an agent may hold, over all its channels: hooks, freeze, lease, thaw, hooks; and the thaw on every way out. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import type { Log } from '../log.ts';
 import type { Freezing, Platform } from '../platform.ts';
 import { findHooks, runHook, type HookResult } from './hooks.ts';

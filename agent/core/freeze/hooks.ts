@@ -1,7 +1,8 @@
 /** Hooks: programs of the guest's owner that bring an application to rest before a freeze and let it go on after the thaw. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { SystemError, type ChildEnd, type Platform } from '../platform.ts';
+import { SIGKILL } from '../signals.ts';
 
 export interface Hook {
   name: string;
@@ -78,12 +79,10 @@ export function runHook(
   }
   const cancel = clock.after(hookLimitMs, () => {
     late = true;
-    child.kill(killSignal);
+    child.kill(SIGKILL);
   });
   return promise;
 }
-
-const killSignal = 9;
 
 function exists(files: Platform['files'], path: string): boolean {
   try {

@@ -2,7 +2,7 @@
 
 import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
 import { blockDeviceOf, deviceKey, mayHang, mountTree, onDevice, readMounts, type Mount } from '../mounts.ts';
-import { perhaps } from '../system/told.ts';
+import { orUndefined } from '../system/call-errors.ts';
 import { carriersOf, type Carrier } from './carriers.ts';
 
 export interface PlannedFilesystem extends FreezeTarget {
@@ -78,7 +78,7 @@ function bestMount(platform: Platform, { mounts }: Superblock): SeenMount | unde
   const candidates = direct.length > 0 ? direct : reachable;
   // A socket, a pipe or a device can be a mount point too, and cannot be opened for this. The kernel holds what is mounted in memory:
   // asking waits for no disk.
-  const openable = (path: string) => ['directory', 'file'].includes(perhaps(() => platform.files.status(path).kind) ?? '');
+  const openable = (path: string) => ['directory', 'file'].includes(orUndefined(() => platform.files.status(path).kind) ?? '');
   return candidates.length > 1 && direct.length > 0
     ? (candidates.find(({ path }) => openable(path)) ?? candidates[0])
     : candidates[0];
@@ -140,7 +140,7 @@ function levelsOf(platform: Platform, superblocks: ReadonlyMap<string, Superbloc
   const keyOf = ({ device, path }: Carrier): string | undefined => {
     const key = deviceKey(device);
     if (superblocks.has(key)) return key;
-    const mount = path === undefined ? undefined : perhaps(() => tree.at(platform.files.resolve(path)));
+    const mount = path === undefined ? undefined : orUndefined(() => tree.at(platform.files.resolve(path)));
     return mount && deviceKey(mount.device);
   };
   const blockDevice = (key: string) => {
@@ -164,7 +164,7 @@ function levelsOf(platform: Platform, superblocks: ReadonlyMap<string, Superbloc
 
 function deviceName(platform: Platform, mount: Mount): string {
   const device = blockDeviceOf(platform, mount);
-  const path = perhaps(() => platform.files.readLink(`/sys/dev/block/${device}`));
+  const path = orUndefined(() => platform.files.readLink(`/sys/dev/block/${device}`));
   return path?.slice(path.lastIndexOf('/') + 1) ?? deviceKey(mount.device);
 }
 

@@ -1,9 +1,9 @@
 /** What is frozen, on a tmpfs: an agent that was killed with its guard finds here what it still owes. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { deviceKey, mountAt } from '../mounts.ts';
 import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
-import { perhaps } from '../system/told.ts';
+import { orUndefined } from '../system/call-errors.ts';
 import type { Hook } from './hooks.ts';
 
 export interface FreezeRecord {
@@ -35,7 +35,7 @@ export function createRecords(platform: Platform, stateDirectory: string, bootId
   const { files } = platform;
   const path = `${stateDirectory}/${name}`;
   const mark = `${stateDirectory}/${foreignMark}`;
-  const remove = (which: string) => perhaps(() => files.unlink(which));
+  const remove = (which: string) => orUndefined(() => files.unlink(which));
   return {
     write(record) {
       const under = mountAt(platform, stateDirectory);
@@ -59,7 +59,7 @@ export function createRecords(platform: Platform, stateDirectory: string, bootId
         // A record that was cut short says at least that something was about to freeze.
         if (!(error instanceof SystemError)) return 'foreign';
       }
-      return perhaps(() => files.status(mark)) !== undefined ? 'foreign' : undefined;
+      return orUndefined(() => files.status(mark)) !== undefined ? 'foreign' : undefined;
     },
   };
 }

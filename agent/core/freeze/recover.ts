@@ -1,6 +1,7 @@
 /** Thawing without a guard: one that was killed or stopped, or that of an agent before us. Goes on until nothing can be frozen. */
 
 import type { Freezing, FreezeTarget, Platform } from '../platform.ts';
+import { SIGKILL } from '../signals.ts';
 import { locate } from './plan.ts';
 
 /** One round; a filesystem that blocks it is put behind the others. */
@@ -64,9 +65,7 @@ export async function untilGone(
   };
   const patientUntilMs = clock.bootMs() + patienceMs;
   for (let left = processes.filter(isThere); left.length > 0; left = left.filter(isThere)) {
-    if (clock.bootMs() > patientUntilMs) left.forEach(({ pid }) => process.kill(pid, killSignal));
+    if (clock.bootMs() > patientUntilMs) left.forEach(({ pid }) => process.kill(pid, SIGKILL));
     await new Promise<void>((resolve) => clock.after(betweenRoundsMs, resolve));
   }
 }
-
-const killSignal = 9;

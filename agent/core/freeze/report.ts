@@ -1,24 +1,24 @@
 /** From what the kit knows of each filesystem to what is told of a freeze. */
 
-import { CommandError } from '../command.ts';
-import { errnoText } from '../errno.ts';
+import { CommandError } from '../command-error.ts';
+import { EBUSY, ENOTTY, EOPNOTSUPP, ESTALE, errnoText } from '../errno.ts';
 import type { Freeze, FrozenReport, ThawedReport } from './types.ts';
 import type { HookResult } from './hooks.ts';
 import type { PlannedFilesystem } from './plan.ts';
 
 /** FIFREEZE on what has no freeze operation: EOPNOTSUPP, and ENOTTY from what is no filesystem of the usual kind. */
-const notFreezable = [95, 25];
-/** EBUSY: it is frozen already, and not by us. */
-const busy = 16;
-/** ESTALE, the kit's word for "another filesystem is mounted there". */
-const stale = 116;
+const notFreezable = [EOPNOTSUPP, ENOTTY];
+/** Frozen already, and not by us. */
+const foreign = EBUSY;
+/** The kit's word for "another filesystem is mounted there". */
+const replaced = ESTALE;
 
 /** @throws CommandError for the first filesystem that should be frozen and is not */
 export function refuseUnlessFrozen({ plan, held }: Freeze): void {
   for (const [index, { mountPoint }] of plan.filesystems.entries()) {
     const { state, errno } = held!.target(index);
-    if (state === 'frozen' || (state === 'failed' && [...notFreezable, busy].includes(errno))) continue;
-    if (state === 'failed' && errno === stale)
+    if (state === 'frozen' || (state === 'failed' && [...notFreezable, foreign].includes(errno))) continue;
+    if (state === 'failed' && errno === replaced)
       throw new CommandError(`failed to freeze ${mountPoint}: another filesystem was mounted there in the meantime; try again`);
     if (state === 'failed') throw new CommandError(`failed to freeze ${mountPoint}: ${errnoText(errno)}`);
     throw new CommandError(`failed to freeze ${mountPoint}: the process that freezes ended before it`);
@@ -29,7 +29,7 @@ export function frozenReport({ plan, held }: Freeze, hooks: HookResult[]): Froze
   const outcome = (index: number) => {
     const { state, errno } = held!.target(index);
     if (state !== 'failed') return 'frozen';
-    return errno === busy ? 'foreign' : 'not-freezable';
+    return errno === foreign ? 'foreign' : 'not-freezable';
   };
   return {
     filesystems: [
@@ -71,5 +71,5 @@ export function heldMountPoints(freeze: Freeze | undefined): string[] {
 }
 
 export function foreignMountPoints({ plan, held }: Freeze): string[] {
-  return plan.filesystems.filter((_, index) => held!.target(index).errno === busy).map(({ mountPoint }) => mountPoint);
+  return plan.filesystems.filter((_, index) => held!.target(index).errno === foreign).map(({ mountPoint }) => mountPoint);
 }

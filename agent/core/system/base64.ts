@@ -1,6 +1,6 @@
 /** Base64 as clients send it. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import type { Platform } from '../platform.ts';
 
 /** @throws CommandError in qemu-ga's words; also for a text that was cut off, of which qemu-ga loses the end without a word */

@@ -1,7 +1,7 @@
 /** What sysfs and udev know of one block device. Paths are resolved ones below /sys/devices. */
 
 import type { Files } from '../platform.ts';
-import { perhaps } from './told.ts';
+import { orUndefined } from './call-errors.ts';
 
 /** /dev/vda1, by the name that the kernel gave it. */
 export function nodeOf(files: Files, sysPath: string): string | undefined {
@@ -12,14 +12,14 @@ export function nodeOf(files: Files, sysPath: string): string | undefined {
 /** A property from udev's database (/run/udev/data, `E:NAME=VALUE`); undefined without udev. */
 export function propertyOf(files: Files, sysPath: string, name: string): string | undefined {
   const uevent = ueventOf(files, sysPath);
-  const record = perhaps(() => files.readText(`/run/udev/data/b${uevent.get('MAJOR')}:${uevent.get('MINOR')}`));
+  const record = orUndefined(() => files.readText(`/run/udev/data/b${uevent.get('MAJOR')}:${uevent.get('MINOR')}`));
   const line = record?.split('\n').find((each) => each.startsWith(`E:${name}=`));
   return line?.slice(`E:${name}=`.length);
 }
 
 /** Names of the devices that a stacked one (dm, md) lies on. Undefined for one that cannot have any. */
 export function slavesOf(files: Files, sysPath: string): string[] | undefined {
-  return perhaps(() => files.list(`${sysPath}/slaves`));
+  return orUndefined(() => files.list(`${sysPath}/slaves`));
 }
 
 /** Loop, dm, md, ram and the like: no piece of hardware. */
@@ -28,7 +28,7 @@ export function isVirtual(sysPath: string): boolean {
 }
 
 function ueventOf(files: Files, sysPath: string): Map<string, string> {
-  const lines = perhaps(() => files.readText(`${sysPath}/uevent`))?.split('\n') ?? [];
+  const lines = orUndefined(() => files.readText(`${sysPath}/uevent`))?.split('\n') ?? [];
   return new Map(
     lines
       .filter((line) => line.includes('='))

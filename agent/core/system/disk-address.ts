@@ -3,7 +3,7 @@
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Files } from '../platform.ts';
 import { nodeOf, propertyOf } from './block-device.ts';
-import { perhaps } from './told.ts';
+import { orUndefined } from './call-errors.ts';
 
 /** Of a disk or partition at this resolved path. Undefined when nothing at all is known of it. */
 export function diskAddress(files: Files, sysPath: string): JsonObject | undefined {
@@ -62,7 +62,7 @@ function controllerOf(files: Files, sysPath: string): { driver: string; pci: Jso
   let path = root;
   for (const each of functions.split('/').slice(1)) {
     path += `/${each}`;
-    const link = perhaps(() => files.readLink(`${path}/driver`));
+    const link = orUndefined(() => files.readLink(`${path}/driver`));
     const driver = link?.slice(link.lastIndexOf('/') + 1);
     if (driver === undefined || !drivers.has(driver)) continue;
     const [domain, bus, slot, fn] = each.split(/[:.]/).map((digits) => Number.parseInt(digits, 16)) as [
@@ -103,7 +103,7 @@ function hostIndex(files: Files, sysPath: string): number | undefined {
   const port = /^(.*?)\/(ata)(\d+)/.exec(sysPath) ?? /^(.*?)\/(host)(\d+)/.exec(sysPath);
   if (!port) return undefined;
   const [, directory, kind, number] = port;
-  const numbers = (perhaps(() => files.list(directory!)) ?? [])
+  const numbers = (orUndefined(() => files.list(directory!)) ?? [])
     .map((name) => new RegExp(`^${kind}(\\d+)$`).exec(name)?.[1])
     .filter((found) => found !== undefined)
     .map(Number)
@@ -115,7 +115,7 @@ function hostIndex(files: Files, sysPath: string): number | undefined {
 /** udev's where there is one, because hosts know that; else what the device says: at the disk, and for NVMe at its controller. */
 function serialOf(files: Files, sysPath: string): string | undefined {
   const parent = sysPath.slice(0, sysPath.lastIndexOf('/'));
-  const read = (path: string) => perhaps(() => files.readText(path))?.trim();
+  const read = (path: string) => orUndefined(() => files.readText(path))?.trim();
   return (
     propertyOf(files, sysPath, 'ID_SERIAL') ||
     read(`${sysPath}/serial`) ||

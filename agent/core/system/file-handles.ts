@@ -1,16 +1,10 @@
 /** The files that clients have open, by their handles. Handles belong to the agent, not to a connection, and are not used again after a restart. */
 
-import type { JsonObject } from '../../../protocol/json.ts';
-import { CommandError, type Command } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import type { Log } from '../log.ts';
 import type { Platform } from '../platform.ts';
 import { whenReachable } from './reach.ts';
-import { told } from './told.ts';
-
-export const takesHandle = { handle: { type: 'integer' } } satisfies Command['takes'];
-
-/** Of arguments that were checked against it. */
-export const handleOf = ({ handle }: JsonObject) => handle as number | bigint;
+import { asCommandError } from './call-errors.ts';
 
 export interface FileHandles {
   /** The handle of a file descriptor from now on; `doubtful`: its path, on a filesystem that may hang. */
@@ -55,7 +49,7 @@ export function createFileHandles(
       const file = open.get(handle);
       if (file === undefined) throw new CommandError(`handle '${handle}' has not been found`);
       const { fd, doubtful } = file;
-      return whenReachable(platform, doubtful, failed, () => told(failed, () => act(fd)));
+      return whenReachable(platform, doubtful, failed, () => asCommandError(failed, () => act(fd)));
     },
     remove: (handle) => void open.delete(handle),
   };

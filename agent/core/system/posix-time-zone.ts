@@ -13,9 +13,12 @@ export function localTimeByRule(text: string, seconds: number): LocalTime | unde
   if (!parsed) return undefined;
   const [, name, west, summerName, summerWest, rules] = parsed;
   const offset = eastOf(west!);
-  const standard = { abbreviation: bare(name!), offset };
+  const standard = { abbreviation: withoutBrackets(name!), offset };
   if (summerName === undefined) return rules === undefined ? standard : undefined;
-  const summer = { abbreviation: bare(summerName), offset: summerWest === undefined ? offset + 3600 : eastOf(summerWest) };
+  const summer = {
+    abbreviation: withoutBrackets(summerName),
+    offset: summerWest === undefined ? offset + 3600 : eastOf(summerWest),
+  };
   const [, from, to] = (rules ?? ',M3.2.0,M11.1.0').split(',');
   const begin = parseChange(from!);
   const end = parseChange(to!);
@@ -33,7 +36,7 @@ const name = '([A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)';
 const time = String.raw`([+-]?\d{1,3}(?::\d{1,2}){0,2})`;
 const ruleSyntax = new RegExp(`^${name}${time}(?:${name}${time}?)?(,[^,]+,[^,]+)?$`);
 
-const bare = (text: string) => text.replaceAll(/[<>]/g, '');
+const withoutBrackets = (text: string) => text.replaceAll(/[<>]/g, '');
 
 /** POSIX counts west of Greenwich. */
 const eastOf = (west: string) => 0 - readTime(west);

@@ -1,12 +1,12 @@
 /** Files and programs on filesystems whose server may be gone: a child of ours waits there first, so that we never do. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
+import { ETIMEDOUT } from '../errno.ts';
 import { mayHang, readMounts } from '../mounts.ts';
 import { SystemError, type Platform } from '../platform.ts';
 
 /** As patient as guest-get-fsinfo: a server that lives answers in milliseconds. */
 const limitMs = 3_000;
-const timedOut = 110;
 
 /** Whether one of the paths leads, as it is written, to a filesystem that may hang; which. A symbolic link may lead there unseen. */
 export function findDoubtful(platform: Platform, paths: readonly string[]): string | undefined {
@@ -27,5 +27,5 @@ export function whenReachable<T>(platform: Platform, doubtful: string | undefine
 
 async function untilReached(platform: Platform, path: string, failed: string): Promise<void> {
   const [answer] = await platform.kernel.sizes([path], limitMs);
-  if (answer instanceof SystemError && answer.errno === timedOut) throw new CommandError(`${failed}: ${answer.message}`);
+  if (answer instanceof SystemError && answer.errno === ETIMEDOUT) throw new CommandError(`${failed}: ${answer.message}`);
 }

@@ -1,6 +1,6 @@
 /** Programs of the guest that do what a command asks for, and are waited for. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { SystemError, type ChildEnd, type Platform } from '../platform.ts';
 
 /** Enough for an error message. */

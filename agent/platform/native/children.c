@@ -12,8 +12,6 @@
 #include "native.h"
 
 extern char **environ;
-extern int usual_priority;
-extern bool is_spared;
 
 /** How a program's streams lie, as children.ts says it. */
 enum { WITH_INPUT = 1, WITH_OUT = 2, WITH_ERR = 4, MERGED = 8, NEW_SESSION = 16 };
@@ -105,7 +103,7 @@ static int become(void *argument) {
   for (int fd = 0; fd < 3; fd++) dup2(order->streams[fd], fd);
   if (order->wiring & NEW_SESSION) setsid();
   setpriority(PRIO_PROCESS, 0, usual_priority);
-  // Our unit has us spared when memory runs out (proc(5), oom_score_adj); what a client starts is not to be spared with us.
+  // What a client starts is not to be spared with us.
   int score = is_spared ? open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC) : -1;
   if (score >= 0 && write(score, "0", 1) < 0) errno = 0;
   if (score >= 0) close(score);

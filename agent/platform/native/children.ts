@@ -1,10 +1,10 @@
 /** Programs that we start: their streams, and how they end. */
 
+import { EAGAIN } from '../../core/errno.ts';
 import type { Child, ChildEnd, ChildEvents, Children, SpawnRequest } from '../../core/platform.ts';
+import { SIGCHLD } from '../../core/signals.ts';
 import { onSignal, pollIn, pollOut, unwatch, watch } from './loop.ts';
-import { given, native } from './natives.ts';
-
-const childSignal = 17;
+import { checkValue, native } from './natives.ts';
 
 /** How streams lie, as children.c has it. */
 const withInput = 1;
@@ -23,13 +23,12 @@ const wiring: Record<SpawnRequest['capture'], number> = {
 
 /** The whole of a pipe as it is by default. */
 const chunkBytes = 64 * 1024;
-const tryAgain = -11;
 const none = -1;
 
 const endings = new Map<number, (end: ChildEnd) => void>();
 
 onSignal((signal) => {
-  if (signal !== childSignal) return;
+  if (signal !== SIGCHLD) return;
   // One signal may stand for several.
   for (let ended = native.reap(); ended; ended = native.reap()) {
     const [pid, status] = ended;
@@ -54,7 +53,7 @@ export const children: Children = {
   spawn(request, events) {
     const { programs, argv, environment, input, capture } = request;
     const streams = wiring[capture] | (input ? withInput : 0) | (request.newSession ? newSession : 0);
-    const [pid, toInput, out, err] = given(native.spawn(programs, argv, environment, streams));
+    const [pid, toInput, out, err] = checkValue(native.spawn(programs, argv, environment, streams));
     return follow(pid, request.newSession === true, events, { toInput, input, out, err });
   },
 };
@@ -86,7 +85,7 @@ function follow(pid: number, isGroup: boolean, events: ChildEvents, streams: Str
     open.add(fd);
     watch(fd, pollIn, () => {
       const bytes = native.read(fd, chunkBytes);
-      if (bytes === tryAgain) return;
+      if (bytes === -EAGAIN) return;
       if (typeof bytes === 'number' || bytes.length === 0) return close(fd);
       events.output?.(stream, bytes);
     });
@@ -120,7 +119,7 @@ function feed(fd: number, input: Uint8Array): void {
   let from = 0;
   watch(fd, pollOut, () => {
     const taken = from < input.length ? native.write(fd, input, from) : 0;
-    if (taken === tryAgain) return;
+    if (taken === -EAGAIN) return;
     from += taken;
     if (taken >= 0 && from < input.length) return;
     unwatch(fd);

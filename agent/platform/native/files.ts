@@ -1,11 +1,11 @@
 /** Files, by the C layer's system calls. */
 
+import { EFBIG } from '../../core/errno.ts';
 import { openFlags, type FileStatus, type Files } from '../../core/platform.ts';
-import { checked, failure, given, native } from './natives.ts';
+import { check, checkValue, failure, native } from './natives.ts';
 
 /** Files of proc and sysfs that we read are a few pages; nobody may make us hold more. */
 const mostBytes = 4 * 2 ** 20;
-const tooLarge = 27;
 
 /** Of proc files, whose size nobody knows before. */
 const chunkBytes = 64 * 1024;
@@ -24,26 +24,26 @@ const kindMask = 0o170000;
 const permissionMask = 0o7777;
 
 export const files: Files = {
-  open: (path, flags, mode) => checked(native.open(path, flags, mode)),
-  close: (fd) => void checked(native.close(fd)),
-  read: (fd, count) => given(native.read(fd, count)),
-  write: (fd, bytes, from) => checked(native.write(fd, bytes, from)),
-  seek: (fd, offset, whence) => checked(native.seek(fd, offset, whence)),
-  changeMode: (fd, mode) => void checked(native.changeMode(fd, mode)),
+  open: (path, flags, mode) => check(native.open(path, flags, mode)),
+  close: (fd) => void check(native.close(fd)),
+  read: (fd, count) => checkValue(native.read(fd, count)),
+  write: (fd, bytes, from) => check(native.write(fd, bytes, from)),
+  seek: (fd, offset, whence) => check(native.seek(fd, offset, whence)),
+  changeMode: (fd, mode) => void check(native.changeMode(fd, mode)),
   readText: (path) => native.decode(readBytes(path)),
   readBytes,
   writeText: (path, text) => writeWhole(path, openFlags.writeOnly | openFlags.truncate, text, 0),
   replaceText(path, text, mode) {
     const temporary = `${path}.${native.pid()}.tmp`;
     writeWhole(temporary, openFlags.writeOnly | openFlags.create | openFlags.truncate, text, mode);
-    checked(native.rename(temporary, path));
+    check(native.rename(temporary, path));
   },
-  unlink: (path) => void checked(native.unlink(path)),
-  list: (path) => given(native.list(path)),
-  readLink: (path) => given(native.readLink(path)),
-  resolve: (path) => given(native.resolve(path)),
+  unlink: (path) => void check(native.unlink(path)),
+  list: (path) => checkValue(native.list(path)),
+  readLink: (path) => checkValue(native.readLink(path)),
+  resolve: (path) => checkValue(native.resolve(path)),
   status(path) {
-    const [mode, major, minor, ofMajor, ofMinor, size] = given(native.status(path));
+    const [mode, major, minor, ofMajor, ofMinor, size] = checkValue(native.status(path));
     return {
       kind: kinds[mode & kindMask]!,
       device: { major, minor },
@@ -56,23 +56,23 @@ export const files: Files = {
 };
 
 function readBytes(path: string): Uint8Array {
-  const fd = checked(native.open(path, openFlags.readOnly, 0));
+  const fd = check(native.open(path, openFlags.readOnly, 0));
   try {
-    const first = given(native.read(fd, chunkBytes));
+    const first = checkValue(native.read(fd, chunkBytes));
     const chunks = [first];
     let length = first.length;
     for (let last = first; last.length > 0; length += last.length) {
-      if (length > mostBytes) throw failure(tooLarge);
-      last = given(native.read(fd, chunkBytes));
+      if (length > mostBytes) throw failure(EFBIG);
+      last = checkValue(native.read(fd, chunkBytes));
       chunks.push(last);
     }
-    return length === first.length ? first : joined(chunks, length);
+    return length === first.length ? first : join(chunks, length);
   } finally {
     native.close(fd);
   }
 }
 
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const all = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {
@@ -83,10 +83,10 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
 }
 
 function writeWhole(path: string, flags: number, text: string, mode: number): void {
-  const fd = checked(native.open(path, flags, mode));
+  const fd = check(native.open(path, flags, mode));
   try {
     const bytes = native.utf8(text);
-    for (let from = 0; from < bytes.length;) from += checked(native.write(fd, bytes, from));
+    for (let from = 0; from < bytes.length;) from += check(native.write(fd, bytes, from));
   } finally {
     native.close(fd);
   }

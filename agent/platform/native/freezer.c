@@ -23,8 +23,8 @@ enum { PIDFD_OPEN = 434 };
 /** A thaw that the kernel refuses is tried again so often. */
 enum { RETRY_MS = 100 };
 
-static void stand_alone(const Freeze *freeze);
-static bool make_means(Freeze *freeze);
+static void detach_from_agent(const Freeze *freeze);
+static bool open_resources(Freeze *freeze);
 static void open_targets(Freeze *freeze);
 static void give_up(Freeze *freeze, int why);
 static bool freeze_one(Freeze *freeze, size_t index, pid_t guard);
@@ -32,8 +32,8 @@ static bool is_called_off(Freeze *freeze, pid_t guard);
 static void set_fields(Target *target, uint32_t error, uint32_t state);
 
 void run_freezer(Freeze *freeze) {
-  stand_alone(freeze);
-  if (!make_means(freeze)) give_up(freeze, errno);
+  detach_from_agent(freeze);
+  if (!open_resources(freeze)) give_up(freeze, errno);
   open_targets(freeze);
   // Behind the opens, so that it has them; before the first ioctl, so that nothing is ever frozen without it.
   pid_t guard = fork();
@@ -52,7 +52,7 @@ void run_freezer(Freeze *freeze) {
 }
 
 /** Nothing that ends the agent may end us half-way, and nobody may wait for an end of file that we hold back. */
-static void stand_alone(const Freeze *freeze) {
+static void detach_from_agent(const Freeze *freeze) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, NULL);
@@ -75,7 +75,7 @@ static void stand_alone(const Freeze *freeze) {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static bool make_means(Freeze *freeze) {
+static bool open_resources(Freeze *freeze) {
   freeze->expedite = open("/sys/kernel/rcu_expedited", O_RDWR | O_CLOEXEC);
   freeze->agent_life = (int)syscall(PIDFD_OPEN, freeze->agent, 0);
   freeze->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -1,10 +1,12 @@
 /** Freezes that are held by a guard process; all state lies in memory that we share with it and with the freezer. */
 
+import { EAGAIN, EINVAL } from '../../core/errno.ts';
 import type { Freezing, FreezeTarget, HeldFreeze, TargetState } from '../../core/platform.ts';
+import { SIGKILL } from '../../core/signals.ts';
 import { onEnd } from './children.ts';
 import { files } from './files.ts';
 import { pollIn, unwatch, watch } from './loop.ts';
-import { given, native } from './natives.ts';
+import { checkValue, native } from './natives.ts';
 import { identities, probe, probeKinds } from './probes.ts';
 
 /** As freeze.h numbers them. */
@@ -16,10 +18,6 @@ const deadlinePassedWord = 1;
 const guardWord = 2;
 const firstTargetWord = 4;
 const targetWords = 3;
-
-const killSignal = 9;
-const tryAgain = -11;
-const notFrozen = 22;
 
 /** Each byte says only that something has changed. */
 const chunkBytes = 64;
@@ -33,12 +31,13 @@ export const freezing: Freezing = {
   async thawAgain(targets, limitMs) {
     const paths = targets.map(({ path }) => path);
     const outcomes = await probe(probeKinds.thawOnce, paths, limitMs, () => 'thawed' as const, { superblocks: targets });
-    return outcomes.map((each) => (each !== 'thawed' && each.errno === notFrozen ? 'not-frozen' : each));
+    // FITHAW on what is not frozen.
+    return outcomes.map((each) => (each !== 'thawed' && each.errno === EINVAL ? 'not-frozen' : each));
   },
 };
 
 function begin(targets: readonly FreezeTarget[], deadlineMs: number | undefined): [number, number, ArrayBuffer] {
-  return given(
+  return checkValue(
     native.freeze(
       targets.map(({ path }) => path),
       identities(targets),
@@ -84,7 +83,7 @@ function follow(count: number, freezer: number, control: number, memory: ArrayBu
   });
   watch(control, pollIn, () => {
     const bytes = native.read(control, chunkBytes);
-    if (bytes === tryAgain) return;
+    if (bytes === -EAGAIN) return;
     if (typeof bytes === 'number' || bytes.length === 0) {
       controlEnded = true;
       unwatch(control);
@@ -108,7 +107,7 @@ function follow(count: number, freezer: number, control: number, memory: ArrayBu
     },
     giveUp() {
       const guard = words[guardWord]!;
-      if (guard !== 0 && !controlEnded) native.kill(guard, killSignal);
+      if (guard !== 0 && !controlEnded) native.kill(guard, SIGKILL);
     },
   };
 }

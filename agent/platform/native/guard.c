@@ -15,7 +15,7 @@ enum { RETRY_MS = 100 };
 
 enum { CONTROL, FREEZER, TIMER, AGENT, LIVES };
 
-static bool hears_end(const Freeze *freeze, struct pollfd lives[LIVES]);
+static bool end_requested(const Freeze *freeze, struct pollfd lives[LIVES]);
 static void tell(const Freeze *freeze);
 
 void run_guard(Freeze *freeze) {
@@ -36,7 +36,7 @@ void run_guard(Freeze *freeze) {
   bool freezer_gone = false, is_thawed = true;
   do {
     poll(lives, LIVES, is_thawed ? -1 : RETRY_MS);
-    if (hears_end(freeze, lives)) call_off(shared, freeze->count);
+    if (end_requested(freeze, lives)) call_off(shared, freeze->count);
     if (lives[FREEZER].fd >= 0 && lives[FREEZER].revents) {
       freezer_gone = true;
       lives[FREEZER].fd = -1;
@@ -51,7 +51,7 @@ void run_guard(Freeze *freeze) {
 }
 
 /** Takes what there is to hear; each is heard once, so that nothing wakes us for ever. */
-static bool hears_end(const Freeze *freeze, struct pollfd lives[LIVES]) {
+static bool end_requested(const Freeze *freeze, struct pollfd lives[LIVES]) {
   bool is_end = false;
   if (lives[CONTROL].fd >= 0 && lives[CONTROL].revents) {
     char words[16];

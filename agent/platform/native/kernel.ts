@@ -1,7 +1,7 @@
 /** Facts about the system, and what is asked of every filesystem by a process that may hang. */
 
 import type { FilesystemSize, Kernel } from '../../core/platform.ts';
-import { given, native } from './natives.ts';
+import { checkValue, native } from './natives.ts';
 import { probe, probeKinds } from './probes.ts';
 
 export const kernel: Kernel = {
@@ -9,7 +9,7 @@ export const kernel: Kernel = {
     const [release, version, machine] = native.system();
     return { release, version, machine };
   },
-  interfaces: () => given(native.interfaces()),
+  interfaces: () => checkValue(native.interfaces()),
   sizes: (paths, limitMs) => probe(probeKinds.size, paths, limitMs, sizeOf),
   trim: (paths, minimum, limitMs) =>
     probe(probeKinds.trim, paths, limitMs, ([trimmed, least]) => ({ trimmed: trimmed!, minimum: least! }), { minimum }),

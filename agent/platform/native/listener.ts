@@ -1,11 +1,11 @@
 /** A listening socket that serves one client at a time; the next waits in the backlog until the first has gone. */
 
+import { EAGAIN } from '../../core/errno.ts';
 import type { Channel, ChannelEvents } from '../../core/platform.ts';
 import { after, pollEdge, pollError, pollHangUp, pollIn, pollOut, unwatch, watch } from './loop.ts';
-import { checked, native } from './natives.ts';
+import { check, native } from './natives.ts';
 import { createSendQueue } from './send-queue.ts';
 
-const tryAgain = -11;
 const retryMs = 100;
 const none = -1;
 
@@ -17,13 +17,15 @@ export function createListener(listening: number, events: ChannelEvents): Channe
   /** It has said that it sends nothing more; it may still read. */
   let finished = false;
   let watched = 0;
+  let cancelRetry: (() => void) | undefined;
 
   function accept(): void {
+    cancelRetry?.();
     if (client !== none || listening === none) return;
     const fd = native.accept(listening);
-    if (fd === tryAgain) return;
+    if (fd === -EAGAIN) return;
     // No descriptors or no memory left, or a client that has gone already: it passes, and nothing else would make us look again.
-    if (fd < 0) return void after(retryMs, accept);
+    if (fd < 0) return void (cancelRetry = after(retryMs, accept));
     client = fd;
     finished = false;
     watched = 0;
@@ -45,17 +47,17 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     watch(client, wanted, onClient);
   }
 
-  function onClient(told: number): void {
-    if (told & pollOut) flush();
-    if (told & pollIn && !paused && !finished) read();
+  function onClient(reported: number): void {
+    if (reported & pollOut) flush();
+    if (reported & pollIn && !paused && !finished) read();
     // It cannot be answered any more, and nothing else tells while we do not read.
-    if (told & (pollHangUp | pollError) && (paused || finished)) leave();
+    if (reported & (pollHangUp | pollError) && (paused || finished)) leave();
   }
 
   function read(): void {
     const count = native.receive(client);
     if (count > 0) return events.data(input.subarray(0, count));
-    if (count === tryAgain) return;
+    if (count === -EAGAIN) return;
     // ECONNRESET and the like are an end too, and one that nobody waits behind.
     if (count < 0) return leave();
     finished = true;
@@ -87,7 +89,7 @@ export function createListener(listening: number, events: ChannelEvents): Channe
   }
 
   // An edge: who comes while another is served waits in the backlog without waking us, and is looked for when that one goes.
-  checked(watch(listening, pollIn | pollEdge, onEdge));
+  check(watch(listening, pollIn | pollEdge, onEdge));
   return {
     send(pieces) {
       // A client that goes in the middle of an answer is told by its end of file.
@@ -108,6 +110,7 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     close() {
       const fd = listening;
       listening = none;
+      cancelRetry?.();
       leave();
       unwatch(fd);
       native.close(fd);

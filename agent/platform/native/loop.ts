@@ -58,11 +58,15 @@ export function after(ms: number, run: () => void): () => void {
   timers.splice(place, 0, timer);
   if (place === 0) arm();
   return () => {
-    const index = timers.indexOf(timer);
-    if (index < 0) return;
-    timers.splice(index, 1);
-    if (index === 0) arm();
+    if (remove(timer)) arm();
   };
+}
+
+/** @returns whether it was still set */
+function remove(timer: Timer): boolean {
+  const index = timers.indexOf(timer);
+  if (index >= 0) timers.splice(index, 1);
+  return index >= 0;
 }
 
 function arm(): void {
@@ -71,9 +75,7 @@ function arm(): void {
 
 function runDue(): void {
   const now = native.bootMs();
-  // One that is set meanwhile comes by itself, and cannot keep us here.
-  let due = 0;
-  while (due < timers.length && timers[due]!.dueMs <= now) due++;
-  for (const timer of timers.splice(0, due)) timer.run();
+  // A timer that is set meanwhile has its own turn, and cannot keep us here; one that is cancelled meanwhile does not run.
+  for (const timer of timers.filter(({ dueMs }) => dueMs <= now)) if (remove(timer)) timer.run();
   arm();
 }

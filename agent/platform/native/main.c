@@ -1,36 +1,12 @@
-/** Starts the engine, gives it the natives and the modules that were compiled into us, runs the main one, and hands over to the loop. */
+/** Starts the engine, gives it the natives, runs the main module, and hands over to the loop. */
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "native.h"
 
-/** Of each module its name with the NUL, the length of its bytecode in four bytes, lowest first, and the bytecode. */
-extern const uint8_t program[];
-extern const size_t program_length;
-extern int argument_count;
-extern char **arguments;
-
-/** A request of 8 MiB becomes some 100 MiB of values at worst; more than this is somebody's attempt. */
-static const size_t most_memory = 256 << 20;
-
-/** An id of 1024 levels, the lexer's limit, is echoed: 1 MiB is too little for that, and pages that are not touched cost nothing. */
-static const size_t most_stack = 6 << 20;
-
 static const NativeList *const lists[] = {&bytes_natives, &channel_natives, &child_natives,   &file_natives,    &freeze_natives,
                                           &json_natives,  &loop_natives,    &probe_natives,   &process_natives, &system_natives};
-
-static JSContext *new_context(void);
-static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque);
-static void forget_program(void);
-static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque);
-
-/** A rejection that nobody had taken when it happened; forgotten when somebody does before the jobs are done. */
-static bool is_rejected;
-static JSValue rejected_promise, rejected_reason;
 
 int main(int argc, char **argv) {
   // Who was started without standard streams must not take a pipe for one of them.
@@ -48,82 +24,4 @@ int main(int argc, char **argv) {
   JS_FreeValue(ctx, JS_LoadModule(ctx, "", "main.js"));
   run_jobs(ctx);
   loop_run(ctx);
-}
-
-static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque) {
-  (void)opaque;
-  for (const uint8_t *at = program, *end = program + program_length; at < end;) {
-    bool is_wanted = strcmp((const char *)at, name) == 0;
-    at += strlen((const char *)at) + 5;
-    size_t length = at[-4] | at[-3] << 8 | at[-2] << 16 | (size_t)at[-1] << 24;
-    if (is_wanted) {
-      JSValue module = JS_ReadObject(ctx, at, length, JS_READ_OBJ_BYTECODE);
-      forget_program();
-      if (JS_IsException(module)) return NULL;
-      JS_FreeValue(ctx, module);
-      return JS_VALUE_GET_PTR(module);
-    }
-    at += length;
-  }
-  JS_ThrowReferenceError(ctx, "no module %s", name);
-  return NULL;
-}
-
-/** Each part is read once; what was made of it lies in the heap. What is locked would stay (madvise(2)). */
-static void forget_program(void) {
-  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-  uintptr_t from = ((uintptr_t)program + page - 1) / page * page, to = ((uintptr_t)program + program_length) / page * page;
-  if (from >= to) return;
-  munlock((void *)from, to - from);
-  madvise((void *)from, to - from, MADV_DONTNEED);
-}
-
-void run_jobs(JSContext *ctx) {
-  JSContext *which;
-  int status;
-  while ((status = JS_ExecutePendingJob(JS_GetRuntime(ctx), &which)) > 0) {
-  }
-  if (status < 0) fatal(ctx, "uncaught");
-  if (!is_rejected) return;
-  JS_Throw(ctx, JS_DupValue(ctx, rejected_reason));
-  fatal(ctx, "unhandled rejection");
-}
-
-void fatal(JSContext *ctx, const char *what) {
-  // Guards must learn at once that we are gone: what follows may wait for a disk that is frozen.
-  close_all_but(NULL, 0);
-  JSValue error = JS_GetException(ctx);
-  JSValue stack = JS_IsObject(error) ? JS_GetPropertyStr(ctx, error, "stack") : JS_UNDEFINED;
-  const char *text = JS_ToCString(ctx, error), *trace = JS_IsUndefined(stack) ? NULL : JS_ToCString(ctx, stack);
-  dprintf(2, "stillframe-agent: %s: %s\n%s", what, text ? text : "out of memory", trace ? trace : "");
-  // Not exit(3): nothing of ours waits to be written.
-  _exit(70);
-}
-
-static JSContext *new_context(void) {
-  JSRuntime *rt = JS_NewRuntime();
-  JSContext *ctx = rt ? JS_NewContextRaw(rt) : NULL;
-  // No eval, no Proxy, no WeakRef: what is not there cannot be reached, and the parser need not be linked.
-  if (!ctx || JS_AddIntrinsicBaseObjects(ctx) || JS_AddIntrinsicDate(ctx) || JS_AddIntrinsicRegExp(ctx) || JS_AddIntrinsicJSON(ctx) ||
-      JS_AddIntrinsicMapSet(ctx) || JS_AddIntrinsicTypedArrays(ctx) || JS_AddIntrinsicPromise(ctx) || JS_AddIntrinsicBigInt(ctx)) {
-    dprintf(2, "stillframe-agent: not enough memory to start\n");
-    _exit(70);
-  }
-  JS_SetMemoryLimit(rt, most_memory);
-  // Nothing is garbage before we serve; the loop sets its own.
-  JS_SetGCThreshold(rt, most_memory);
-  JS_SetMaxStackSize(rt, most_stack);
-  JS_SetModuleLoaderFunc(rt, NULL, load_module, NULL);
-  JS_SetHostPromiseRejectionTracker(rt, on_rejection, NULL);
-  return ctx;
-}
-
-static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque) {
-  (void)opaque;
-  if (is_handled ? !is_rejected || !JS_IsStrictEqual(ctx, promise, rejected_promise) : is_rejected) return;
-  is_rejected = !is_handled;
-  JS_FreeValue(ctx, rejected_promise);
-  JS_FreeValue(ctx, rejected_reason);
-  rejected_promise = is_handled ? JS_UNDEFINED : JS_DupValue(ctx, promise);
-  rejected_reason = is_handled ? JS_UNDEFINED : JS_DupValue(ctx, reason);
 }

@@ -77,13 +77,22 @@ void loop_follow_fork(void);
 /** CLOCK_BOOTTIME in milliseconds. */
 double boot_ms(void);
 
-/* main.c */
+/* engine.c */
+/** With its limits and its module loader; ends us when there is no memory for it. */
+JSContext *new_context(void);
 /** Ends everything: guards thaw because we are gone. */
 _Noreturn void fatal(JSContext *ctx, const char *what);
 /** Runs what promises have made ready; a rejection that nobody has taken by then ends us. */
 void run_jobs(JSContext *ctx);
 
 /* process.c */
+/** What we were started with, for main to set. */
+extern int argument_count;
+extern char **arguments;
+/** The priority that we were started with: programs that we start get it. */
+extern int usual_priority;
+/** Our unit has us spared when memory runs out (proc(5), oom_score_adj). */
+extern bool is_spared;
 /** Keeps all code of ours in memory. Negative when that fails, as mlock(2). */
 int lock_code(void);
 

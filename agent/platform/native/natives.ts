@@ -88,13 +88,13 @@ interface Natives extends ByteTools {
 export const native = (globalThis as unknown as { native: Natives }).native;
 
 /** @throws SystemError when it is -errno */
-export function checked<T>(value: T): Exclude<T, number> | (T & number) {
+export function check<T>(value: T): Exclude<T, number> | (T & number) {
   if (typeof value === 'number' && value < 0) throw failure(-value);
   return value as Exclude<T, number> | (T & number);
 }
 
 /** For results that are no numbers. @throws SystemError */
-export function given<T>(value: T | Failed): T {
+export function checkValue<T>(value: T | Failed): T {
   if (typeof value === 'number') throw failure(-value);
   return value;
 }

@@ -7,7 +7,7 @@ import { files } from './files.ts';
 import { freezing } from './freezing.ts';
 import { kernel } from './kernel.ts';
 import { after } from './loop.ts';
-import { checked, native } from './natives.ts';
+import { check, native } from './natives.ts';
 import { processControl } from './process-control.ts';
 
 export const platform: Platform = {
@@ -15,7 +15,7 @@ export const platform: Platform = {
   clock: {
     bootMs: native.bootMs,
     realNs: native.realNs,
-    setRealNs: (ns) => void checked(native.setRealNs(ns)),
+    setRealNs: (ns) => void check(native.setRealNs(ns)),
     after,
   },
   bytes: native,

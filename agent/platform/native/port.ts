@@ -3,12 +3,12 @@
  * Edge-triggered, because a virtio port without a host is hung up for as long as that lasts, which a level would tell for ever.
  */
 
+import { EAGAIN } from '../../core/errno.ts';
 import type { Channel, ChannelEvents } from '../../core/platform.ts';
 import { after, pollEdge, pollHangUp, pollIn, pollOut, unwatch, watch } from './loop.ts';
-import { checked, failure, native } from './natives.ts';
+import { check, failure, native } from './natives.ts';
 import { createSendQueue } from './send-queue.ts';
 
-const tryAgain = -11;
 const interestingEdges = pollIn | pollOut | pollEdge;
 
 /** Reads of one turn (4096 bytes each): one who sends without an end must not keep timers and other channels from theirs. */
@@ -27,8 +27,8 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
   let cancelLoss: (() => void) | undefined;
   let readMs = Number.NEGATIVE_INFINITY;
 
-  function onEdge(told: number): void {
-    if (told & pollHangUp) hangUp();
+  function onEdge(reported: number): void {
+    if (reported & pollHangUp) hangUp();
     else connect();
     read();
   }
@@ -80,7 +80,7 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
       // Told again at once if there is anything.
       if (reads === mostReads) return void watch(fd, interestingEdges, onEdge);
       const count = native.receive(fd);
-      if (count === 0 || count === tryAgain) return;
+      if (count === 0 || count === -EAGAIN) return;
       if (count < 0) return events.failed(failure(-count));
       readMs = native.bootMs();
       // Read before its client is reported: that report, or the lack of it, decides about the reply.
@@ -90,7 +90,7 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
   }
 
   // What is there already is told by the first edge, after everything has been set up.
-  checked(watch(fd, interestingEdges, onEdge));
+  check(watch(fd, interestingEdges, onEdge));
   return {
     send(pieces) {
       if (closed) return;
@@ -103,6 +103,8 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
     },
     resume() {
       paused = false;
+      // Another file may have its descriptor by now.
+      if (closed) return;
       // The edge of what came meanwhile has passed.
       watch(fd, interestingEdges, onEdge);
     },

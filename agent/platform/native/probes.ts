@@ -1,9 +1,11 @@
 /** Questions to filesystems, asked by a child process: one that hangs is given up, and we go on. */
 
+import { EAGAIN, ETIMEDOUT } from '../../core/errno.ts';
 import type { FreezeTarget, SystemError } from '../../core/platform.ts';
+import { SIGKILL } from '../../core/signals.ts';
 import { onEnd } from './children.ts';
 import { after, pollIn, unwatch, watch } from './loop.ts';
-import { failure, given, native } from './natives.ts';
+import { checkValue, failure, native } from './natives.ts';
 
 /** What is asked of each path; probe.c has the same numbers. */
 export const probeKinds = { size: 0, trim: 1, thaw: 2, thawOnce: 3 } as const;
@@ -12,10 +14,6 @@ export const probeKinds = { size: 0, trim: 1, thaw: 2, thawOnce: 3 } as const;
 const recordFields = 5;
 const recordBytes = recordFields * 8;
 const chunkBytes = 100 * recordBytes;
-
-const tryAgain = -11;
-const timedOut = 110;
-const killSignal = 9;
 
 interface Details {
   minimum?: bigint;
@@ -37,7 +35,7 @@ export function probe<T>(
   { minimum = 0n, superblocks = [] }: Details = {},
 ): Promise<(T | SystemError)[]> {
   if (paths.length === 0) return Promise.resolve([]);
-  const [pid, fd] = given(native.probe(kind, paths, identities(superblocks), minimum));
+  const [pid, fd] = checkValue(native.probe(kind, paths, identities(superblocks), minimum));
   return new Promise((resolve) => {
     const results: (T | SystemError)[] = [];
     let ended = false;
@@ -48,14 +46,14 @@ export function probe<T>(
       unwatch(fd);
       native.close(fd);
       // It may sit in a call that no signal ends; it is reaped when it does.
-      if (!ended) native.kill(pid, killSignal);
-      while (results.length < paths.length) results.push(failure(timedOut));
+      if (!ended) native.kill(pid, SIGKILL);
+      while (results.length < paths.length) results.push(failure(ETIMEDOUT));
       resolve(results);
     };
     const cancel = after(limitMs, finish);
     watch(fd, pollIn, () => {
       const bytes = native.read(fd, chunkBytes);
-      if (bytes === tryAgain) return;
+      if (bytes === -EAGAIN) return;
       if (typeof bytes === 'number' || bytes.length === 0) return finish();
       // A record is written by one write(2), and a pipe keeps one that small in one piece (pipe(7)).
       const fields = new BigInt64Array(bytes.buffer, 0, bytes.length / 8);

@@ -1,16 +1,13 @@
 /** Our own process. */
 
+import { ESRCH } from '../../core/errno.ts';
 import type { ProcessControl } from '../../core/platform.ts';
+import { SIGINT, SIGTERM } from '../../core/signals.ts';
 import { onSignal } from './loop.ts';
-import { checked, native } from './natives.ts';
-
-const interrupt = 2;
-const terminate = 15;
+import { check, native } from './natives.ts';
 
 /** LOG_DAEMON with LOG_ERR, LOG_WARNING, LOG_INFO (syslog(3)). */
 const priorities = { error: 27, warning: 28, info: 30 };
-
-const noSuchProcess = -3;
 
 export const processControl: ProcessControl = {
   /** Another one after daemonize. */
@@ -26,17 +23,17 @@ export const processControl: ProcessControl = {
   ),
   onTerminate(listener) {
     onSignal((signal) => {
-      if (signal === terminate || signal === interrupt) listener();
+      if (signal === SIGTERM || signal === SIGINT) listener();
     });
   },
   exit: native.exit,
   kill(pid, signal) {
     const outcome = native.kill(pid, signal);
-    if (outcome !== noSuchProcess) checked(outcome);
+    if (outcome !== -ESRCH) check(outcome);
   },
   standardOutput: (text) => native.say(1, text),
   standardError: (text) => native.say(2, text),
   syslog: (priority, text) => native.logLine(priorities[priority], text),
-  daemonize: () => void checked(native.daemonize()),
-  writePidFile: (path) => void checked(native.writePidFile(path)),
+  daemonize: () => void check(native.daemonize()),
+  writePidFile: (path) => void check(native.writePidFile(path)),
 };

@@ -1,5 +1,6 @@
 /** What a descriptor would not take yet, in order. While there is nothing, answers go out directly and are never copied. */
 
+import { EAGAIN } from '../../core/errno.ts';
 import type { Piece } from '../../core/platform.ts';
 import { native } from './natives.ts';
 
@@ -12,8 +13,6 @@ export interface SendQueue {
   flush(fd: number): number;
   drop(): void;
 }
-
-const tryAgain = -11;
 
 export function createSendQueue(): SendQueue {
   let waiting: Uint8Array[] = [];
@@ -43,7 +42,7 @@ export function createSendQueue(): SendQueue {
       while (bytes > 0) {
         const first = waiting[0]!;
         const taken = native.write(fd, first, from);
-        if (taken < 0) return taken === tryAgain ? 0 : taken;
+        if (taken < 0) return taken === -EAGAIN ? 0 : taken;
         bytes -= taken;
         from += taken;
         if (from === first.length) {

@@ -3,12 +3,13 @@
 import { lstatSync, statSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { ENOSYS } from '../../core/errno.ts';
 import type { Channel, ChannelEvents, Channels, Piece, SystemError } from '../../core/platform.ts';
-import { asSystemError, notImplemented, sys, systemError } from './system-error.ts';
+import { asSystemError, sys, systemError } from './system-error.ts';
 
 export const channels: Channels = {
   open(method, path, events) {
-    if (method !== 'unix-listen') throw systemError(notImplemented);
+    if (method !== 'unix-listen') throw systemError(ENOSYS);
     // Node tells why it cannot listen later; the common reason is told at once.
     sys(() => statSync(dirname(path)));
     removeStale(path);

@@ -3,11 +3,9 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants as files, statSync } from 'node:fs';
 import { constants } from 'node:os';
+import { EACCES, ENOENT } from '../../core/errno.ts';
 import type { Child, ChildEnd, Children, SpawnRequest } from '../../core/platform.ts';
 import { systemError } from './system-error.ts';
-
-const permissionDenied = 13;
-const noSuchFile = 2;
 
 export const children: Children = {
   spawn(request, events): Child {
@@ -25,7 +23,7 @@ export const children: Children = {
     // Node tells most failures to start later, when nobody could be answered any more; what can be foreseen was looked for above.
     if (child.pid === undefined) {
       child.on('error', () => {});
-      throw systemError(noSuchFile);
+      throw systemError(ENOENT);
     }
     const { pid } = child;
     child.stdout?.on('data', (bytes: Buffer) => events.output?.('out', bytes));
@@ -69,7 +67,7 @@ function findProgram(programs: readonly string[]): string {
       refused ||= (error as NodeJS.ErrnoException).code === 'EACCES';
     }
   }
-  throw systemError(refused ? permissionDenied : noSuchFile);
+  throw systemError(refused ? EACCES : ENOENT);
 }
 
 function recordOf(environment: SpawnRequest['environment'] & object): Record<string, string> {

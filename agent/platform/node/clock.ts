@@ -1,9 +1,8 @@
 /** Time by Node. Its clock stands still while the machine sleeps, which the binary's does not; and nobody's clock is set from here. */
 
+import { EPERM } from '../../core/errno.ts';
 import type { Clock } from '../../core/platform.ts';
 import { systemError } from './system-error.ts';
-
-const notPermitted = 1;
 
 /** setTimeout takes no more than 32 bits, and fires at once for what is longer. */
 const longestMs = 2 ** 31 - 1;
@@ -12,7 +11,7 @@ export const clock: Clock = {
   bootMs: () => Number(process.hrtime.bigint()) / 1e6,
   realNs: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n,
   setRealNs() {
-    throw systemError(notPermitted);
+    throw systemError(EPERM);
   },
   after(ms, run) {
     let timer: NodeJS.Timeout;

@@ -1,12 +1,9 @@
 /** Files by node:fs. Node has no lseek(2), so where each file stands is kept here. */
 
 import fs from 'node:fs';
+import { EFBIG, EINVAL, ESPIPE } from '../../core/errno.ts';
 import { openFlags, type DeviceNumber, type Files, type FileStatus } from '../../core/platform.ts';
 import { sys, systemError } from './system-error.ts';
-
-const invalidArgument = 22;
-const illegalSeek = 29;
-const fileTooLarge = 27;
 
 /** The contract's bound for files that are read whole. */
 const mostWholeBytes = 4 * 2 ** 20;
@@ -24,9 +21,9 @@ export function createFiles(root = ''): Files {
 
   function readBytes(path: string): Uint8Array {
     return sys(() => {
-      if (fs.statSync(real(path)).size > mostWholeBytes) throw systemError(fileTooLarge);
+      if (fs.statSync(real(path)).size > mostWholeBytes) throw systemError(EFBIG);
       const content = fs.readFileSync(real(path));
-      if (content.length > mostWholeBytes) throw systemError(fileTooLarge);
+      if (content.length > mostWholeBytes) throw systemError(EFBIG);
       return content;
     });
   }
@@ -61,10 +58,10 @@ export function createFiles(root = ''): Files {
     },
     seek(fd, offset, whence) {
       const place = places.get(fd);
-      if (!place) throw systemError(illegalSeek);
+      if (!place) throw systemError(ESPIPE);
       const from = whence === 0 ? 0 : whence === 1 ? place.at : fs.fstatSync(fd).size;
       const target = BigInt(from) + offset;
-      if (target < 0n || target > Number.MAX_SAFE_INTEGER) throw systemError(invalidArgument);
+      if (target < 0n || target > Number.MAX_SAFE_INTEGER) throw systemError(EINVAL);
       place.at = Number(target);
       return place.at;
     },

@@ -3,10 +3,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import os from 'node:os';
+import { ENOSYS, ETIMEDOUT } from '../../core/errno.ts';
 import type { FilesystemSize, InterfaceAddress, Kernel, SystemError } from '../../core/platform.ts';
-import { asSystemError, notImplemented, systemError } from './system-error.ts';
-
-const timedOut = 110;
+import { asSystemError, systemError } from './system-error.ts';
 
 export const kernel: Kernel = {
   system: () => ({ release: os.release(), version: os.version(), machine: os.machine() }),
@@ -25,8 +24,8 @@ export const kernel: Kernel = {
     });
   },
   sizes: (paths, limitMs) => Promise.all(paths.map((path) => Promise.race([sizeOf(path), limit(limitMs)]))),
-  trim: (paths) => Promise.resolve(paths.map(() => systemError(notImplemented))),
-  thaw: (paths) => Promise.resolve(paths.map(() => systemError(notImplemented))),
+  trim: (paths) => Promise.resolve(paths.map(() => systemError(ENOSYS))),
+  thaw: (paths) => Promise.resolve(paths.map(() => systemError(ENOSYS))),
   loopBacking: () => undefined,
 };
 
@@ -41,6 +40,6 @@ async function sizeOf(path: string): Promise<FilesystemSize | SystemError> {
 
 function limit(ms: number): Promise<SystemError> {
   return new Promise((resolve) => {
-    setTimeout(() => resolve(systemError(timedOut)), ms).unref();
+    setTimeout(() => resolve(systemError(ETIMEDOUT)), ms).unref();
   });
 }

@@ -1,8 +1,9 @@
 /** Our own process, by Node. It cannot fork, and has no syslog(3). */
 
 import { writeFileSync, writeSync } from 'node:fs';
+import { ENOSYS } from '../../core/errno.ts';
 import type { ProcessControl } from '../../core/platform.ts';
-import { notImplemented, sys, systemError } from './system-error.ts';
+import { sys, systemError } from './system-error.ts';
 
 export function createProcessControl(args: readonly string[]): ProcessControl {
   return {
@@ -27,7 +28,7 @@ export function createProcessControl(args: readonly string[]): ProcessControl {
     standardError: (text) => void writeSync(2, text),
     syslog() {},
     daemonize() {
-      throw systemError(notImplemented);
+      throw systemError(ENOSYS);
     },
     writePidFile: (path) => sys(() => writeFileSync(path, `${process.pid}\n`, { mode: 0o600 })),
   };

@@ -21,6 +21,3 @@ export function asSystemError(error: unknown): unknown {
   const errno = (error as NodeJS.ErrnoException).errno;
   return typeof errno === 'number' && errno < 0 ? systemError(-errno) : error;
 }
-
-/** What Node cannot do at all. */
-export const notImplemented = 38;

@@ -1,5 +1,6 @@
 /** What a guest's QEMU says of it: who it is, how it does, which disks it has. */
 
+import { guestId, type GuestId } from '../../../model/ids.ts';
 import type { CapturedDisk } from '../../../model/window/window.ts';
 import type { Json, JsonObject } from '../../../protocol/json.ts';
 import type { Monitor } from '../../channel/types.ts';
@@ -10,8 +11,8 @@ export interface GuestDisks {
   skipped: string[];
 }
 
-export async function queryUuid(monitor: Monitor): Promise<string> {
-  return ((await monitor.execute('query-uuid')) as { UUID: string }).UUID.toLowerCase();
+export async function queryUuid(monitor: Monitor): Promise<GuestId> {
+  return guestId(((await monitor.execute('query-uuid')) as { UUID: string }).UUID.toLowerCase());
 }
 
 export async function queryState(monitor: Monitor): Promise<string> {

@@ -1,7 +1,7 @@
 /** What a point in time left where, so that any later process can read it or take it away. */
 
 import { join } from 'node:path';
-import type { BackupId, GuestId } from '../../../model/ids.ts';
+import { backupId, isBackupId, type BackupId, type GuestId } from '../../../model/ids.ts';
 import type { CapturedDisk } from '../../../model/window/window.ts';
 import { makeDirectory, namesIn, readJson, removeDurably, writeJson } from '../../../lib/durable.ts';
 
@@ -37,7 +37,8 @@ export interface PointRecords {
 
 export function openPointRecords(stateDir: string): PointRecords {
   const directory = join(stateDir, 'points-in-time');
-  const path = (backup: BackupId) => join(directory, `${backup}.json`);
+  // Payloads are typed, and unchecked: no other text may become a path.
+  const path = (backup: BackupId) => join(directory, `${backupId(backup)}.json`);
   const read = async (backup: BackupId) => (await readJson(path(backup))) as PointRecord | undefined;
   return {
     read,
@@ -46,8 +47,10 @@ export function openPointRecords(stateDir: string): PointRecords {
       await writeJson(path(record.backup), record);
     },
     async all() {
-      const names = (await namesIn(directory)).filter((name) => name.endsWith('.json'));
-      const records = await Promise.all(names.map((name) => read(name.slice(0, -'.json'.length))));
+      const names = (await namesIn(directory))
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => name.slice(0, -'.json'.length));
+      const records = await Promise.all(names.filter(isBackupId).map(read));
       return records.filter((record) => record !== undefined);
     },
     async remove(backup) {

@@ -3,7 +3,7 @@
 import { chown, mkdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, StillframeError } from '../../../model/errors.ts';
-import type { BackupId } from '../../../model/ids.ts';
+import { backupId, type BackupId } from '../../../model/ids.ts';
 import { formatBytes } from '../../../model/units.ts';
 import type { ScratchConfig } from '../../config.ts';
 import { run } from '../../../lib/run.ts';
@@ -32,7 +32,7 @@ export async function planScratch(
   disks: readonly { bytes: number }[],
   others: readonly PointRecord[],
 ): Promise<ScratchPlan> {
-  const directory = join(config.path, backup);
+  const directory = join(config.path, backupId(backup));
   await mkdir(config.path, { recursive: true }).catch((error: unknown) => {
     throw unwritable(config.path, messageOf(error), error);
   });

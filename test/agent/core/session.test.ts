@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { it, suite } from 'node:test';
-import type { Agent } from '../../../agent/core/agent.ts';
-import { Base64, CommandError, here, later, type Command, type CommandEntry } from '../../../agent/core/command.ts';
+import { Base64, eager, lazy, type Agent, type Command, type CommandEntry } from '../../../agent/core/command.ts';
+import { CommandError } from '../../../agent/core/command-error.ts';
 import type { Piece, Platform } from '../../../agent/core/platform.ts';
 import { createSession } from '../../../agent/core/session.ts';
 import { plainBytes } from '../../../protocol/json-lexer.ts';
@@ -32,7 +32,7 @@ function stage(): Stage {
   const timers = new Set<() => void>();
   const blocked = new Set(['blocked']);
   const command = (run: Command['run'], more: Partial<Command> = {}, flags: Partial<CommandEntry> = {}) =>
-    here({ takes: {}, run, ...more }, flags);
+    eager({ takes: {}, run, ...more }, flags);
   const agent = {
     platform: {
       clock: {
@@ -46,16 +46,19 @@ function stage(): Stage {
     log: { note() {}, audit() {}, hold() {}, release() {} },
     commands: new Map<string, CommandEntry>([
       ['guest-ping', command(() => ({}))],
-      ['guest-sync', command((_, { id }) => id!, { takes: { id: { type: 'integer' } } })],
-      ['guest-sync-delimited', command((_, { id }) => id!, { takes: { id: { type: 'integer' } }, delimited: true })],
+      ['guest-sync', command((_, { id }) => id!, { takes: { id: { type: 'integer' } } }, { syncs: true })],
+      [
+        'guest-sync-delimited',
+        command((_, { id }) => id!, { takes: { id: { type: 'integer' } }, delimited: true }, { syncs: true }),
+      ],
       ['slow', command(() => (slow = Promise.withResolvers<string>()).promise)],
       ['fails', command(() => Promise.reject(new CommandError('it failed')))],
       ['throws', command(() => Reflect.get(Object(undefined), 'x').y as string)],
-      ['silent', command(() => ({}), {}, { silentSuccess: true })],
+      ['silent', command(() => ({}), {}, { answersSuccess: false })],
       ['bytes', command(() => ({ count: 3, 'buf-b64': new Base64(Uint8Array.of(1, 2, 3)), eof: true }))],
       ['long', command(() => 'x'.repeat(100_000))],
-      ['later', later(async () => ({ later: { takes: {}, run: () => 'late' } }), 'later')],
-      ['broken', later(() => Promise.reject(new Error('no memory')), 'broken')],
+      ['later', lazy(async () => ({ later: { takes: {}, run: () => 'late' } }), 'later')],
+      ['broken', lazy(() => Promise.reject(new Error('no memory')), 'broken')],
     ]),
     isEnabled: (name: string) => !blocked.has(name),
   } as unknown as Agent;

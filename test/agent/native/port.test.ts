@@ -8,7 +8,7 @@ import type * as Port from '../../../agent/platform/native/port.ts';
 const port = 3;
 const [fileEvent, deadlineEvent] = [0, 2];
 const [readable, writable, hungUp] = [1, 4, 0x10];
-const tryAgain = -11;
+const [noSuchEntry, badDescriptor, tryAgain, exists] = [-2, -9, -11, -17];
 
 /** The kernel's side of the port. */
 const kernel = {
@@ -16,6 +16,9 @@ const kernel = {
   isOpen: false,
   unread: '',
   written: '',
+  isClosed: false,
+  /** What epoll knows. */
+  watched: new Set<number>(),
   tell: (_kind: number, _which: number, _events: number): void => assert.fail('nobody listens'),
 };
 
@@ -33,8 +36,13 @@ suite('a port', () => {
     Object.assign(globalThis, {
       native: {
         onEvent: (listener: typeof kernel.tell) => void (kernel.tell = listener),
-        watch: () => 0,
-        unwatch() {},
+        watch(fd: number, _events: number, isWatched: boolean) {
+          if (kernel.isClosed) return badDescriptor;
+          if (isWatched !== kernel.watched.has(fd)) return isWatched ? noSuchEntry : exists;
+          kernel.watched.add(fd);
+          return 0;
+        },
+        unwatch: (fd: number) => void kernel.watched.delete(fd),
         setDeadline: () => 0,
         bootMs: () => kernel.now,
         inputBuffer: () => input,
@@ -48,7 +56,7 @@ suite('a port', () => {
         send: (_fd: number, pieces: readonly string[]) => (write(encode(pieces)) ? undefined : encode(pieces)),
         write: (_fd: number, bytes: Uint8Array, from: number) =>
           write(Buffer.from(bytes.subarray(from))) ? bytes.length - from : tryAgain,
-        close() {},
+        close: () => void (kernel.isClosed = true),
       },
     });
     ({ createPort } = await import('../../../agent/platform/native/port.ts'));
@@ -120,11 +128,22 @@ suite('a port', () => {
     kernel.tell(deadlineEvent, 0, 0);
     assert.deepEqual(clients, ['may be next']);
   });
+
+  it('a port that fails while it is paused can be opened again', () => {
+    const { channel } = open();
+    channel.pause();
+    channel.close();
+    channel.resume();
+    open();
+    hostComes();
+    ask();
+    assert.equal(kernel.written, 'reply');
+  });
 });
 
 function open(): { clients: string[]; channel: Channel } {
   const clients: string[] = [];
-  Object.assign(kernel, { isOpen: false, unread: '', written: '' });
+  Object.assign(kernel, { isClosed: false, isOpen: false, unread: '', written: '' });
   const channel: Channel = createPort(port, {
     data: () => channel.send(['reply']),
     clientChanged: (mayBeNext) => clients.push(mayBeNext ? 'may be next' : 'gone'),

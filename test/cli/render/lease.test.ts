@@ -7,6 +7,7 @@ import { renderFields } from '../../../cli/render/table.ts';
 import { windowFields } from '../../../cli/render/window.ts';
 import type { GuestLease } from '../../../model/workflows/guest-command.ts';
 import { outcomeOf } from '../../workflows/stand-ins.ts';
+import { backupId, guestId } from '../../../model/ids.ts';
 
 const thawed: GuestLease = { state: 'thawed', epoch: null, remainingMs: null, held: [], foreign: [] };
 
@@ -29,7 +30,7 @@ test('a freeze is told with its epoch, its lease and its mount points; text of t
 });
 
 test('a closed window names epoch, boot and hooks, where the guest told them', () => {
-  const outcome = outcomeOf({ guest: 'g', backup: 'b', attempt: 1 });
+  const outcome = outcomeOf({ guest: guestId('g'), backup: backupId('b'), attempt: 1 });
   const hooks = [{ name: '10-db\n', outcome: 'success', detail: null }];
   const lease = { bootId: 'b-1', epochAtProof: 1, hooks, thawHooks: hooks, heldMs: 34, leaseFired: true };
   const shown = renderFields(windowFields({ ...outcome, claim: { ...outcome.claim, agent: 'stillframe', lease } }));

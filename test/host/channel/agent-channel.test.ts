@@ -14,6 +14,7 @@ import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-
 import { fsfreezeThaw } from '../../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
 import { shutdown } from '../../../protocol/agent/commands/guest-shutdown.ts';
 import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
+import { quickMs } from '../../../protocol/agent/limits.ts';
 import {
   answering,
   endless,
@@ -68,6 +69,19 @@ it('an answer that comes after its time-out does not reach the next client', asy
   const second = channelTo(t, { path: agent.path });
   thaw.resolve();
   assert.equal(await (await second).execute(fsfreezeStatus, undefined), 'thawed');
+});
+
+it('a sync that is answered while its silence is being explained opens a channel that stays open', async (t) => {
+  const agent = await agentFor(t);
+  const answer = Promise.withResolvers<void>();
+  agent.behave('guest-sync-delimited', late(answer.promise));
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const opening = channelTo(t, { path: agent.path });
+  await agent.takesUp('guest-sync-delimited');
+  t.mock.timers.tick(quickMs);
+  answer.resolve();
+  const channel = await opening;
+  for (let time = 0; time < 50; time++) await channel.execute(ping, undefined);
 });
 
 it('an answer that comes twice is taken once, and the channel is over', async (t) => {

@@ -6,6 +6,9 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { openJournal, type Journal } from '../../../host/journal/journal.ts';
 import type { WindowOutcome } from '../../../model/window/window.ts';
 import { writeOldIntent } from './old-intent.ts';
+import type { Intent } from '../../../host/journal/intent.ts';
+import { backupId, guestId } from '../../../model/ids.ts';
+import { forged } from '../../support/forged.ts';
 
 let directory: string;
 let journal: Journal;
@@ -25,16 +28,16 @@ const claim = {
   frozenAfterPointInTime: false,
 } as const;
 const intentFor = (backup: string, guest = 'db1') => ({
-  guest,
+  guest: guestId(guest),
   guestName: 'db',
-  backup,
+  backup: backupId(backup),
   attempt: 1,
   leaseMs: 5000,
   channel: { kind: 'socket' as const, path: '/run/db.sock' },
   claim: { ...claim, filesystems: [] },
 });
 
-function outcomeFor(intent: { guest: string; backup: string; epoch: number }): WindowOutcome {
+function outcomeFor(intent: Pick<Intent, 'guest' | 'backup' | 'epoch'>): WindowOutcome {
   return {
     guest: intent.guest,
     backup: intent.backup,
@@ -65,8 +68,8 @@ test('an intent is found by another process until its outcome is written', async
   await journal.close(outcomeFor(intent));
   assert.equal(other.mayHaveIntents(), false);
   assert.deepEqual((await other.openIntents()).intents, []);
-  assert.equal((await other.outcome({ guest: 'db1', backup: 'b-1', attempt: 1 }))?.epoch, intent.epoch);
-  assert.equal(await other.outcome({ guest: 'db1', backup: 'b-1', attempt: 2 }), null);
+  assert.equal((await other.outcome({ guest: guestId('db1'), backup: backupId('b-1'), attempt: 1 }))?.epoch, intent.epoch);
+  assert.equal(await other.outcome({ guest: guestId('db1'), backup: backupId('b-1'), attempt: 2 }), null);
 });
 
 test('a guest that is owed a thaw gets no second freeze', async () => {
@@ -96,9 +99,9 @@ test('a process that died between outcome and letting go owes nothing', async ()
 });
 
 test('an intent that an older version wrote with the paths of sockets is read as one with their addresses', async () => {
-  const old = { guest: 'db1', backup: 'b-1', attempt: 1, agent: 'qemu-ga' } as const;
+  const old = { guest: guestId('db1'), backup: backupId('b-1'), attempt: 1, agent: 'qemu-ga' } as const;
   await writeOldIntent(directory, { ...old, channel: '/run/own.sock', otherChannel: '/run/db.sock' });
-  const { channel, otherChannel } = (await journal.intentOf('db1'))!;
+  const { channel, otherChannel } = (await journal.intentOf(guestId('db1')))!;
   assert.deepEqual(
     { channel, otherChannel },
     { channel: { kind: 'socket', path: '/run/own.sock' }, otherChannel: { kind: 'socket', path: '/run/db.sock' } },
@@ -121,13 +124,13 @@ test('an unwritable journal refuses before anything is frozen, and says which di
 });
 
 test('a guest id that is a path never reaches the file system', async () => {
-  await assert.rejects(journal.begin(intentFor('b-1', '../escape')), { code: 'input-invalid' });
+  await assert.rejects(journal.begin({ ...intentFor('b-1'), guest: forged('../escape') }), { code: 'input-invalid' });
   assert.deepEqual(await readdir(directory), []);
 });
 
 test('closed windows are told newest first, by a clock that nobody can set', async () => {
   for (const backup of ['b-1', 'b-2']) await journal.close(outcomeFor(await journal.begin(intentFor(backup))));
-  const [newest, older] = await journal.closedAgo('db1');
+  const [newest, older] = await journal.closedAgo(guestId('db1'));
   assert.ok(newest! >= 0 && older! >= newest!);
-  assert.equal((await journal.latest('db1'))?.backup, 'b-2');
+  assert.equal((await journal.latest(guestId('db1')))?.backup, 'b-2');
 });

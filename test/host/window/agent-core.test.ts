@@ -17,7 +17,8 @@ import { gradePoint } from '../../../model/window/grading.ts';
 import { createFakeFreezing } from '../../agent/fakes/fake-freezing.ts';
 import { fakeTreePlatform } from '../../agent/fakes/fake-tree.ts';
 import { createFakeDriver } from '../../fakes/fake-driver.ts';
-import { guestId, request, verdict } from './stage.ts';
+import { db1, request, verdict } from './stage.ts';
+import { backupId } from '../../../model/ids.ts';
 
 const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failure: null, point: true };
 
@@ -29,10 +30,14 @@ const mounts = [
 ];
 
 /** /proc and /sys are the test's; files and hooks are in its own directory. */
-function guestPlatform(freezing: Platform['freezing']): Platform {
+function guestPlatform(directory: string, freezing: Platform['freezing']): Platform {
   const node = createNodePlatform([]);
+  const state = `90 1 0:24 / ${directory} rw - tmpfs tmpfs rw`;
   const tree = fakeTreePlatform({
-    texts: { '/proc/self/mountinfo': `${mounts.join('\n')}\n`, '/proc/sys/kernel/random/boot_id': `${bootId}\n` },
+    texts: {
+      '/proc/self/mountinfo': `${[...mounts, state].join('\n')}\n`,
+      '/proc/sys/kernel/random/boot_id': `${bootId}\n`,
+    },
     links: { '/proc/self/ns/mnt': 'mnt:[1]' },
   });
   const files = new Proxy(node.files, {
@@ -55,7 +60,7 @@ async function setStage(t: TestContext, hooks: Record<string, string> = {}) {
   freezing.mood('/boot/efi', 'cannot');
   const [name] = Object.keys(hooks);
   const hook = name === undefined ? undefined : join(directory, name);
-  const platform = guestPlatform(freezing);
+  const platform = guestPlatform(directory, freezing);
   const agent = createAgent(platform, { ...defaultSettings(), stateDirectory: directory, hook });
   const asked = Promise.withResolvers<void>();
   const path = join(directory, 'agent.sock');
@@ -72,7 +77,7 @@ async function setStage(t: TestContext, hooks: Record<string, string> = {}) {
       throw error;
     },
   });
-  const driver = createFakeDriver({ id: guestId, name: 'db', channel: { kind: 'socket', path }, carries: [] });
+  const driver = createFakeDriver({ id: db1, name: 'db', channel: { kind: 'socket', path }, carries: [] });
   const journal = openJournal(join(directory, 'journal'));
   const windows = createWindows({
     driver,
@@ -148,21 +153,21 @@ it('a freeze that hangs in the guest’s kernel is owed until the kernel lets go
   freezing.mood('/data', 'hangs');
   const running = windows.freezeWindow({ ...request, leaseMs: 1_000 });
   await thawAsked;
-  assert.equal((await journal.intentOf(guestId))?.epoch, 1);
+  assert.equal((await journal.intentOf(db1))?.epoch, 1);
   assert.notEqual(agent.freeze!.state(), 'thawed');
   freezing.letGo('/data');
   assert.deepEqual(verdict(await running), { ...clean, thawedBy: 'lease', failure: 'lease-expired', point: false });
   assert.deepEqual(freezing.frozen, []);
-  assert.equal(await journal.intentOf(guestId), null);
+  assert.equal(await journal.intentOf(db1), null);
 });
 
 it('the epoch of an earlier window thaws nothing of a later one', async (t) => {
   const { freezing, windows } = await setStage(t);
   await windows.freezeWindow(request);
-  await windows.freeze({ ...request, backup: 'b-2' });
+  await windows.freeze({ ...request, backup: backupId('b-2') });
   assert.equal((await windows.thaw(request)).epoch, 1);
   assert.equal(freezing.frozen.length, 2);
-  const outcome = await windows.thaw({ ...request, backup: 'b-2' });
+  const outcome = await windows.thaw({ ...request, backup: backupId('b-2') });
   assert.equal(outcome.epoch, 2);
   assert.deepEqual(freezing.frozen, []);
 });

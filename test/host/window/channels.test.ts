@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { it, type TestContext } from 'node:test';
 import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
 import { never } from '../../fakes/fake-agent.ts';
-import { assertThawed, freezes, guestId, request, setStage, verdict, wire, type Kind } from './stage.ts';
+import { assertThawed, freezes, db1, request, setStage, verdict, wire, type Kind } from './stage.ts';
 
 const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failure: null, point: true };
 const lost = { ...clean, thawedBy: 'workflow', failure: 'window-lost', point: false };
@@ -19,7 +19,7 @@ async function twoChannels(t: TestContext, kind: Kind = 'qemu-ga') {
 it('a window and a question go through our own channel, and leave the classic one to others', async (t) => {
   const { classic, second, windows } = await twoChannels(t);
   assert.deepEqual(verdict(await windows.freezeWindow(request)), clean);
-  await windows.withChannel(guestId, (channel) => channel.execute(ping, undefined));
+  await windows.withChannel(db1, (channel) => channel.execute(ping, undefined));
   assert.equal(freezes(second), 1);
   assert.deepEqual(classic.ran, []);
 });
@@ -29,7 +29,7 @@ it('where nobody answers on our own channel the classic one is used, and the jou
   second.behave(sync, never);
   stage.hurry = true;
   await windows.freeze(request);
-  const intent = await journal.intentOf(guestId);
+  const intent = await journal.intentOf(db1);
   assert.deepEqual([intent?.channel, intent?.otherChannel, intent?.claim.agent], [classic.address, undefined, 'qemu-ga']);
   const outcome = await windows.thaw(request);
   assert.deepEqual(verdict(outcome), { ...clean, failure: 'window-lost', point: false });
@@ -51,10 +51,10 @@ it('a thaw that our own channel does not answer is demanded on the other, and is
   stage.hurry = true;
   await owe(stage, 'stillframe');
   const again = classic.takesUp(wire['qemu-ga'].thaw).then(() => classic.takesUp(wire['qemu-ga'].thaw));
-  const settled = windows.ensureThawed(guestId, 'workflow');
+  const settled = windows.ensureThawed(db1, 'workflow');
   await again;
   assert.equal(classic.frozen, false);
-  assert.notEqual(await windows.status(guestId), null);
+  assert.notEqual(await windows.status(db1), null);
   second.behave(sync, undefined);
   assert.deepEqual(verdict((await settled).outcome!), lost);
 });
@@ -66,7 +66,7 @@ it('an agent on the other channel that tells how the epoch ended is evidence', a
   classic.own!.epoch = 1;
   stage.hurry = true;
   await owe(stage, 'stillframe');
-  assert.deepEqual(verdict((await windows.ensureThawed(guestId, 'workflow')).outcome!), lost);
+  assert.deepEqual(verdict((await windows.ensureThawed(db1, 'workflow')).outcome!), lost);
   await assertThawed(stage);
 });
 
@@ -75,7 +75,7 @@ it('with our own channel gone, the other one is evidence: nothing waits in a soc
   await second.stop();
   classic.frozen = true;
   await owe(stage, 'stillframe');
-  assert.deepEqual(verdict((await windows.ensureThawed(guestId, 'workflow')).outcome!), lost);
+  assert.deepEqual(verdict((await windows.ensureThawed(db1, 'workflow')).outcome!), lost);
   await assertThawed(stage);
 });
 

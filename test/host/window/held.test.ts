@@ -18,7 +18,7 @@ import { writeOldIntent } from '../journal/old-intent.ts';
 import {
   assertThawed,
   freezes,
-  guestId,
+  db1,
   onEither,
   refused,
   request,
@@ -28,6 +28,7 @@ import {
   type Kind,
   type Stage,
 } from './stage.ts';
+import { backupId } from '../../../model/ids.ts';
 
 const unlimited = new AbortController().signal;
 const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failure: null, point: true };
@@ -155,7 +156,7 @@ for (const [what, by] of [
     const snapshot = refused(stage.windows.snapshot(request, 'slow', unlimited), 'window-lost');
     const life = slow.life();
     await once(life, 'readable');
-    const report = await stage.windows.ensureThawed(guestId, by);
+    const report = await stage.windows.ensureThawed(db1, by);
     assert.match((await snapshot).message, new RegExp(`guest db was ended by ${by} before`));
     await text(life);
     assert.deepEqual(verdict(report.outcome!), { ...nothingTaken, thawedBy: by });
@@ -216,12 +217,12 @@ it('another window of the guest cannot thaw this one', async (t) => {
 it('a held window lets its channel be used for reading, by one at a time', async (t) => {
   const { agent, windows } = await setStage(t);
   await windows.freeze(request);
-  assert.equal(await windows.withChannel(guestId, (channel) => channel.execute(fsfreezeStatus, undefined)), 'frozen');
+  assert.equal(await windows.withChannel(db1, (channel) => channel.execute(fsfreezeStatus, undefined)), 'frozen');
   const answer = Promise.withResolvers<void>();
   agent.behave('guest-ping', late(answer.promise));
-  const first = windows.withChannel(guestId, (channel) => channel.execute(ping, undefined));
+  const first = windows.withChannel(db1, (channel) => channel.execute(ping, undefined));
   await refused(
-    windows.withChannel(guestId, (channel) => channel.execute(ping, undefined)),
+    windows.withChannel(db1, (channel) => channel.execute(ping, undefined)),
     'channel-busy',
   );
   answer.resolve();
@@ -234,7 +235,7 @@ onEither('a reader that hangs on the channel does not hold the thaw back', async
   await stage.windows.freeze(request);
   stage.agent.behave('guest-ping', never);
   const reading = refused(
-    stage.windows.withChannel(guestId, (channel) => channel.execute(ping, undefined)),
+    stage.windows.withChannel(db1, (channel) => channel.execute(ping, undefined)),
     'channel-closed',
   );
   assert.deepEqual(verdict(await stage.windows.thaw(request)), nothingTaken);
@@ -244,7 +245,7 @@ onEither('a reader that hangs on the channel does not hold the thaw back', async
 
 it('outside of any window the channel is opened for the reader, and free again afterwards', async (t) => {
   const { windows } = await setStage(t);
-  const status = () => windows.withChannel(guestId, (channel) => channel.execute(fsfreezeStatus, undefined));
+  const status = () => windows.withChannel(db1, (channel) => channel.execute(fsfreezeStatus, undefined));
   assert.deepEqual(await Promise.all([status(), status()]), ['thawed', 'thawed']);
   assert.deepEqual(verdict(await windows.freezeWindow(request)), clean);
 });
@@ -255,28 +256,28 @@ onEither('a host that ends thaws what it holds, and freezes no more', async (t, 
   await stage.windows.drain();
   await assertThawed(stage);
   assert.deepEqual(verdict((await stage.windows.outcome(request))!), { ...nothingTaken, thawedBy: 'shutdown' });
-  await refused(stage.windows.freeze({ ...request, backup: 'b-2' }), 'window-gone');
+  await refused(stage.windows.freeze({ ...request, backup: backupId('b-2') }), 'window-gone');
   assert.equal(freezes(stage.agent), 1);
 });
 
 onEither('a workflow that only wants the guest thawed ends the window, and may ask again', async (t, kind) => {
   const stage = await setStage(t, { kind });
   await stage.windows.freeze(request);
-  const report = await stage.windows.ensureThawed(guestId, 'workflow');
+  const report = await stage.windows.ensureThawed(db1, 'workflow');
   assert.equal(report.was, 'open');
   assert.deepEqual(verdict(report.outcome!), { ...nothingTaken, thawedBy: 'workflow' });
   await assertThawed(stage);
   const ran = stage.agent.ran.length;
-  assert.deepEqual(await stage.windows.ensureThawed(guestId, 'workflow'), { ...report, was: 'closed' });
+  assert.deepEqual(await stage.windows.ensureThawed(db1, 'workflow'), { ...report, was: 'closed' });
   assert.equal(stage.agent.ran.length, ran);
 });
 
 it('an operator thaws what others froze; a workflow leaves it alone', async (t) => {
   const { agent, windows } = await setStage(t);
   agent.frozen = true;
-  await windows.ensureThawed(guestId, 'workflow');
+  await windows.ensureThawed(db1, 'workflow');
   assert.equal(agent.frozen, true);
-  await windows.ensureThawed(guestId, 'operator');
+  await windows.ensureThawed(db1, 'operator');
   assert.equal(agent.frozen, false);
 });
 
@@ -289,7 +290,7 @@ it('an operator’s thaw undoes what others froze beside the window as well, whi
     send(answer);
     agent.frozen = true;
   });
-  const report = await windows.ensureThawed(guestId, 'operator');
+  const report = await windows.ensureThawed(db1, 'operator');
   assert.deepEqual([report.was, agent.frozen], ['open', false]);
 });
 
@@ -309,8 +310,8 @@ async function dieInsideWindow({ agent, directory }: Stage, kind: Kind) {
 }
 
 for (const [what, settle, by] of [
-  ['a workflow', ({ windows }: Stage) => windows.ensureThawed(guestId, 'workflow'), 'workflow'],
-  ['an operator', ({ windows }: Stage) => windows.ensureThawed(guestId, 'operator'), 'operator'],
+  ['a workflow', ({ windows }: Stage) => windows.ensureThawed(db1, 'workflow'), 'workflow'],
+  ['an operator', ({ windows }: Stage) => windows.ensureThawed(db1, 'operator'), 'operator'],
   ['the thaw of that window', ({ windows }: Stage) => windows.thaw(request), 'workflow'],
 ] as const)
   onEither(`what a process left frozen when it died is thawed by ${what}`, async (t, kind) => {
@@ -327,7 +328,7 @@ onEither('what an older version left frozen is thawed by the paths of sockets in
   const stage = await setStage(t, { kind });
   await dieInsideWindow(stage, kind);
   await writeOldIntent(stage.directory, { ...request, agent: kind, channel: stage.agent.path });
-  const { outcome } = await stage.windows.ensureThawed(guestId, 'guardian');
+  const { outcome } = await stage.windows.ensureThawed(db1, 'guardian');
   await assertThawed(stage);
   assert.deepEqual(verdict(outcome!), { ...nothingTaken, thawedBy: 'guardian' });
 });
@@ -336,8 +337,8 @@ onEither('several who ask at once for what a dead process left get one thaw', as
   const stage = await setStage(t, { kind });
   await dieInsideWindow(stage, kind);
   const [one, other] = await Promise.all([
-    stage.windows.ensureThawed(guestId, 'workflow'),
-    stage.windows.ensureThawed(guestId, 'guardian'),
+    stage.windows.ensureThawed(db1, 'workflow'),
+    stage.windows.ensureThawed(db1, 'guardian'),
   ]);
   assert.deepEqual(other, one);
   assert.equal(stage.agent.ran.filter((name) => name === wire[kind].thaw).length, 1);
@@ -346,10 +347,10 @@ onEither('several who ask at once for what a dead process left get one thaw', as
 onEither('a guest that is still owed a thaw gets no new freeze before it has had it', async (t, kind) => {
   const stage = await setStage(t, { kind });
   await dieInsideWindow(stage, kind);
-  const next = { ...request, backup: 'b-2' };
+  const next = { ...request, backup: backupId('b-2') };
   await refused(stage.windows.freezeWindow(next), 'obligation-open');
   await refused(stage.windows.freeze(next), 'obligation-open');
   assert.equal(freezes(stage.agent), 0);
-  await stage.windows.ensureThawed(guestId, 'workflow');
+  await stage.windows.ensureThawed(db1, 'workflow');
   assert.deepEqual(verdict(await stage.windows.freezeWindow(next)), clean);
 });

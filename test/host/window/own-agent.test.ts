@@ -5,7 +5,7 @@ import { it, type TestContext } from 'node:test';
 import { gradePoint } from '../../../model/window/grading.ts';
 import { answering, never, type Behaviour, type FakeAgent } from '../../fakes/fake-agent.ts';
 import { expire, restart } from '../../fakes/own-commands.ts';
-import { assertThawed, guestId, refused, request, setStage, verdict, wire, type Stage } from './stage.ts';
+import { assertThawed, db1, refused, request, setStage, verdict, wire, type Stage } from './stage.ts';
 
 const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failure: null, point: true };
 const { freeze, status, thaw } = wire.stillframe;
@@ -144,7 +144,7 @@ for (const [what, meanwhile] of [
     const running = windows.freezeWindow(request);
     await asked;
     assert.equal(agent.frozen, true);
-    assert.equal((await windows.status(guestId))?.epoch, 1);
+    assert.equal((await windows.status(db1))?.epoch, 1);
     agent.frozen = false;
     assert.deepEqual(verdict(await running), { ...clean, reasons: ['epoch-changed', 'thaw-unanswered'] });
     assert.ok(!agent.ran.includes(plainThaw));

@@ -14,9 +14,10 @@ import type { WindowLimits } from '../../../model/window/lease.ts';
 import type { WindowOutcome } from '../../../model/window/window.ts';
 import { startFakeAgent, type FakeAgent } from '../../fakes/fake-agent.ts';
 import { createFakeDriver, type FakeDriver } from '../../fakes/fake-driver.ts';
+import { guestId, backupId } from '../../../model/ids.ts';
 
-export const guestId = 'db1';
-export const request = { guest: guestId, backup: 'b-1', attempt: 1 };
+export const db1 = guestId('db1');
+export const request = { guest: db1, backup: backupId('b-1'), attempt: 1 };
 
 /** The same window on either agent: what it is frozen, asked and thawed by. */
 export const wire = {
@@ -68,7 +69,7 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
   const agent = await startFakeAgent({ absent, own: kind === 'stillframe' });
   const second = hasSecond ? await startFakeAgent({ own: true }) : undefined;
   const driver = createFakeDriver({
-    id: guestId,
+    id: db1,
     name: 'db',
     channel: agent.address,
     agentChannel: second?.address,
@@ -144,8 +145,8 @@ export async function assertThawed({ agent, journal }: Stage): Promise<void> {
 /** No freeze was sent, nothing is owed, and what was prepared is given back. */
 export async function assertUntouched({ agent, driver, journal }: Stage): Promise<void> {
   assert.equal(freezes(agent), 0);
-  assert.equal(await journal.intentOf(guestId), null);
-  assert.equal(await journal.latest(guestId), null);
+  assert.equal(await journal.intentOf(db1), null);
+  assert.equal(await journal.latest(db1), null);
   const count = (call: string) => driver.calls.filter((each) => each === call).length;
   assert.equal(count('abandon'), count('prepare'));
 }

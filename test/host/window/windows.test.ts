@@ -10,7 +10,7 @@ import {
   assertThawed,
   assertUntouched,
   freezes,
-  guestId,
+  db1,
   holdTransaction,
   onEither,
   refused,
@@ -20,6 +20,7 @@ import {
   wire,
   type StageOptions,
 } from './stage.ts';
+import { backupId } from '../../../model/ids.ts';
 
 /** Of a window that is to outlive it: long enough for the steps before, short enough to wait for. */
 const shortLeaseMs = 1_000;
@@ -76,7 +77,7 @@ it('another backup of a guest inside a window is refused, and names the one that
   const transaction = holdTransaction(driver);
   const running = windows.freezeWindow(request);
   await transaction.begun;
-  const error = await refused(windows.freezeWindow({ ...request, backup: 'b-2' }), 'window-open');
+  const error = await refused(windows.freezeWindow({ ...request, backup: backupId('b-2') }), 'window-open');
   assert.equal(error.facts.backup, 'b-1');
   transaction.complete();
   assert.deepEqual(verdict(await running), clean);
@@ -128,7 +129,7 @@ onEither('a freeze that is answered long after the lease is thawed all the same,
   stage.hurry = true;
   await retried;
   stage.hurry = false;
-  assert.equal((await stage.windows.status(guestId))?.backup, request.backup);
+  assert.equal((await stage.windows.status(db1))?.backup, request.backup);
   assert.equal(stage.agent.frozen, true);
   answer.resolve();
   assert.deepEqual(verdict(await running), { ...clean, thawedBy: 'lease', failure: 'lease-expired', point: false });
@@ -267,11 +268,11 @@ for (const [event, closing] of [
     const retried = stage.says('thaw not confirmed yet (attempt 2)');
     transaction.complete();
     await retried;
-    assert.equal((await stage.windows.status(guestId))?.epoch, 1);
+    assert.equal((await stage.windows.status(db1))?.epoch, 1);
     stage.driver.guestHas(event);
     const outcome = await running;
     assert.deepEqual(verdict(outcome), { ...clean, closing, reasons: ['freeze-not-held', 'thaw-unanswered'] });
-    assert.equal(await stage.windows.status(guestId), null);
+    assert.equal(await stage.windows.status(db1), null);
   });
 
 it('a guest without an agent is refused, and nothing is owed', async (t) => {
@@ -311,7 +312,7 @@ it('a point in time that cannot be prepared is refused before any freeze', async
 
 it('a journal that cannot be written refuses before any freeze', async (t) => {
   const { agent, directory, driver, windows } = await setStage(t);
-  await mkdir(join(directory, guestId, 'open.json'), { recursive: true });
+  await mkdir(join(directory, db1, 'open.json'), { recursive: true });
   await refused(windows.freezeWindow(request), 'journal-unwritable');
   assert.equal(freezes(agent), 0);
   assert.deepEqual(driver.calls, ['prepare', 'abandon']);
@@ -334,7 +335,7 @@ for (const [what, limits, code] of [
   it(`a second window ${what} is refused, though the first one is still told`, async (t) => {
     const { agent, windows } = await setStage(t, { limits });
     const outcome = await windows.freezeWindow(request);
-    await refused(windows.freezeWindow({ ...request, backup: 'b-2' }), code);
+    await refused(windows.freezeWindow({ ...request, backup: backupId('b-2') }), code);
     assert.deepEqual(await windows.freezeWindow(request), outcome);
     assert.equal(freezes(agent), 1);
   });
@@ -352,7 +353,7 @@ onEither('a host that ends lets a whole window finish, and opens no other', asyn
   const running = stage.windows.freezeWindow(request);
   await transaction.begun;
   const drained = stage.windows.drain();
-  await refused(stage.windows.freezeWindow({ ...request, backup: 'b-2' }), 'window-gone');
+  await refused(stage.windows.freezeWindow({ ...request, backup: backupId('b-2') }), 'window-gone');
   transaction.complete();
   await drained;
   await assertThawed(stage);

@@ -12,6 +12,7 @@ import { startGuest, type LabGuest } from '../../../infra/lab/guest.ts';
 import { verifyImages } from '../../../infra/lab/verify.ts';
 import { compareWithWriter } from '../../../infra/lab/writer.ts';
 import { connectAgent } from './raw-agent.ts';
+import { guestId } from '../../../model/ids.ts';
 
 const diskNames = ['disk0', 'disk1'];
 let directory: string;
@@ -128,7 +129,7 @@ suite('a lab guest', () => {
 
   test('a second guest has a uuid and disks of its own, and ends without a trace while the first goes on', async (t) => {
     const uuid = '7d5f1a52-60b5-4a0e-8b43-5a2f7a0c9e11';
-    const second = await startGuest({ directory, name: 'two', uuid });
+    const second = await startGuest({ directory, name: 'two', uuid: guestId(uuid) });
     t.after(second.stop);
     const monitor = await openMonitor({ path: second.monitor });
     assert.equal(((await monitor.execute('query-uuid')) as { UUID: string }).UUID, uuid);

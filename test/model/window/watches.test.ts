@@ -3,10 +3,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createWatches, type GuardianArm } from '../../../model/window/watches.ts';
+import { backupId, guestId, hostId } from '../../../model/ids.ts';
 
 const empty = { watches: [], reports: [] };
 const freezeStartMs = 8_000;
-const armOf = (attempt: number, leaseMs = 10_000): GuardianArm => ({ backup: 'b1', attempt, guest: 'g1', host: 'h1', leaseMs });
+const armOf = (attempt: number, leaseMs = 10_000): GuardianArm => ({
+  backup: backupId('b1'),
+  attempt,
+  guest: guestId('g1'),
+  host: hostId('h1'),
+  leaseMs,
+});
 
 test('a window is due after its pick-up, its lease and the grace of those who end it first', () => {
   const watches = createWatches(empty, freezeStartMs);
@@ -40,7 +47,7 @@ test('a disarmed window is reported once, and disarming it again changes nothing
 
 test('a confirmed thaw ends the watch with the report of the host', () => {
   const watches = createWatches(empty, freezeStartMs);
-  const thaw = { guest: 'g1', was: 'open', outcome: null, status: 'thawed' } as const;
+  const thaw = { guest: guestId('g1'), was: 'open', outcome: null, status: 'thawed' } as const;
   watches.arm(armOf(1), 0);
   watches.confirm(armOf(1), thaw);
   assert.deepEqual(watches.reports(), [{ backup: 'b1', attempt: 1, ended: 'confirmed', thaw }]);

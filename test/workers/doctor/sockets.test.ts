@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createConnection, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { hostId } from '../../../model/ids.ts';
 import type { HostConfig } from '../../../host/config.ts';
 import { defaultWindowLimits } from '../../../model/window/lease.ts';
 import { checkSockets } from '../../../workers/doctor/sockets.ts';
@@ -28,7 +29,7 @@ test('a socket that has a client is told from a free one, whatever its path is m
   t.after(() => client.destroy());
   await accepted;
   const config: HostConfig = {
-    host: 'h',
+    host: hostId('h'),
     guests: [{ kind: 'listed', name: 'db1', id: undefined, channel, agentChannel: undefined, monitor, carries: [] }],
     limits: defaultWindowLimits,
     scratch: { path: folder, limitBytes: undefined, marginBytes: 0 },

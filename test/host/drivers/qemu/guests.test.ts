@@ -9,19 +9,26 @@ import { openMonitor } from '../../../../host/channel/monitor.ts';
 import type { GuestSource } from '../../../../host/config.ts';
 import type { GuestEvent, GuestWatch } from '../../../../host/drivers/driver.ts';
 import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
-import { zeroUuid } from '../../../../model/ids.ts';
+import { guestId, hostId, zeroUuid } from '../../../../model/ids.ts';
 import { defaultWindowLimits } from '../../../../model/window/lease.ts';
 import { startBareQemu, temporaryDirectory } from '../../../fixtures/qemu.ts';
 
 async function driverOf(t: TestContext, ...guests: GuestSource[]) {
   const stateDir = await temporaryDirectory(t);
   const scratch = { path: join(stateDir, 'scratch'), limitBytes: undefined, marginBytes: 0 };
-  const config = { host: 'h', guests, limits: defaultWindowLimits, scratch, repositories: {}, snapshots: {} };
+  const config = { host: hostId('h'), guests, limits: defaultWindowLimits, scratch, repositories: {}, snapshots: {} };
   return createQemuDriver({ config, stateDir, log: () => {} });
 }
 
 function listed(name: string, { monitor }: { monitor: string }, id?: string): GuestSource {
-  return { kind: 'listed', name, id, channel: `${monitor}.qga`, monitor, carries: [] };
+  return {
+    kind: 'listed',
+    name,
+    id: id === undefined ? undefined : guestId(id),
+    channel: `${monitor}.qga`,
+    monitor,
+    carries: [],
+  };
 }
 
 /** Every event up to the first `last`. */
@@ -61,7 +68,7 @@ it('finds guests by a pattern and gives each its directory as name', async (t) =
     { device: 'd0', bytes: 8 * 2 ** 20 },
     { device: 'd1', bytes: 4 * 2 ** 20 },
   ]);
-  const guests = await Promise.all(qemus.map(({ uuid }) => driver.guest(uuid)));
+  const guests = await Promise.all(qemus.map(({ uuid }) => driver.guest(guestId(uuid))));
   assert.deepEqual(
     guests.map(({ channel, agentChannel }) => [channel, agentChannel]),
     [
@@ -77,9 +84,9 @@ it('refuses the all-zero UUID unless the file gives an id', async (t) => {
   const qemu = await startBareQemu(t, { uuid: null });
   const driver = await driverOf(t, listed('nobody', qemu));
   assert.equal((await driver.inventory())[0]!.problem, 'guest-uuid-zero');
-  await assert.rejects(driver.guest(zeroUuid), { code: 'guest-uuid-zero', message: /nobody.*-uuid.*id:/ });
+  await assert.rejects(driver.guest(guestId(zeroUuid)), { code: 'guest-uuid-zero', message: /nobody.*-uuid.*id:/ });
   const named = await driverOf(t, listed('nobody', qemu, 'db-eu-1'));
-  const watch = await named.watch(await named.guest('db-eu-1'));
+  const watch = await named.watch(await named.guest(guestId('db-eu-1')));
   assert.equal(watch.state, 'prelaunch');
   await watch.close();
 });
@@ -92,7 +99,7 @@ it('refuses an id that two guests report, and names both', async (t) => {
     (await driver.inventory()).map((each) => each.problem),
     ['guest-ambiguous', 'guest-ambiguous'],
   );
-  await assert.rejects(driver.guest(uuid), { code: 'guest-ambiguous', message: /db1 and clone/ });
+  await assert.rejects(driver.guest(guestId(uuid)), { code: 'guest-ambiguous', message: /db1 and clone/ });
 });
 
 it('says that another program holds the monitor, and finds the guest again when it has let go', async (t) => {
@@ -103,19 +110,19 @@ it('says that another program holds the monitor, and finds the guest again when 
   const [listing] = await driver.inventory();
   assert.deepEqual({ state: listing!.state, problem: listing!.problem }, { state: 'unreachable', problem: 'monitor-held' });
   other.close();
-  assert.equal((await driver.guest(qemu.uuid)).name, 'db1');
+  assert.equal((await driver.guest(guestId(qemu.uuid))).name, 'db1');
 });
 
 it('knows by its last id a guest that has ended, and does not take another one for it', async (t) => {
   const directory = await temporaryDirectory(t);
   const driver = await driverOf(t, listed('db1', { monitor: join(directory, 'qmp.sock') }));
   const qemu = await startBareQemu(t, { directory });
-  await driver.guest(qemu.uuid);
+  await driver.guest(guestId(qemu.uuid));
   await qemu.kill();
-  await assert.rejects(driver.guest(qemu.uuid), { code: 'monitor-unreachable', message: /db1/ });
+  await assert.rejects(driver.guest(guestId(qemu.uuid)), { code: 'monitor-unreachable', message: /db1/ });
   assert.equal((await driver.inventory())[0]!.id, qemu.uuid);
   await startBareQemu(t, { directory, disks: [] });
-  await assert.rejects(driver.guest(qemu.uuid), { code: 'guest-unknown' });
+  await assert.rejects(driver.guest(guestId(qemu.uuid)), { code: 'guest-unknown' });
 });
 
 it('does not know the id of a guest that has not answered yet, unless the file gives one', async (t) => {
@@ -133,11 +140,11 @@ it('does not know the id of a guest that has not answered yet, unless the file g
 it('lets all its users of a monitor share the one connection that QEMU serves', async (t) => {
   const qemu = await startBareQemu(t);
   const driver = await driverOf(t, listed('db1', qemu));
-  const guest = await driver.guest(qemu.uuid);
+  const guest = await driver.guest(guestId(qemu.uuid));
   const watches = await Promise.all([driver.watch(guest), driver.watch(guest), driver.inventory()]);
   assert.equal(watches[2][0]!.problem, null);
   await watches[0].close();
-  assert.equal((await driver.guest(qemu.uuid)).id, qemu.uuid);
+  assert.equal((await driver.guest(guestId(qemu.uuid))).id, qemu.uuid);
   await watches[1].close();
 });
 
@@ -146,7 +153,7 @@ it('tells a paused guest, and every stop, resume, reset and end', async (t) => {
   const driver = await driverOf(t, listed('db1', qemu));
   await qemu.control.execute('cont');
   await qemu.control.execute('stop');
-  const guest = await driver.guest(qemu.uuid);
+  const guest = await driver.guest(guestId(qemu.uuid));
   const watch = await driver.watch(guest);
   assert.equal(watch.state, 'paused');
   assert.equal(watch.migrating, false);
@@ -166,7 +173,7 @@ it('tells of a migration when it begins, while the guest still runs', async (t) 
   const qemu = await startBareQemu(t);
   const driver = await driverOf(t, listed('db1', qemu));
   await qemu.control.execute('cont');
-  const guest = await driver.guest(qemu.uuid);
+  const guest = await driver.guest(guestId(qemu.uuid));
   const watch = await driver.watch(guest);
   const told = eventsUntil('migration', watch);
   // Slow enough to be under way for the rest of the test.
@@ -182,7 +189,7 @@ it('tells of a migration when it begins, while the guest still runs', async (t) 
 it('tells when the monitor is gone', async (t) => {
   const qemu = await startBareQemu(t);
   const driver = await driverOf(t, listed('db1', qemu));
-  const watch = await driver.watch(await driver.guest(qemu.uuid));
+  const watch = await driver.watch(await driver.guest(guestId(qemu.uuid)));
   const told = eventsUntil('gone', watch);
   await qemu.kill();
   assert.deepEqual(await told, ['gone']);

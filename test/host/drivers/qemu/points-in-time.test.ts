@@ -12,6 +12,7 @@ import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
 import { run } from '../../../../lib/run.ts';
 import { defaultWindowLimits } from '../../../../model/window/lease.ts';
 import { startBareQemu, temporaryDirectory, type BareQemu, type BareQemuOptions } from '../../../fixtures/qemu.ts';
+import { backupId, guestId, hostId } from '../../../../model/ids.ts';
 
 const backup = '20260101T020000-1a2b3c4d';
 const mib = 2 ** 20;
@@ -21,7 +22,7 @@ async function hostWith(t: TestContext, { scratch = {}, ...options }: BareQemuOp
   const root = await temporaryDirectory(t);
   const qemu = await startBareQemu(t, options);
   const config = {
-    host: 'h',
+    host: hostId('h'),
     guests: [{ kind: 'listed' as const, name: 'db1', id: undefined, channel: 'none', monitor: qemu.monitor, carries: [] }],
     limits: defaultWindowLimits,
     scratch: { path: join(root, 'scratch'), limitBytes: undefined, marginBytes: mib, ...scratch },
@@ -30,7 +31,7 @@ async function hostWith(t: TestContext, { scratch = {}, ...options }: BareQemuOp
   };
   const restarted = () => createQemuDriver({ config, stateDir: join(root, 'state'), log: () => {} });
   const driver = restarted();
-  const guest = await driver.guest(qemu.uuid);
+  const guest = await driver.guest(guestId(qemu.uuid));
   const leftOnDisk = async () => [
     ...(await readdir(config.scratch.path).catch(() => [])),
     ...(await readdir(join(root, 'state', 'points-in-time')).catch(() => [])),
@@ -68,7 +69,7 @@ it('shows every disk as it was at the point in time, whatever the guest writes a
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [8, 4] });
   await qemu.write(0, 7, 0, 2);
   await qemu.write(1, 8, 3, 1);
-  const prepared = await points.prepare(guest, backup);
+  const prepared = await points.prepare(guest, backupId(backup));
   assert.deepEqual(prepared.disks, [
     { name: 'disk0', device: 'd0', bytes: 8 * mib },
     { name: 'disk1', device: 'd1', bytes: 4 * mib },
@@ -79,14 +80,14 @@ it('shows every disk as it was at the point in time, whatever the guest writes a
   const then = await Promise.all(qemu.disks.map((path) => readFile(path)));
   await qemu.write(0, 1, 0, 8);
   await qemu.write(1, 2, 0, 4);
-  const exports = await points.exports(guest, backup);
+  const exports = await points.exports(guest, backupId(backup));
   const seen = await read(t, exports);
   assert.ok(seen[0]!.equals(then[0]!) && seen[1]!.equals(then[1]!), 'the exports show the point in time');
   await qemu.write(0, 3, 4, 4);
   assert.ok((await read(t, exports))[0]!.equals(then[0]!));
-  await points.verify(guest, backup);
+  await points.verify(guest, backupId(backup));
   await exports.close();
-  await points.end(guest.id, { backup });
+  await points.end(guest.id, { backup: backupId(backup) });
   await assertNothingLeft();
 });
 
@@ -95,7 +96,7 @@ it('leaves read-only disks out and says so', async (t) => {
   const cd = `driver=null-co,node-name=cd,read-zeroes=on,size=${mib},read-only=on`;
   const extra = ['-blockdev', cd, '-device', 'virtio-scsi-pci', '-device', 'scsi-cd,drive=cd,id=cd0'];
   const { points, guest } = await hostWith(t, { directory, extra });
-  const prepared = await points.prepare(guest, backup);
+  const prepared = await points.prepare(guest, backupId(backup));
   assert.equal(prepared.disks.length, 1);
   assert.match(prepared.skipped.join(), /^\S*cd0\S* read-only$/);
   await prepared.abandon();
@@ -103,7 +104,7 @@ it('leaves read-only disks out and says so', async (t) => {
 
 it('gives everything back when the freeze did not come', async (t) => {
   const { points, guest, leftOnDisk, assertNothingLeft } = await hostWith(t, {});
-  const prepared = await points.prepare(guest, backup);
+  const prepared = await points.prepare(guest, backupId(backup));
   assert.notDeepEqual(await leftOnDisk(), []);
   await prepared.abandon();
   await prepared.abandon();
@@ -112,26 +113,26 @@ it('gives everything back when the freeze did not come', async (t) => {
 
 it('reserves scratch in full before the freeze where it fits', async (t) => {
   const { points, guest, config } = await hostWith(t, { disks: [16] });
-  await points.prepare(guest, backup);
+  await points.prepare(guest, backupId(backup));
   const { blocks } = await stat(join(config.scratch.path, backup, 'disk0.qcow2'));
   assert.ok(blocks * 512 >= 16 * mib, `${blocks * 512} bytes are reserved`);
-  await points.end(guest.id, { backup });
+  await points.end(guest.id, { backup: backupId(backup) });
 });
 
 it('repeats each step without harm', async (t) => {
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, {});
-  await points.prepare(guest, backup);
-  const prepared = await points.prepare(guest, backup);
+  await points.prepare(guest, backupId(backup));
+  const prepared = await points.prepare(guest, backupId(backup));
   await prepared.begin();
   await qemu.write(0, 5, 0, 1);
-  const first = await points.exports(guest, backup);
-  const second = await points.exports(guest, backup);
+  const first = await points.exports(guest, backupId(backup));
+  const second = await points.exports(guest, backupId(backup));
   assert.deepEqual(first.disks, second.disks);
   assert.deepEqual((await read(t, second))[0], Buffer.alloc(8 * mib));
   await first.close();
   await second.close();
-  await points.end(guest.id, { backup });
-  await points.end(guest.id, { backup });
+  await points.end(guest.id, { backup: backupId(backup) });
+  await points.end(guest.id, { backup: backupId(backup) });
   await assertNothingLeft();
 });
 
@@ -140,7 +141,7 @@ it('refuses before the freeze when scratch has no room, with the figures and the
     disks: [64],
     scratch: { limitBytes: 3 * mib, marginBytes: 4 * mib },
   });
-  await assert.rejects(points.prepare(guest, backup), {
+  await assert.rejects(points.prepare(guest, backupId(backup)), {
     code: 'scratch-no-room',
     message: /room for 3\.0 MiB.*margin of 4\.0 MiB.*65\.0 MiB.*scratch\.limit/s,
   });
@@ -153,14 +154,16 @@ it('counts what other points in time have reserved, also when both are prepared 
   const other = await startBareQemu(t, { disks: [10] });
   config.guests.push({ ...config.guests[0]!, name: 'db2', monitor: other.monitor });
   const { guest: find, pointInTime: points } = restarted();
-  const guests = [guest, await find(other.uuid)];
-  const results = await Promise.allSettled(guests.map((each, index) => points.prepare(each, `${backup.slice(0, -1)}${index}`)));
+  const guests = [guest, await find(guestId(other.uuid))];
+  const results = await Promise.allSettled(
+    guests.map((each, index) => points.prepare(each, backupId(`${backup.slice(0, -1)}${index}`))),
+  );
   assert.deepEqual(results.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
   const refused = results.find((each) => each.status === 'rejected')!;
   assert.equal((refused.reason as { code: string }).code, 'scratch-no-room');
   for (const each of results) if (each.status === 'fulfilled') await each.value.abandon();
   assert.deepEqual([...(await qemu.ours()), ...(await other.ours())], []);
-  for (const each of guests) await (await points.prepare(each, backup)).abandon();
+  for (const each of guests) await (await points.prepare(each, backupId(backup))).abandon();
 });
 
 for (const watched of [true, false]) {
@@ -168,22 +171,22 @@ for (const watched of [true, false]) {
     const scratch = { limitBytes: 16 * mib, marginBytes: 12 * mib };
     const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [64], scratch });
     await qemu.write(0, 7, 0, 32);
-    const prepared = await points.prepare(guest, backup);
+    const prepared = await points.prepare(guest, backupId(backup));
     await prepared.begin();
-    const exports = watched ? await points.exports(guest, backup) : undefined;
+    const exports = watched ? await points.exports(guest, backupId(backup)) : undefined;
     const givenUp = new Promise<void>((resolve) =>
       qemu.control.onEvent(({ name, data }) => name === 'JOB_STATUS_CHANGE' && data.status === 'concluded' && resolve()),
     );
     await qemu.write(0, 8, 0, 2);
-    await points.verify(guest, backup);
+    await points.verify(guest, backupId(backup));
     await qemu.write(0, 8, 2, 4);
     if (exports) await assert.rejects(exports.lost, { code: 'scratch-exhausted', message: /scratch more room/ });
     await givenUp;
     // Far past what scratch could hold.
     await qemu.write(0, 9, 0, 32);
-    await assert.rejects(points.verify(guest, backup), { code: 'scratch-exhausted' });
+    await assert.rejects(points.verify(guest, backupId(backup)), { code: 'scratch-exhausted' });
     await exports?.close();
-    await points.end(guest.id, { backup });
+    await points.end(guest.id, { backup: backupId(backup) });
     await assertNothingLeft();
   });
 }
@@ -192,7 +195,7 @@ it('refuses a scratch directory that QEMU cannot write to, in its own words, and
   const asRoot = process.getuid!() === 0;
   const { config, points, guest, qemu, leftOnDisk, assertNothingLeft } = await hostWith(t, asRoot ? await asNobody(t) : {});
   await mkdir(config.scratch.path, { mode: asRoot ? 0o700 : 0o500 });
-  await assert.rejects(points.prepare(guest, backup), (error: { code: string; message: string }) => {
+  await assert.rejects(points.prepare(guest, backupId(backup)), (error: { code: string; message: string }) => {
     assert.equal(error.code, 'scratch-unwritable');
     assert.ok(error.message.includes(config.scratch.path) && /permission denied/i.test(error.message), error.message);
     return true;
@@ -210,10 +213,13 @@ async function asNobody(t: TestContext): Promise<BareQemuOptions> {
 it('takes part in nobody’s business: a foreign NBD server and a foreign job are named and left alone', async (t) => {
   const { qemu, points, guest, leftOnDisk } = await hostWith(t, {});
   const path = await serveForeign(qemu);
-  await assert.rejects(points.prepare(guest, backup), { code: 'point-in-time-failed', message: /NBD server that is not ours/ });
+  await assert.rejects(points.prepare(guest, backupId(backup)), {
+    code: 'point-in-time-failed',
+    message: /NBD server that is not ours/,
+  });
   await qemu.control.execute('block-export-add', { type: 'nbd', id: 'theirs', 'node-name': 'd0', name: 'x' });
-  await assert.rejects(points.prepare(guest, backup), { code: 'point-in-time-failed', message: /"theirs"/ });
-  await points.end(guest.id, { backup });
+  await assert.rejects(points.prepare(guest, backupId(backup)), { code: 'point-in-time-failed', message: /"theirs"/ });
+  await points.end(guest.id, { backup: backupId(backup) });
   const connection = createConnection(path);
   await once(connection, 'data');
   connection.destroy();
@@ -222,7 +228,10 @@ it('takes part in nobody’s business: a foreign NBD server and a foreign job ar
   const target = { driver: 'null-co', 'node-name': 'target', size: 8 * mib, 'read-zeroes': true };
   await qemu.control.execute('blockdev-add', target);
   await qemu.control.execute('blockdev-backup', { 'job-id': 'their-job', device: 'd0', target: 'target', sync: 'none' });
-  await assert.rejects(points.prepare(guest, backup), { code: 'point-in-time-failed', message: /"their-job" \(backup\)/ });
+  await assert.rejects(points.prepare(guest, backupId(backup)), {
+    code: 'point-in-time-failed',
+    message: /"their-job" \(backup\)/,
+  });
   assert.deepEqual([...(await qemu.ours()), ...(await leftOnDisk())], []);
   const jobs = (await qemu.control.execute('query-jobs')) as { id: string; status: string }[];
   assert.deepEqual(
@@ -233,7 +242,7 @@ it('takes part in nobody’s business: a foreign NBD server and a foreign job ar
 
 it('starts nothing when QEMU refuses the transaction', async (t) => {
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [8, 8] });
-  const prepared = await points.prepare(guest, backup);
+  const prepared = await points.prepare(guest, backupId(backup));
   const target = { driver: 'null-co', 'node-name': 'target', size: 8 * mib, 'read-zeroes': true };
   await qemu.control.execute('blockdev-add', target);
   await qemu.control.execute('blockdev-backup', { 'job-id': 'late', device: 'd1', target: 'target', sync: 'none' });
@@ -249,44 +258,44 @@ it('starts nothing when QEMU refuses the transaction', async (t) => {
 
 it('says that the point in time is lost when its job has ended, for the export then shows live data', async (t) => {
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, {});
-  const prepared = await points.prepare(guest, backup);
+  const prepared = await points.prepare(guest, backupId(backup));
   await prepared.begin();
-  const exports = await points.exports(guest, backup);
+  const exports = await points.exports(guest, backupId(backup));
   await qemu.control.execute('job-cancel', { id: 'sf.1a2b3c4d.j0' });
   await assert.rejects(exports.lost, { code: 'point-in-time-lost' });
-  await assert.rejects(points.verify(guest, backup), { code: 'point-in-time-lost' });
+  await assert.rejects(points.verify(guest, backupId(backup)), { code: 'point-in-time-lost' });
   await exports.close();
-  await points.end(guest.id, { backup });
+  await points.end(guest.id, { backup: backupId(backup) });
   await assertNothingLeft();
 });
 
 it('cleans scratch and records of a QEMU that has ended, which took the point in time along', async (t) => {
   const { qemu, points, guest, leftOnDisk } = await hostWith(t, {});
-  const prepared = await points.prepare(guest, backup);
+  const prepared = await points.prepare(guest, backupId(backup));
   await prepared.begin();
-  const exports = await points.exports(guest, backup);
+  const exports = await points.exports(guest, backupId(backup));
   await qemu.kill();
   await assert.rejects(exports.lost, { code: 'point-in-time-lost', message: /monitor is gone/ });
   await exports.close();
-  await points.end(guest.id, { backup });
+  await points.end(guest.id, { backup: backupId(backup) });
   assert.deepEqual(await leftOnDisk(), []);
-  await assert.rejects(points.verify(guest, backup), { code: 'point-in-time-lost' });
+  await assert.rejects(points.verify(guest, backupId(backup)), { code: 'point-in-time-lost' });
 });
 
 it('finds, reads and ends after a restart what an earlier worker began', async (t) => {
   const { qemu, points, guest: before, restarted, assertNothingLeft } = await hostWith(t, {});
   await qemu.write(0, 7, 0, 8);
-  const prepared = await points.prepare(before, backup);
+  const prepared = await points.prepare(before, backupId(backup));
   await prepared.begin();
   await qemu.write(0, 8, 0, 8);
   const driver = restarted();
   const next = driver.pointInTime;
   assert.deepEqual(await next.leftovers([]), [{ guest: before.id, backup }]);
   const guest = await driver.guest(before.id);
-  const exports = await next.exports(guest, backup);
+  const exports = await next.exports(guest, backupId(backup));
   assert.deepEqual((await read(t, exports))[0], Buffer.alloc(8 * mib, 7));
   await exports.close();
-  await next.end(guest.id, { backup });
+  await next.end(guest.id, { backup: backupId(backup) });
   await assertNothingLeft();
   assert.deepEqual(await next.leftovers([guest]), []);
 });

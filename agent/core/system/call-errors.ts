@@ -1,10 +1,10 @@
-/** System calls on behalf of a command: what fails is told in the command's words, with the kernel's reason behind them. */
+/** System calls on behalf of a command: what fails is reported in the command's words, with the kernel's reason behind them, or not at all. */
 
-import { CommandError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { SystemError } from '../platform.ts';
 
 /** @throws CommandError `what: reason` for a SystemError */
-export function told<T>(what: string, call: () => T): T {
+export function asCommandError<T>(what: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
@@ -14,7 +14,7 @@ export function told<T>(what: string, call: () => T): T {
 }
 
 /** Undefined when the call fails: for what a guest may lack. */
-export function perhaps<T>(call: () => T): T | undefined {
+export function orUndefined<T>(call: () => T): T | undefined {
   try {
     return call();
   } catch (error) {
