@@ -33,10 +33,10 @@ process.once('message', (job: CopyJob) => void run(job));
 
 async function run(job: CopyJob): Promise<void> {
   try {
-    tell({ kind: 'done', disks: await copyAll(job) });
+    report({ kind: 'done', disks: await copyAll(job) });
   } catch (error) {
     const known = error instanceof StillframeError ? error : new StillframeError('copy-failed', messageOf(error));
-    tell({ kind: 'failed', code: known.code, message: known.message, facts: known.facts });
+    report({ kind: 'failed', code: known.code, message: known.message, facts: known.facts });
   }
 }
 
@@ -48,7 +48,7 @@ async function copyAll({ directory, disks }: CopyJob): Promise<PointDisk[]> {
     const file = `${disk.name}.raw`;
     const path = join(directory, file);
     const onFraction = (fraction: number) =>
-      tell({
+      report({
         kind: 'progress',
         progress: { disk: disk.name, doneBytes: before + Math.round(fraction * disk.bytes), totalBytes },
       });
@@ -61,6 +61,6 @@ async function copyAll({ directory, disks }: CopyJob): Promise<PointDisk[]> {
   return copied;
 }
 
-function tell(message: CopyMessage): void {
+function report(message: CopyMessage): void {
   process.send?.(message);
 }

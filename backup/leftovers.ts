@@ -1,15 +1,15 @@
-/** Points in time that an earlier worker left: kept for a while so that their copies can go on, then ended unless a copy claims them. */
+/** Points in time that an earlier worker left: kept for a while so that their copies can continue, then ended unless a copy claims them. */
 
 import type { Driver, Leftover, PointName } from '../host/drivers/driver.ts';
 import type { Log } from '../lib/log.ts';
 import { messageOf } from '../model/errors.ts';
 import type { BackupId } from '../model/ids.ts';
 
-/** A copy that goes on is started again within seconds of the worker; its heartbeat time-out is the longest wait. */
+/** A copy that continues is started again within seconds of the worker; its heartbeat time-out is the longest wait. */
 const unclaimedMs = 120_000;
 
 export interface Leftovers {
-  /** A copy, a commit or a release of this backup is at work here: it is nobody's leftover. */
+  /** A copy, a commit or a release of this backup is at work here: it is not a leftover. */
   claim(backup: BackupId): void;
 }
 
@@ -22,7 +22,7 @@ export function endUnclaimedPoints({ driver, log }: { driver: Driver; log: Log }
     const usable = (await driver.inventory()).flatMap(({ id, problem }) => (problem === null && id !== null ? [id] : []));
     const guests = await Promise.all(usable.map((id) => driver.guest(id)));
     const found = (await driver.pointInTime.leftovers(guests)).filter((each) => !isClaimed(each));
-    for (const each of found) log('info', 'found a point in time of an earlier worker; its copy may go on', { ...each });
+    for (const each of found) log('info', 'found a point in time of an earlier worker; its copy may continue', { ...each });
     return found;
   }
 

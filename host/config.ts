@@ -22,7 +22,7 @@ export interface ScratchConfig {
   marginBytes: number;
 }
 
-/** Things of ours that a guest can carry; such a guest is never frozen. */
+/** What Stillframe needs and a guest can carry; such a guest is never frozen. */
 export type Carried = 'temporal' | 'repository' | 'scratch' | 'journal';
 
 /** A guest that the file lists by its sockets. */

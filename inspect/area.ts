@@ -1,4 +1,4 @@
-/** Bounded reading of an image: a stretch of bytes whose contents nobody vouches for. Who opens files makes the first area. */
+/** Bounded reading of an image: a stretch of bytes with untrusted contents. The code that opens files makes the first area. */
 
 /** Filesystem, partition or whole disk inside an image. Offsets and lengths in bytes. */
 export interface Area {

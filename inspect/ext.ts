@@ -4,7 +4,7 @@ import { countOf } from './area.ts';
 import type { Area } from './area.ts';
 import type { Finding } from './finding.ts';
 
-/** Fields by their offset from the start of the filesystem; the superblock lies at 1024. Little endian. */
+/** Fields by their offset from the start of the filesystem; the superblock is at 1024. Little endian. */
 const field = {
   blocksLow: 0x404,
   logBlockSize: 0x418,

@@ -2,5 +2,5 @@
 
 import type { DiskInspection } from '../model/point/point.ts';
 
-/** A row of the inspection, still without the place where the filesystem lies. */
+/** A row of the inspection, still without the place of the filesystem. */
 export type Finding = Omit<DiskInspection['filesystems'][number], 'where'>;

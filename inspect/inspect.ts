@@ -19,7 +19,7 @@ type Row = DiskInspection['filesystems'][number];
  */
 export async function inspectDisk(disk: Area): Promise<DiskInspection> {
   try {
-    // The bounds are kept here, whoever made the area.
+    // The bounds are enforced here, for every area.
     return summarise(await inspectArea(areaWithin(disk, 0, disk.length)));
   } catch (error) {
     return summarise([{ where: 'whole disk', type: 'unreadable', result: 'dirty', evidence: messageOf(error) }]);

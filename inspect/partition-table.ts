@@ -6,7 +6,7 @@ export interface Partition {
   number: number;
   start: number;
   length: number;
-  /** The table says that boot code or nothing lies in it: unknown content is no filesystem that we failed to see. */
+  /** The table says that it holds boot code or nothing: unknown content in it is not a filesystem that we cannot read. */
   bare: boolean;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Area } from './area.ts';
 
-/** Every mark at the front of an area lies within these bytes: the last one is that of swap with 64 KiB pages and btrfs. */
+/** Every mark at the front of an area is within these bytes: the last one is that of swap with 64 KiB pages and btrfs. */
 export const headBytes = 128 * 1024;
 
 interface Mark {
@@ -15,7 +15,7 @@ interface Mark {
 const boot: [number, string] = [510, '\x55\xaa'];
 const md = '\xfc\x4e\x2b\xa9';
 
-/** Containers first: what lies inside them is theirs to tell. Strings are Latin-1. */
+/** Containers first: their own headers describe what is inside. Strings are Latin-1. */
 const marks: Mark[] = [
   { type: 'luks', evidence: 'LUKS1 header', at: [[0, 'LUKS\xba\xbe\x00\x01']] },
   { type: 'luks', evidence: 'LUKS2 header', at: [[0, 'LUKS\xba\xbe\x00\x02']] },
@@ -65,7 +65,7 @@ export function isBootSectorOfFilesystem(head: Buffer): boolean {
   return marks.some(({ at }) => at[0] === boot && at.every(([offset, bytes]) => has(head, offset, bytes)));
 }
 
-/** md(4): version 1.0 lies 8 to 12 KiB before the end on a 4 KiB boundary, 0.90 in the last whole 64 KiB. */
+/** md(4): version 1.0 is 8 to 12 KiB before the end on a 4 KiB boundary, 0.90 in the last whole 64 KiB. */
 async function hasMdAtEnd(area: Area): Promise<boolean> {
   const places = [Math.floor((area.length - 8192) / 4096) * 4096, Math.floor(area.length / 65536) * 65536 - 65536];
   for (const place of places) {

@@ -17,7 +17,7 @@ const bytesPerHeader = 32 * 1024;
  */
 const mostCoveringRecords = 16;
 
-/** Where a record lies: `lsn` is its cycle in the upper and its block in the log in the lower 32 bits. */
+/** The place of a record: `lsn` is its cycle in the upper and its block in the log in the lower 32 bits. */
 interface RecordHeader {
   lsn: bigint;
   tail: bigint;
@@ -54,7 +54,7 @@ export async function readLog(log: Area): Promise<{ clean: boolean; evidence: st
   }
 }
 
-/** The record with the highest lsn. A record names its own place, so what lies elsewhere is not taken for one. */
+/** The record with the highest lsn. A record names its own place, so a copy elsewhere is not taken for one. */
 async function lastRecord(log: Area): Promise<RecordHeader | null> {
   let last: { at: number; lsn: bigint } | null = null;
   const buffer = Buffer.allocUnsafe(longestRead);
@@ -105,7 +105,7 @@ async function recordData(log: Area, record: RecordHeader): Promise<Buffer> {
   return data.subarray(0, record.length);
 }
 
-/** A record may go on at the start of the log. */
+/** A record may continue at the start of the log. */
 async function readRound(log: Area, at: number, count: number): Promise<Buffer> {
   const blocks = log.length / block;
   const first = at % blocks;

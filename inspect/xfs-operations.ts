@@ -65,7 +65,7 @@ export function walkOperations(data: Buffer, count: number): Operations {
   return regionsLeft > 0 || littleEndian !== null ? other('an unfinished transaction') : { unmount, other: null };
 }
 
-/** The header's magic is written in the guest's byte order. Null when the body is no header. */
+/** The header's magic is written in the guest's byte order. Null when the body is not a header. */
 function byteOrder(body: Buffer): boolean | null {
   const magic = body.toString('latin1', 0, 4);
   return magic === 'NART' ? true : magic === 'TRAN' ? false : null;

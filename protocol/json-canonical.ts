@@ -3,7 +3,7 @@
 import type { Json } from './json.ts';
 
 /**
- * The value of an ASCII text without escapes, or undefined where only our own parser can tell: JSON.parse takes the last of two equal keys and
+ * The value of an ASCII text without escapes, or undefined where only our own parser can decide: JSON.parse takes the last of two equal keys and
  * one number for another (`1.0`, 2^53 + 1). What it writes back as it was read, spaces apart, was neither.
  */
 export function parseCanonical(text: string, deepest: number): Json | undefined {

@@ -6,7 +6,7 @@ import { parseCanonical } from './json-canonical.ts';
 export type TokenKind = 'punctuation' | 'string' | 'integer' | 'float' | 'keyword' | 'error' | 'too-long';
 
 export interface Token {
-  /** `too-long` is told as soon as it is known; the token itself follows without its text when it ends. */
+  /** `too-long` is reported as soon as it is known; the token itself follows without its text when it ends. */
   kind: TokenKind;
   /** Bytes as Latin-1: punctuation, number or keyword as written; a string with its quotes and escapes. */
   text: string;
@@ -22,7 +22,7 @@ export interface ByteTools {
   latin1(bytes: Uint8Array, from: number, to: number): string;
   /** Index of the first byte from `from` on that is `quote`, a backslash, below 0x20 or above 0x7e; the length when there is none. */
   plainStringEnd(bytes: Uint8Array, from: number, quote: number): number;
-  /** The value of a JSON text of at most so many levels, or undefined where only our own parser can tell (json-canonical.ts). */
+  /** The value of a JSON text of at most so many levels, or undefined where only our own parser can decide (json-canonical.ts). */
   parseCanonical(bytes: Uint8Array, from: number, to: number, deepest: number): Json | undefined;
 }
 
@@ -82,7 +82,7 @@ export function createJsonLexer(emit: (token: Token) => void, maxTokenBytes: num
       if (next === undefined) break;
       if (next === 'closed') return (keep(bytes, from, at + 1), finish('string'), at + 1);
       if (next === 'error') return (keep(bytes, from, at + 1), finish('error', '', byte === flushByte), at + 1);
-      // A string goes on past a byte that is not plain.
+      // A string continues past a byte that is not plain.
       if (state === 'string') plain = false;
       state = next;
     }

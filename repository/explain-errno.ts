@@ -1,9 +1,9 @@
-/** Errors of a repository's file system, with the way out. */
+/** Errors of a repository's file system, with what to do about each. */
 
 import { errnoOf } from '../lib/errno.ts';
 import { StillframeError, messageOf, type ErrorCode } from '../model/errors.ts';
 
-const waysOut: Record<string, string> = {
+const remedies: Record<string, string> = {
   EACCES: 'let the user that runs Stillframe write there',
   EPERM: 'let the user that runs Stillframe write there',
   EROFS: 'mount it writable',
@@ -14,14 +14,14 @@ const waysOut: Record<string, string> = {
   EIO: 'look at the disk: the kernel log has the details',
 };
 
-/** Runs `work`; what the file system refuses becomes `code`, with the path, the errno and the way out. */
+/** Runs `work`; what the file system refuses becomes `code`, with the path, the errno and what to do. */
 export async function explainErrno<T>(code: ErrorCode, path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === null) throw error;
-    const wayOut = waysOut[errno] ?? 'look at what the kernel log says of it';
-    throw new StillframeError(code, `${path}: ${messageOf(error)}: ${wayOut}`, { path, errno }, error);
+    const remedy = remedies[errno] ?? 'look at what the kernel log says of it';
+    throw new StillframeError(code, `${path}: ${messageOf(error)}: ${remedy}`, { path, errno }, error);
   }
 }

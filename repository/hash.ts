@@ -19,7 +19,7 @@ export async function hashImage(path: string, onProgress?: (doneBytes: number) =
 
 /**
  * Gives each piece of the file to `use`, which is done with it when its promise resolves.
- * The next piece is read meanwhile, so that the disk and the hash do not wait for each other.
+ * The next piece is read at the same time, so that the disk and the hash do not wait for each other.
  */
 export async function passOver(
   path: string,

@@ -1,4 +1,4 @@
-/** The manifest of a restore point as it lies on disk: what is read back is checked field by field before anybody trusts it. */
+/** The manifest of a restore point on disk: every field is checked when it is read back, before it is trusted. */
 
 import { StillframeError } from '../model/errors.ts';
 import { grades } from '../model/window/grade.ts';
@@ -29,7 +29,7 @@ type Check<T> = (value: unknown, path: string) => T;
 export function parseManifest(text: string, id: string): RestorePoint {
   try {
     const point = restorePoint(JSON.parse(text) as unknown, '');
-    if (point.id !== id) throw new Error(`id is ${JSON.stringify(point.id)}, but it lies in the folder of ${id}`);
+    if (point.id !== id) throw new Error(`id is ${JSON.stringify(point.id)}, but it is in the folder of ${id}`);
     const files = point.disks.map((disk) => disk.file);
     if (new Set(files).size < files.length) throw new Error('disks: two of them name one file');
     return point;
@@ -103,7 +103,7 @@ const orNull =
   (value, path) =>
     value === null ? null : check(value, path);
 
-/** For what older manifests do not have, and what only some guests tell. */
+/** For fields that older manifests do not have, and that only some guests report. */
 const orAbsent =
   <T>(check: Check<T>): Check<T | undefined> =>
   (value, path) =>

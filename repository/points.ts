@@ -65,7 +65,7 @@ export async function openRepository(directory: string, options: { create?: bool
   const manifest = (point: BackupId) => join(folder(point), manifestFile);
   const writing = <T>(work: () => Promise<T>) => explainErrno('repository-unwritable', directory, work);
 
-  /** A folder that was renamed into place but has no manifest yet is no point. */
+  /** A directory without a manifest is not a restore point, even after the rename. */
   async function abandon(point: BackupId): Promise<boolean> {
     const remains = [session(point), ...((await exists(manifest(point))) ? [] : [folder(point)])];
     const found = [];
@@ -188,7 +188,7 @@ async function readMarker(directory: string): Promise<string | null> {
 
 async function createMarker(directory: string, create: boolean): Promise<string> {
   const unknown = (message: string) => new StillframeError('repository-unknown', message, { directory });
-  if (!create) throw unknown(`${directory} is no repository: name one, or let a host's first backup create it`);
+  if (!create) throw unknown(`${directory} is not a repository: name one, or let a host's first backup create it`);
   return explainErrno('repository-unwritable', directory, async () => {
     await makeDirectory(directory);
     // A filesystem of its own has lost+found; `points` and `tmp` are there when an earlier creation was cut short.
@@ -196,7 +196,7 @@ async function createMarker(directory: string, create: boolean): Promise<string>
       (name) => !['lost+found', 'points', 'tmp'].includes(name) && !name.startsWith(markerFile),
     );
     if (others.length > 0) {
-      throw unknown(`${directory} is no repository and not empty (${others[0]}): name an empty directory for a new one`);
+      throw unknown(`${directory} is not a repository and not empty (${others[0]}): name an empty directory for a new one`);
     }
     await mkdir(join(directory, 'points'), { recursive: true });
     await mkdir(join(directory, 'tmp'), { recursive: true });

@@ -72,7 +72,7 @@ async function demandEmpty(target: string): Promise<void> {
   });
 }
 
-/** What the images occupy now is what their copies will, but for filesystems with other block sizes. */
+/** The copies will occupy what the images occupy now, except on filesystems with other block sizes. */
 async function demandRoom(repository: Repository, point: RestorePoint, target: string): Promise<void> {
   let needed = 0;
   for (const disk of point.disks) {

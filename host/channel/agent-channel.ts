@@ -41,7 +41,7 @@ export async function openAgentChannel({
   return { execute: link.execute, close: link.close };
 }
 
-/** As every process of ours opens one. */
+/** How all our processes open one. */
 export const connectAgent: Connect = ({ path }, timeoutMs = quickMs) => openAgentChannel({ path, timeoutMs });
 
 function createLink(socket: Socket, path: string, maxReplyBytes: number) {
@@ -96,23 +96,23 @@ function createLink(socket: Socket, path: string, maxReplyBytes: number) {
     }
     for (const event of stream.push(bytes.subarray(at + 1))) {
       if (state === 'syncing') {
-        if (event.kind === 'value' && delimited) hearSync(parseReply(event.value));
+        if (event.kind === 'value' && delimited) receiveSync(parseReply(event.value));
       } else {
-        hear(event.kind === 'value' ? parseReply(event.value) : undefined);
+        receiveReply(event.kind === 'value' ? parseReply(event.value) : undefined);
       }
     }
   }
 
   /** Replies with other ids were meant for clients that have left. */
-  function hearSync(reply: AgentReply | undefined): void {
+  function receiveSync(reply: AgentReply | undefined): void {
     if (reply?.kind !== 'return' || reply.value !== syncId) return;
     state = 'waiting';
-    hear(reply);
+    receiveReply(reply);
   }
 
-  function hear(reply: AgentReply | undefined): void {
+  function receiveReply(reply: AgentReply | undefined): void {
     if (!reply || state !== 'waiting') {
-      const what = reply ? 'a reply that nobody asked for' : 'something that is no reply';
+      const what = reply ? 'a reply without a request' : 'data that is not a reply';
       return end(
         new StillframeError('agent-garbled', `the agent on ${path} sent ${what}: its channel cannot be trusted any more`, {
           path,
@@ -178,7 +178,7 @@ function createLink(socket: Socket, path: string, maxReplyBytes: number) {
         );
       const request = encodeRequest(command.name, command.arguments(args));
       const reply = await exchange(request, limit, late, options.onSent).catch((error: unknown) => {
-        // Silence is how such a command succeeds; an error that came later would be nobody's, so the channel stays closed.
+        // Such a command succeeds without a reply. A later error would have no command to belong to, so the channel stays closed.
         if (!command.answersSuccess && isStillframeError(error, 'agent-timed-out')) return silence;
         throw error;
       });
@@ -209,7 +209,7 @@ function createLink(socket: Socket, path: string, maxReplyBytes: number) {
 /** What a command returns that answers only when it fails. */
 const silence: AgentReply = { kind: 'return', value: null };
 
-/** Asked while our own connection still stands: it is one of the two that tell the difference. */
+/** Call it while our own connection is open: the difference is between that one and the other. */
 async function explainSilence(path: string, timeoutMs: number, before: Clients): Promise<StillframeError> {
   if (await isHeldByAnother(path, before)) {
     return new StillframeError(

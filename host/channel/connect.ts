@@ -4,10 +4,10 @@ import { createConnection, type Socket } from 'node:net';
 import { errnoOf } from '../../lib/errno.ts';
 import { StillframeError, type ErrorCode } from '../../model/errors.ts';
 
-/** What an errno of connect(2) means to whoever runs the host. */
+/** What an errno of connect(2) means to the operator of the host. */
 const meanings: Record<string, string> = {
-  ENOENT: 'there is no such socket: is the guest running, and is the path in the host’s file right?',
-  ECONNREFUSED: 'nobody listens there any more: the guest has ended',
+  ENOENT: 'the socket does not exist: is the guest running, and is the path in the host’s file right?',
+  ECONNREFUSED: 'no process listens there any more: the guest has ended',
   EACCES: 'this user may not open it: run the host worker as root, or give it the group of the socket',
   EAGAIN: 'its backlog is full: other clients are waiting for it already',
 };

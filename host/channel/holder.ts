@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 
-/** The clients of a socket at one moment. Taken before we connect, it tells later whether we are being served. */
+/** The clients of a socket at one moment. Taken before we connect, it shows later whether we are being served. */
 export interface Clients {
   /** Inodes of the connections that are served. */
   served: string[];

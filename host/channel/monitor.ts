@@ -18,7 +18,7 @@ import type { Monitor, MonitorEvent } from './types.ts';
 
 /** QEMU greets when it accepts; a main loop that takes longer hangs. */
 const greetingMs = 5_000;
-/** No command of ours waits for a disk; a transaction over four disks of 2 TiB took 153 ms. */
+/** None of our commands waits for a disk; a transaction over four disks of 2 TiB took 153 ms. */
 const commandMs = 20_000;
 
 /**
@@ -34,7 +34,7 @@ export interface MonitorOptions {
   path: string;
   /** Milliseconds until QEMU must have greeted, and as long again for its reply to the handshake. */
   timeoutMs?: number;
-  /** Where replies are reported that nobody waits for. */
+  /** Reports replies that no command waits for. */
   log?: Log;
 }
 
@@ -47,7 +47,7 @@ export async function openMonitor({ path, timeoutMs = greetingMs, log = () => {}
     await link.negotiate(timeoutMs);
     return link.monitor;
   } catch (error) {
-    // Looked up before our own connection goes: it is one of the two that tell the difference.
+    // Looked up while our own connection is open: the difference is between that one and the other.
     const held = error instanceof StillframeError && error.code === 'monitor-timed-out' && (await isHeldByAnother(path, before));
     link.monitor.close();
     if (!held) throw error;
@@ -124,10 +124,12 @@ function createLink(socket: Socket, path: string, log: Log) {
     else waiter.reject(refused(waiter.command, reply.class, reply.desc));
   }
 
-  /** The specification has clients drop such replies (qmp-spec, "Commands Responses"): mostly a command of ours had timed out. */
+  /** The specification has clients drop such replies (qmp-spec, "Commands Responses"): usually one of our commands had timed out. */
   function reportUnknown(reply: Reply): void {
     const how = reply.kind === 'return' ? 'with success' : `with "${reply.desc}"`;
-    log('warn', `the monitor ${path} answered command ${reply.id} ${how}, and nobody waits for that reply: dropped`, { path });
+    log('warn', `the monitor ${path} answered command ${reply.id} ${how}, and no command waits for that reply: dropped`, {
+      path,
+    });
   }
 
   function passOn(event: MonitorEvent): void {

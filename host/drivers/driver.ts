@@ -50,7 +50,7 @@ export interface PointInTimeDriver {
   exports(guest: Guest, backup: BackupId): Promise<PointExports>;
   /**
    * Fails unless the same jobs still run in the same QEMU and no scratch crossed its threshold: an export whose job has
-   * ended goes on serving live data without an error.
+   * ended continues to serve live data without an error.
    * @throws point-in-time-lost, scratch-exhausted
    */
   verify(guest: Guest, backup: BackupId): Promise<void>;

@@ -7,7 +7,7 @@ export interface Intent extends Obligation {
   guestName: string;
   /** The channel that the freeze goes through, */
   channel: AgentAddress;
-  /** and the one to try where nobody answers on that any more. */
+  /** and the one to try when no agent answers on the first. */
   otherChannel?: AgentAddress | undefined;
   claim: GuestClaim;
   /** Process that holds the channel for this window. */

@@ -27,9 +27,9 @@ export interface Journal {
   begin(intent: Omit<Intent, 'epoch' | 'openedAt' | 'pid' | 'startedMs' | 'hostBoot'>): Promise<Intent>;
   /** Makes an outcome durable, then lets go of its intent. */
   close(outcome: WindowOutcome): Promise<void>;
-  /** What is still owed, on every guest; `damaged` names files that nobody can read. */
+  /** What is still owed, on every guest; `damaged` names files that cannot be read. */
   openIntents(): Promise<{ intents: Intent[]; damaged: string[] }>;
-  /** Whether `openIntents()` may find anything: a look of microseconds, for whoever looks all the time. */
+  /** Whether `openIntents()` may find anything: takes microseconds, for callers that poll. */
   mayHaveIntents(): boolean;
   intentOf(guest: GuestId): Promise<Intent | null>;
   outcome(key: WindowKey): Promise<WindowOutcome | null>;
@@ -87,7 +87,7 @@ export function openJournal(directory: string): Journal {
         if (isStillframeError(error)) throw error;
         throw new StillframeError(
           'journal-unwritable',
-          `the journal in ${directory} cannot be used (${messageOf(error)}): nothing was frozen; make room or mend the permissions`,
+          `the journal in ${directory} cannot be used (${messageOf(error)}): nothing was frozen; make room or fix the permissions`,
           { directory },
           error,
         );

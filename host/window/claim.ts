@@ -1,4 +1,4 @@
-/** What a guest claims of itself before a freeze: its agent, its filesystems, and that nobody froze it already. */
+/** What a guest claims of itself before a freeze: its agent, its filesystems, and that it is not frozen already. */
 
 import { StillframeError } from '../../model/errors.ts';
 import type { GuestClaim, Obligation } from '../../model/window/window.ts';
@@ -7,7 +7,7 @@ import type { AgentChannel } from '../channel/types.ts';
 import type { Guest } from '../drivers/driver.ts';
 import { agentKind, peers } from './peers.ts';
 
-/** `owed` tells whether the freeze that is found is one of ours. @throws guest-frozen, obligation-open, and what the channel throws */
+/** `owed` says whether the freeze that is found is ours. @throws guest-frozen, obligation-open, and what the channel throws */
 export async function readClaim(
   channel: AgentChannel,
   guest: Guest,

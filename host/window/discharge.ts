@@ -15,14 +15,14 @@ export interface Discharged {
   closing: ClosingEvidence;
   /** What the first answered thaw says it thawed; null when none was answered. */
   answer: ThawAnswer | null;
-  /** Boot id of the guest when it said that it is thawed; null where nobody told. */
+  /** Boot id of the guest when it said that it is thawed; null when it did not. */
   bootId: string | null;
   /** Monotonic milliseconds of the first byte and of the reply of the answered thaw. */
   thawSentMs: number | null;
   thawRepliedMs: number | null;
   /**
    * Gives up the channel on which the thaw was confirmed. Until the outcome is in the journal it must be kept: QEMU serves one
-   * client at a time, so whoever else thaws this guest, or freezes it again, comes after that.
+   * client at a time, so another process that thaws this guest, or freezes it again, comes after that.
    */
   closeChannel: () => void;
 }
@@ -57,7 +57,7 @@ export async function discharge(options: DischargeOptions): Promise<Discharged> 
 
 type Sent = Omit<Discharged, 'closing' | 'closeChannel'>;
 
-/** Leaves no channel open when it gives up: whoever comes next must find it free. */
+/** Leaves no channel open when it gives up: the next client must find it free. */
 async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal: AbortSignal): Promise<Discharged> {
   let reached: ReachedAgent | undefined = options.channel && { channel: options.channel, fenced: true };
   const close = () => reached?.channel.close();
@@ -106,12 +106,12 @@ async function thawOnce({ channel, fenced }: ReachedAgent, { epoch, claim }: Dis
     },
   });
   sent.bootId = bootId;
-  // An agent that tells how this epoch ended has had its freeze, whichever way that came.
+  // An agent that reports how this epoch ended has run its freeze, on either channel.
   return thawed && (fenced || endOfEpoch);
 }
 
-/** A lost reply is mended at once; a guest that cannot answer (rebooting, hung) is asked every few seconds for as long as it takes. */
+/** Retries once immediately, in case only the reply was lost; then backs off to 5 s and never stops (a guest that reboots or hangs). */
 const retryDelaysMs = [0, 100, 500, 1000, 2000, 5000];
 
-/** Below it a retry is weather; beyond it somebody should look. */
+/** The first retries are routine (logged as warnings); later ones need attention (errors). */
 const quietAttempts = 3;

@@ -22,9 +22,9 @@ export interface OpenWindow {
   capture<T>(take: (signal: AbortSignal) => Promise<T>): Promise<T>;
   /** Notes what a snapshot command called its snapshot. */
   refer(reference: string): void;
-  /** Runs commands that only read on the window's own channel; nobody else can have it meanwhile. */
+  /** Runs commands that only read on the window's own channel; no other client can have it during the window. */
   withChannel<T>(use: (channel: AgentChannel) => Promise<T>): Promise<T>;
-  /** Demands the thaw, whoever asks first, and keeps on until there is closing evidence. `failure` says why there is no point in time. */
+  /** Demands the thaw once, for the first caller, and continues until there is closing evidence. `failure` says why there is no point in time. */
   end(by: ThawedBy, failure?: unknown): Promise<WindowOutcome>;
   /** The outcome, once it is journalled. Never rejects but by a journal that cannot be written. */
   readonly outcome: Promise<WindowOutcome>;
@@ -80,7 +80,7 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     const closing = closingEvents[event];
     if (closing) guestEnded.resolve(closing);
     if (event === 'gone')
-      log('warn', 'the monitor is gone inside a window; that proves nothing, so the thaw goes on', { guest: intent.guest });
+      log('warn', 'the monitor is gone inside a window; that proves nothing, so the thaw continues', { guest: intent.guest });
     if (event !== 'gone' && event !== 'resume')
       void end(
         'event',

@@ -12,7 +12,7 @@ import { stockAgent } from './stock-agent.ts';
 
 /**
  * By how much the lease in the guest outlasts ours. In the ordinary case our own timer must thaw first, and after it the warden,
- * which takes a second to see that a worker is stopped: whoever thaws here also records why. Only when neither can does the
+ * which takes a second to see that a worker is stopped: both record why they thawed. Only when neither can does the
  * guest's own lease end the freeze, well before the guardian comes (5 s).
  */
 const guestGraceMs = 2_000;
@@ -23,7 +23,7 @@ const longestDetail = 200;
 export const ownAgent: Peer = {
   async look(channel) {
     const { state, bootId } = await channel.execute(leaseStatus, undefined);
-    // The freeze itself tells of every filesystem: asking before it would cost a round trip and could differ.
+    // The freeze itself reports every filesystem: asking before it would cost a round trip and could differ.
     return { frozen: state !== 'thawed', claim: { filesystems: [], lease: newLease(bootId) } };
   },
 
@@ -53,13 +53,13 @@ export const ownAgent: Peer = {
     };
   },
 
-  async thaw(channel, epoch, told) {
-    const reply = await allowRefusal(channel.execute(leaseThaw, { epoch }, { onSent: told.onSent }));
-    if (reply) told.onAnswer({ count: thawedOf(reply), epoch: endOf(reply) });
+  async thaw(channel, epoch, listener) {
+    const reply = await allowRefusal(channel.execute(leaseThaw, { epoch }, { onSent: listener.onSent }));
+    if (reply) listener.onAnswer({ count: thawedOf(reply), epoch: endOf(reply) });
     const status = await allowRefusal(channel.execute(leaseStatus, undefined));
     if (status && (reply || isSpared(status, epoch))) return { thawed: status.state === 'thawed', bootId: status.bootId };
     // Another agent has taken its place, or it does not know this freeze as ours: the plain thaw undoes whatever there is.
-    return stockAgent.thaw(channel, epoch, told);
+    return stockAgent.thaw(channel, epoch, listener);
   },
 };
 
@@ -80,7 +80,7 @@ function doubtsOf(
 
 /**
  * After a refused thaw: nothing is frozen, or what is belongs to somebody else and ends by itself. A later epoch is another
- * window; a freeze without an epoch is a plain one, and under a lease nobody needs us to end it.
+ * window; a freeze without an epoch is a plain one, and under a lease it ends without us.
  */
 function isSpared({ state, epoch, remaining }: LeaseStatus, wanted: number): boolean {
   if (state === 'thawed') return true;

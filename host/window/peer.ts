@@ -11,14 +11,14 @@ export interface Peer {
   /** Why the freeze of `epoch` cannot be said to hold still; no reason when it does. */
   prove(channel: AgentChannel, epoch: number, claim: GuestClaim): Promise<{ doubts: Reason[]; claim: Partial<GuestClaim> }>;
   /** Demands the thaw once, and asks for its effect. Never undoes the freeze of another epoch. */
-  thaw(channel: AgentChannel, epoch: number, told: ThawListener): Promise<ThawState>;
+  thaw(channel: AgentChannel, epoch: number, listener: ThawListener): Promise<ThawState>;
 }
 
 export interface FreezeOrder {
   epoch: number;
   /** Milliseconds of the lease that are left. */
   remainingMs: number;
-  /** Milliseconds after which nobody waits for the reply any more. */
+  /** Milliseconds to wait for the reply. */
   timeoutMs: number;
   onSent: () => void;
 }
@@ -37,6 +37,6 @@ export interface ThawAnswer {
 
 export interface ThawState {
   thawed: boolean;
-  /** Of the guest now; null where the agent does not tell. */
+  /** Of the guest now; null when the agent does not report it. */
   bootId: string | null;
 }

@@ -29,7 +29,7 @@ export async function openPreferred(
 interface OpenedChannel {
   channel: AgentChannel;
   address: AgentAddress;
-  /** The guest's other channel, where a thaw can be tried when nobody answers on this one any more. */
+  /** The guest's other channel, where a thaw can be tried when no agent answers on this one. */
   otherAddress?: AgentAddress;
 }
 
@@ -40,7 +40,7 @@ export interface ReachedAgent {
 }
 
 /**
- * The channel that the freeze went through. Where nobody answers on it any more (another agent came, which serves the classic
+ * The channel that the freeze went through. Where no agent answers on it any more (another agent came, which serves the classic
  * one only), the thaw is demanded on the other; that is evidence only if no freeze can wait unread in the first: its QEMU is gone.
  */
 export async function reachForThaw(
@@ -55,5 +55,5 @@ export async function reachForThaw(
   }
 }
 
-/** Of connect(2): there is no socket, or nobody listens on it. */
+/** Of connect(2): the socket does not exist, or no process listens on it. */
 const goneErrnos: unknown[] = ['ENOENT', 'ECONNREFUSED'];

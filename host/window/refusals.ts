@@ -1,4 +1,4 @@
-/** What a caller is told when there is no window for it, one sentence each that ends in the way out. */
+/** Errors for callers that get no window, one sentence each that ends with what to do. */
 
 import { StillframeError } from '../../model/errors.ts';
 import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
@@ -31,7 +31,7 @@ export function noSuchSnapshot(name: string, known: string[]): StillframeError {
 export function unconfirmed(intent: Intent): StillframeError {
   return new StillframeError(
     'thaw-unconfirmed',
-    `guest ${intent.guestName} has not confirmed the thaw of epoch ${intent.epoch} yet; the host goes on demanding it`,
+    `guest ${intent.guestName} has not confirmed the thaw of epoch ${intent.epoch} yet; the host keeps demanding it`,
     { guest: intent.guest, epoch: intent.epoch },
   );
 }

@@ -9,7 +9,7 @@ import type { Peer } from './peer.ts';
 
 export const stockAgent: Peer = {
   async look(channel) {
-    // A frozen agent refuses to tell of its filesystems.
+    // A frozen agent refuses to list its filesystems.
     if ((await channel.execute(fsfreezeStatus, undefined)) === 'frozen') return { frozen: true, claim: { filesystems: [] } };
     const filesystems = await channel.execute(getFsinfo, undefined);
     return {

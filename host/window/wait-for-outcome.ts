@@ -5,7 +5,7 @@ import type { WindowOutcome } from '../../model/window/window.ts';
 import type { OpenWindow } from './open-window.ts';
 import { unconfirmed } from './refusals.ts';
 
-/** How long a caller waits for a confirmation beyond the lease; the thaw itself goes on until it is confirmed. */
+/** How long a caller waits for a confirmation beyond the lease; the thaw itself continues until it is confirmed. */
 export const confirmMs = 8_000;
 
 /** The outcome, or thaw-unconfirmed: a guest that is stopped cannot answer, and an activity must not hang on it. */

@@ -22,7 +22,7 @@ export interface Windows {
   /**
    * The whole window in one routine; ends thawed. A repeated call with the same key returns the journalled outcome.
    * `failure` of the outcome is set when there is no point in time.
-   * @throws when it was refused before any freeze, or thaw-unconfirmed: the thaw then goes on without the caller
+   * @throws when it was refused before any freeze, or thaw-unconfirmed: the thaw then continues without the caller
    */
   freezeWindow(request: WindowRequest): Promise<WindowOutcome>;
   /** The held form: freezes, and keeps the window open under its lease. */
@@ -31,7 +31,7 @@ export interface Windows {
   snapshot(key: WindowKey, name: string, signal: AbortSignal): Promise<{ reference: string }>;
   /** Ends the held window. A window that its lease or the warden ended gives its journalled outcome. @throws window-gone, thaw-unconfirmed */
   thaw(key: WindowKey): Promise<WindowOutcome>;
-  /** Thaws until confirmed whatever of ours is open on this guest; idempotent. An operator's undoes freezes of others too. @throws thaw-unconfirmed */
+  /** Ends our window on this guest, until the thaw is confirmed; idempotent. For an `operator` it also undoes freezes that are not ours. @throws thaw-unconfirmed */
   ensureThawed(guest: GuestId, by: ThawedBy): Promise<ThawReport>;
   /** The journalled outcome of one attempt; null when there was no such attempt or it is still open. */
   outcome(key: WindowKey): Promise<WindowOutcome | null>;

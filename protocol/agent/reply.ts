@@ -6,7 +6,7 @@ export type AgentReply = { kind: 'return'; value: Json } | { kind: 'error'; clas
 
 /**
  * One request line, without spaces: our agent recognizes most commands by their bytes. No `id`: agents before QEMU 4.0 refuse
- * it, and the sync in front tells replies apart.
+ * it, and the sync in front separates the replies.
  */
 export function encodeRequest(execute: string, args: JsonObject | undefined): string {
   if (args === undefined) return `{"execute":${encodeJson(execute)}}\n`;

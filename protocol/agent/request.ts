@@ -21,7 +21,7 @@ export function parseRequest(value: Json): AgentRequest | { error: AgentErrorBod
   const known = 1 + Number(args !== undefined) + Number(id !== undefined);
   if (typeof execute === 'string' && (args === undefined || isJsonObject(args)) && Object.keys(value).length === known)
     return { execute, arguments: args ?? {}, id };
-  // What is wrong is looked for only now: enumerating is slow in the agent's engine. The first member that is wrong is told.
+  // What is wrong is looked for only now: enumerating is slow in the agent's engine. The first member that is wrong is reported.
   for (const member in value) {
     if (member === 'execute') {
       if (typeof execute !== 'string') return refuse("QMP input member 'execute' must be a string", id);

@@ -1,4 +1,4 @@
-/** Reading replies: required keys are required, unknown keys are ignored, wrong types are told by name. */
+/** Reading replies: required keys are required, unknown keys are ignored, wrong types are reported by name. */
 
 import { isJsonObject, JsonFloat, type Json, type JsonObject } from '../json.ts';
 

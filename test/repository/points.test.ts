@@ -36,7 +36,7 @@ test('a repository keeps its id, and only an absent or empty directory becomes o
   const { repository, directory } = await made(context);
   assert.equal((await openRepository(directory)).id, repository.id);
   const other = await temporaryFolder(context);
-  await assert.rejects(openRepository(other), fails('repository-unknown', /is no repository/));
+  await assert.rejects(openRepository(other), fails('repository-unknown', /is not a repository/));
   await writeFile(join(other, 'letter.txt'), '');
   await assert.rejects(openRepository(other, { create: true }), fails('repository-unknown', /not empty \(letter.txt\)/));
 });

@@ -20,7 +20,7 @@ export interface QemuDriverParts {
   log: Log;
 }
 
-/** A list waits this long for a QEMU that hangs: longer than for its greeting, so that one that is held is told as held. */
+/** A list waits this long for a QEMU that hangs: longer than for its greeting, so that a monitor with another client is reported as held. */
 const listMs = 8_000;
 
 export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Driver {

@@ -1,4 +1,4 @@
-/** The frozen view of each disk, by NBD on a unix socket; and the watch that tells when it is frozen no more. */
+/** The frozen view of each disk, by NBD on a unix socket; and the watch that reports when it is no longer frozen. */
 
 import { StillframeError } from '../../../model/errors.ts';
 import type { Monitor } from '../../channel/types.ts';
@@ -64,13 +64,13 @@ export async function verifyPoint(monitor: Monitor, record: PointRecord): Promis
   const jobs = objects(await monitor.execute('query-jobs'));
   const nodes = objects(await monitor.execute('query-named-block-nodes', { flat: true }));
   for (const disk of record.disks) {
-    // QEMU sets a threshold back to 0 when it has told of it.
+    // QEMU sets a threshold back to 0 when it has reported it.
     const node = nodes.find((each) => each['node-name'] === disk.file);
     if (record.thresholdBytes !== null && node && Number(node.write_threshold) === 0) throw exhausted(record);
   }
   for (const disk of record.disks) {
     const job = jobs.find((each) => each.id === disk.job);
-    if (!job) throw pointLost(record, 'its job is gone: QEMU was started anew, or somebody ended it');
+    if (!job) throw pointLost(record, 'its job is gone: QEMU was restarted, or somebody ended it');
     if (!inForce.has(String(job.status)) || job.error !== undefined)
       throw pointLost(record, `its job is ${String(job.status)}${job.error ? ` (${String(job.error)})` : ''}`);
   }
@@ -87,7 +87,7 @@ function pointLost(record: PointRecord, why: string): StillframeError {
 function exhausted(record: PointRecord): StillframeError {
   return new StillframeError(
     'scratch-exhausted',
-    `the guest overwrote more than the ${record.thresholdBytes} bytes a disk that scratch had room for, so the backup ${record.backup} is given up and the guest goes on unharmed: give scratch more room`,
+    `the guest overwrote more than the ${record.thresholdBytes} bytes a disk that scratch had room for, so the backup ${record.backup} was given up to keep the guest running: give scratch more room`,
     { backup: record.backup, thresholdBytes: record.thresholdBytes },
   );
 }

@@ -32,7 +32,7 @@ export async function queryDisks(monitor: Monitor): Promise<GuestDisks> {
     }
     const node = String(inserted['node-name']);
     const bytes = Number((inserted.image as JsonObject)['virtual-size']);
-    // QEMU makes up names that begin with # for nodes that nobody named.
+    // QEMU makes up names that begin with # for nodes without a name.
     const device = node.startsWith('#') ? name : node;
     disks.captured.push({ name: `disk${disks.captured.length}`, device, node, bytes });
   }

@@ -6,7 +6,7 @@ import type { Log } from '../../../lib/log.ts';
 
 export interface MonitorUse {
   monitor: Monitor;
-  /** Call it once; the connection is closed when nobody uses it any more. */
+  /** Call it once; the connection is closed after its last use. */
   release(): void;
 }
 

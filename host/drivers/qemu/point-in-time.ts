@@ -14,7 +14,7 @@ import { openPointRecords, type PointRecord, type RecordedDisk } from './records
 import { makeScratchDirectory, makeScratchImage, planScratch, removeScratch, scratchImage, unwritable } from './scratch.ts';
 import { teardown } from './teardown.ts';
 
-/** A copy reads with one connection; others are for whoever looks on. */
+/** The copy uses one connection; the rest are for inspection tools. */
 const maxConnections = 4;
 
 export interface PointInTimeParts {
@@ -128,7 +128,7 @@ export function createPointInTimeDriver({
     try {
       await monitors.ask(path, (monitor) => teardown(monitor, stem, socket));
     } catch (error) {
-      // A QEMU that has ended took everything of ours along.
+      // A QEMU that has ended took all our objects with it.
       if (isStillframeError(error, 'monitor-unreachable')) return;
       throw new StillframeError(
         'release-unfinished',
@@ -202,14 +202,14 @@ async function begin(monitor: Monitor, record: PointRecord, options: Record<stri
   }
 }
 
-/** What would fail inside the window is found before it: jobs on the disks, a server that is somebody else's, no disk at all. */
+/** Preflight: refuses foreign block jobs, a foreign NBD server, or a guest without writable disks before the freeze. */
 async function refuseForeign(monitor: Monitor, guest: Guest, disks: GuestDisks): Promise<void> {
   const refuse = (why: string) => new StillframeError('point-in-time-failed', `guest ${guest.name} ${why}`, { guest: guest.id });
   if (disks.captured.length === 0) throw refuse('has no writable disk: there is nothing to back up');
   const [job] = objects(await monitor.execute('query-block-jobs'));
   if (job) {
     const name = String(job.device);
-    const whose = name.startsWith(objectPrefix) ? 'of another backup of ours' : 'that is not ours';
+    const whose = name.startsWith(objectPrefix) ? 'of another Stillframe backup' : 'that is not Stillframe’s';
     throw refuse(`has a block job "${name}" (${String(job.type)}) ${whose}: wait for it, or end it`);
   }
   const served = objects(await monitor.execute('query-block-exports')).find((each) => each.type === 'nbd');
@@ -230,7 +230,7 @@ async function startServer(monitor: Monitor, record: PointRecord): Promise<void>
     if (!desc.includes('already running')) throw unwritable(record.directory, `QEMU says "${desc}"`, error);
     throw new StillframeError(
       'point-in-time-failed',
-      'QEMU already runs an NBD server that is not ours, and it has only one: another backup tool may be using it; end that first',
+      'QEMU already runs an NBD server that is not Stillframe’s, and it has only one: another backup tool may be using it; end that first',
       { backup: record.backup, desc },
       error,
     );

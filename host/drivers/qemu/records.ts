@@ -7,7 +7,7 @@ import { makeDirectory, namesIn, readJson, removeDurably, writeJson } from '../.
 
 export interface RecordedDisk extends CapturedDisk {
   node: string;
-  /** Names of ours inside QEMU: the scratch image, its file, the job, the export. */
+  /** Our names inside QEMU: the scratch image, its file, the job, the export. */
   scratch: string;
   file: string;
   job: string;

@@ -1,4 +1,4 @@
-/** Takes everything whose name begins with a stem of ours out of a QEMU; what is gone already is fine. */
+/** Removes everything whose name begins with one of our stems from a QEMU; objects that are gone already are fine. */
 
 import { createConnection } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,8 +11,8 @@ const endMs = 10_000;
 const lookMs = 20;
 
 /**
- * Exports first, then the server when it is ours and nobody else has exports in it, then jobs, then nodes.
- * @param socket of our NBD server where there is a record of it; without one the server is ours when it has exports of ours.
+ * Exports first, then the server when it is ours and has no other exports, then jobs, then nodes.
+ * @param socket of our NBD server where there is a record of it; without one the server is ours when it has one of our exports.
  */
 export async function teardown(monitor: Monitor, stem: string, socket: string | undefined): Promise<void> {
   const ours = (name: unknown): name is string => typeof name === 'string' && (name === stem || name.startsWith(`${stem}.`));
@@ -20,7 +20,7 @@ export async function teardown(monitor: Monitor, stem: string, socket: string | 
   const exports = async () => objects(await monitor.execute('query-block-exports'));
   const mine = (await exports()).filter((each) => ours(each.id));
   for (const { id } of mine) await unlessGone(monitor.execute('block-export-del', { id: id!, mode: 'hard' }));
-  await until(async () => !(await exports()).some((each) => ours(each.id)), 'an export of ours does not end');
+  await until(async () => !(await exports()).some((each) => ours(each.id)), 'one of our exports does not end');
   const serverIsOurs = socket === undefined ? mine.length > 0 : await answers(socket);
   if (serverIsOurs && (await exports()).length === 0) await unlessGone(monitor.execute('nbd-server-stop'));
 
@@ -31,7 +31,7 @@ export async function teardown(monitor: Monitor, stem: string, socket: string | 
     const left = await jobs();
     for (const { id, status } of left) if (status === 'concluded') await unlessGone(monitor.execute('job-dismiss', { id: id! }));
     return left.length === 0;
-  }, 'a job of ours does not end');
+  }, 'one of our jobs does not end');
 
   const nodes = objects(await monitor.execute('query-named-block-nodes', { flat: true })).filter((each) =>
     ours(each['node-name']),

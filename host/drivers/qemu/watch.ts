@@ -20,22 +20,22 @@ const settled = new Set<Json | undefined>([undefined, 'none', 'completed', 'fail
 export async function watchGuest({ monitor, release }: MonitorUse): Promise<GuestWatch> {
   const listeners = new Set<(event: GuestEvent) => void>();
   const unheard: GuestEvent[] = [];
-  const tell = (event: GuestEvent) => {
+  const report = (event: GuestEvent) => {
     if (listeners.size === 0) unheard.push(event);
     for (const listener of listeners) listener(event);
   };
   const stopListening = monitor.onEvent(({ name, data }) => {
     const event = name === 'MIGRATION' && !settled.has(data.status) ? 'migration' : events[name];
-    if (event) tell(event);
+    if (event) report(event);
   });
-  void monitor.closed.then(() => tell('gone'));
+  void monitor.closed.then(() => report('gone'));
   const close = () => {
     stopListening();
     listeners.clear();
     release();
   };
   try {
-    await tellOfMigrations(monitor);
+    await reportMigrations(monitor);
     const state = await queryState(monitor);
     const { status } = (await monitor.execute('query-migrate')) as { status?: Json };
     return {
@@ -54,11 +54,11 @@ export async function watchGuest({ monitor, release }: MonitorUse): Promise<Gues
 }
 
 /**
- * QEMU tells of a migration only with the capability `events`, which does nothing else and which libvirt always sets. Without
- * it the first sign is STOP, when the guest's processors stand still already, no thaw is heard, and it wakes up frozen elsewhere.
+ * QEMU reports a migration only with the capability `events`, which does nothing else and which libvirt always sets. Without
+ * it the first sign is STOP, when the guest's processors are stopped already, no thaw reaches it, and it resumes frozen elsewhere.
  * Refused while a migration is under way, and then it is seen by query-migrate.
  */
-async function tellOfMigrations(monitor: Monitor): Promise<void> {
+async function reportMigrations(monitor: Monitor): Promise<void> {
   try {
     await monitor.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] });
   } catch (error) {

@@ -1,4 +1,4 @@
-/** guest-exec-status (QEMU 2.5): whether a process has ended, and how. The agent forgets it with the reply that tells the end. */
+/** guest-exec-status (QEMU 2.5): whether a process has ended, and how. The agent forgets it with the reply that reports the end. */
 
 import type { AgentCommand } from '../command.ts';
 import { slowReadMs } from '../limits.ts';

@@ -1,4 +1,4 @@
-/** guest-get-disks (QEMU 5.2): disks and their partitions, and on which devices each lies. */
+/** guest-get-disks (QEMU 5.2): disks and their partitions, and the devices that each is on. */
 
 import type { AgentCommand } from '../command.ts';
 import { slowReadMs } from '../limits.ts';

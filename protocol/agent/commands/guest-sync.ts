@@ -1,4 +1,4 @@
-/** guest-sync (QEMU 0.15): echoes a number, by which replies that an earlier client left behind are told apart. */
+/** guest-sync (QEMU 0.15): echoes a number, by which replies for an earlier client are recognized. */
 
 import type { AgentCommand } from '../command.ts';
 import { quickMs } from '../limits.ts';

@@ -6,7 +6,7 @@ import { asArray, asCount, asObject, asString, noArguments, optional } from '../
 
 export interface LeaseStatus {
   bootId: string;
-  /** Anything but `thawed` means that something of ours is or may become frozen. */
+  /** Anything but `thawed` means that a freeze of this agent is or may come into force. */
   state: 'thawed' | 'freezing' | 'frozen' | 'thawing';
   /** Absent for a freeze by plain guest-fsfreeze-freeze, and when thawed. */
   epoch: number | undefined;

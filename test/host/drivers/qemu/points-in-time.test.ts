@@ -215,7 +215,7 @@ it('takes part in nobody’s business: a foreign NBD server and a foreign job ar
   const path = await serveForeign(qemu);
   await assert.rejects(points.prepare(guest, backupId(backup)), {
     code: 'point-in-time-failed',
-    message: /NBD server that is not ours/,
+    message: /NBD server that is not Stillframe/,
   });
   await qemu.control.execute('block-export-add', { type: 'nbd', id: 'theirs', 'node-name': 'd0', name: 'x' });
   await assert.rejects(points.prepare(guest, backupId(backup)), { code: 'point-in-time-failed', message: /"theirs"/ });
