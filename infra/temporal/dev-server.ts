@@ -1,6 +1,6 @@
 /** A real Temporal server for one machine: the dev server, on loopback, with a database file or in memory. */
 
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createConnection } from 'node:net';
@@ -26,6 +26,12 @@ export interface DevServerOptions {
 
 /** Without it the one shard of a dev server polls its queue 20 times a second: 100 ms a hop instead of 15 ms, measured. */
 const promptQueue = ['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'];
+
+/** No event reports that another process listens. */
+const lookMs = 20;
+
+/** Enough of its own words to act on them. */
+const longestComplaint = 1_000;
 
 /** It ends within a second when nothing hangs. */
 const stopMs = 5_000;
@@ -62,13 +68,17 @@ export async function startDevServer({ dbFile, port }: DevServerOptions = {}): P
     detached: true,
   });
   let complaint = '';
-  child.stderr.setEncoding('utf8').on('data', (piece: string) => (complaint = (complaint + piece).slice(-1000)));
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => (complaint = (complaint + piece).slice(0, longestComplaint)));
   const ended = once(child, 'exit').then(() => {});
-  const failed = ended.then(() => {
-    throw new Error(`the Temporal dev server ended at once: ${complaint.trim()}`);
+  const failed = once(child, 'close').then(() => {
+    // The first line is its own words; a stack trace follows when it panics.
+    const [words = ''] = complaint.trim().split('\n');
+    throw new StillframeError('temporal-unreachable', `the Temporal server on port ${own} ended before it was ready: ${words}`, {
+      port: own,
+    });
   });
   failed.catch(() => {});
-  await Promise.race([listens(child.pid!, own), failed]);
+  await Promise.race([listens(child, own), failed]);
   return {
     address: `127.0.0.1:${own}`,
     pid: child.pid!,
@@ -83,8 +93,11 @@ export async function startDevServer({ dbFile, port }: DevServerOptions = {}): P
 }
 
 /** The server is ready when it listens; an open port alone does not show it, since another process may have taken the port. */
-async function listens(pid: number, port: number): Promise<void> {
-  while (!(await holdsListener(pid, port))) await new Promise((resolve) => setTimeout(resolve, 20));
+async function listens(child: ChildProcess, port: number): Promise<void> {
+  const isAlive = () => child.exitCode === null && child.signalCode === null;
+  while (isAlive() && !(await holdsListener(child.pid!, port))) await new Promise((resolve) => setTimeout(resolve, lookMs));
+  // One that ended is reported by its exit, and is never ready.
+  if (!isAlive()) await new Promise(() => {});
 }
 
 /** /proc/PID/net/tcp has the sockets of its network, /proc/PID/fd those of the process, both by inode (proc(5)). */

@@ -57,19 +57,29 @@ test('a caller that accepts any end gets status and output of a program that fai
   assert.deepEqual(ending, { status: 7, killedBy: null, stdout: 'out\n', stderr: 'err\n' });
 });
 
-test('a program that is aborted gets SIGKILL, though it ignores other signals, and its children are not waited for', async () => {
+test('a program that is aborted gets SIGKILL, though it ignores other signals, and its children are not waited for', async (t) => {
   const abort = new AbortController();
   const pids = Promise.withResolvers<string>();
   // The background process has both streams open and outlives its parent.
   const script = 'trap "" TERM INT; sleep 1000 & echo "$$ $!"; wait';
   const call = run(shell(script), { signal: abort.signal, onStdout: pids.resolve });
   const [pid, background] = (await pids.promise).trim().split(' ') as [string, string];
+  t.after(() => process.kill(Number(background), 'SIGKILL'));
   abort.abort();
   const error = await failure(call);
-  process.kill(Number(background), 'SIGKILL');
   assert.equal(error.aborted, true);
   assert.equal(error.reason, 'it was stopped before it ended');
   while (await isAlive(pid));
+});
+
+test('a process that has aborted a program can end, though a program of that program lives on and has its output open', async () => {
+  const module = new URL('../../lib/run.ts', import.meta.url).href;
+  const script = `const { run } = await import(${JSON.stringify(module)});
+    const abort = new AbortController();
+    const onStdout = (pid) => process.stdout.write(pid, () => abort.abort());
+    await run(['sh', '-c', 'sleep 1000 & echo $!; wait'], { signal: abort.signal, onStdout }).catch(() => {});`;
+  const background = await run([process.execPath, '--input-type=module', '--eval', script]);
+  process.kill(Number(background), 'SIGKILL');
 });
 
 test('a call whose signal has fired already fails as aborted', async () => {
