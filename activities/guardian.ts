@@ -1,11 +1,11 @@
-/** The guardian's voice. */
+/** Alerts of the thaw guardian. */
 
 import type { Log } from '../lib/log.ts';
 import type { GuardianArm } from '../model/window/watches.ts';
 
 export function createGuardianActivities({ log }: { log: Log }) {
   return {
-    /** Says, as loudly as a log can, that a guest may be frozen and nobody on its host confirms the thaw. */
+    /** Reports, at the level of an error, that a guest may be frozen and that its host does not confirm the thaw. */
     async page({ arm, tries }: { arm: GuardianArm; tries: number }): Promise<void> {
       log(
         'error',

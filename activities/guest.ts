@@ -29,7 +29,7 @@ export function createGuestActivities({ windows }: { windows: Windows }) {
       mapErrors(() =>
         windows.withChannel(guest, async (channel): Promise<GuestInfo> => {
           const agent = await channel.execute(info, undefined);
-          // A frozen agent refuses both, and an old one has no osinfo: what it does not tell is left out.
+          // A frozen agent refuses both, and an old one has no osinfo: a field that it does not report is left out.
           const system = await allowRefusal(channel.execute(getOsinfo, undefined));
           const lease = await askLease(channel, agent);
           const filesystems = await allowRefusal(channel.execute(getFsinfo, undefined));

@@ -1,4 +1,4 @@
-/** All commands and what they share: names, version, help, the way errors are told. */
+/** All commands and what they share: names, version, help, how errors are printed. */
 
 import { buildApplication, buildRouteMap, text_en, type Application } from '@stricli/core';
 import { readFile } from 'node:fs/promises';
@@ -15,9 +15,9 @@ import type { Context } from './context.ts';
 import { exitOf } from './exit.ts';
 import { renderJsonStory, renderStory } from './render/story.ts';
 
-/** `json`: errors are told as one JSON line too. */
+/** `json`: errors are printed as one JSON line too. */
 export function createApp({ json }: { json: boolean }): Application<Context> {
-  const tell = json ? renderJsonStory : renderStory;
+  const report = json ? renderJsonStory : renderStory;
   return buildApplication<Context>(routes, {
     name: 'stillframe',
     versionInfo: { getCurrentVersion: version },
@@ -32,9 +32,9 @@ export function createApp({ json }: { json: boolean }): Application<Context> {
         exceptionWhileParsingArguments(error, color) {
           return `stillframe: ${text_en.exceptionWhileParsingArguments.call({ formatException: String }, error, color)}\nAdd --help to see what the command takes`;
         },
-        exceptionWhileRunningCommand: tell,
-        exceptionWhileLoadingCommandFunction: tell,
-        commandErrorResult: tell,
+        exceptionWhileRunningCommand: report,
+        exceptionWhileLoadingCommandFunction: report,
+        commandErrorResult: report,
       },
     },
   });

@@ -1,4 +1,4 @@
-/** A command of ours: stricli's, with an EXIT STATUS list at the end of its help. */
+/** Our commands: stricli's, with an EXIT STATUS list at the end of their help. */
 
 import { buildCommand, type BaseArgs, type Command, type CommandBuilderArguments } from '@stricli/core';
 import type { Context } from './context.ts';

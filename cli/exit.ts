@@ -53,7 +53,7 @@ export function exitOfCode(code: ErrorCode): number {
   return exit[byCode[code] ?? byKind[errorCodes[code]]];
 }
 
-/** The status for a thrown value: the first code of ours in its chain of causes, else how Temporal ended it, else 1. */
+/** The status for a thrown value: the first of our codes in its chain of causes, else how Temporal ended it, else 1. */
 export function exitOf(error: unknown): number {
   const chain = causesOf(error);
   const code = chain.map(codeOf).find((each) => each !== undefined);

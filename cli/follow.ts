@@ -35,7 +35,7 @@ export async function showBackup(
 
 function sayItGoesOn(context: Context, { backup, guestName }: BackupMemo): void {
   context.process.stderr.write(
-    `The backup of ${guestName} goes on in the background.\n` +
+    `The backup of ${guestName} continues in the background.\n` +
       `  Look at it:  stillframe backup follow ${backup}\n` +
       `  Stop it:     stillframe backup cancel ${backup}\n`,
   );

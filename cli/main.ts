@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { exit, exitOfFramework } from './exit.ts';
 
 const inputs = process.argv.slice(2);
-// A reader that has seen enough (head, less) is no error.
+// A reader that stops early (head, less) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? exit.ok : exit.error));
 
 const context: Context = {

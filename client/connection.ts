@@ -21,7 +21,7 @@ const connectMs = 3_000;
 /** gRPC status codes (google.rpc.Code). */
 export const grpc = { cancelled: 1, deadlineExceeded: 4, notFound: 5, failedPrecondition: 9, unavailable: 14 } as const;
 
-/** Runs `work` on a connection of its own. @throws temporal-unreachable, also when the server goes away meanwhile */
+/** Runs `work` on a connection of its own. @throws temporal-unreachable, also when the server goes away during the work */
 export async function withTemporal<T>(
   { address, namespace }: ServerSettings,
   work: (temporal: Temporal) => Promise<T>,

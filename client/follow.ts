@@ -17,7 +17,7 @@ export interface BackupStep {
 const answerMs = 2_000;
 
 /**
- * The backup's result; null when `signal` fired first: the backup then goes on by itself.
+ * The backup's result; null when `signal` fired first: the backup then continues by itself.
  * @throws whatever the backup failed with
  */
 export async function followBackup(

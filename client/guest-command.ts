@@ -33,7 +33,7 @@ export async function runGuestCommand<Name extends GuestCommandName>(
     if (!deadline.aborted) throw error;
     throw new StillframeError(
       'command-unanswered',
-      `${command} of ${guest.name} was not answered within ${answerMs / 1_000} s and goes on on the server: ask again with "stillframe guest status ${guest.name}"`,
+      `${command} of ${guest.name} was not answered within ${answerMs / 1_000} s and continues on the server: ask again with "stillframe guest status ${guest.name}"`,
       { guest: guest.id, command },
     );
   }

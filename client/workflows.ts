@@ -13,7 +13,7 @@ export interface StartOptions {
   memo?: Record<string, unknown>;
 }
 
-/** @throws WorkflowExecutionAlreadyStartedError while another run of the same id goes on */
+/** @throws WorkflowExecutionAlreadyStartedError while another run of the same id is running */
 export function startWorkflow<Key, Input extends Key, Result>(
   client: Client,
   { type, queue, id }: Contract<[Input], Result, Key>,

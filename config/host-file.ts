@@ -59,7 +59,7 @@ async function readText(path: string): Promise<string> {
     throw new StillframeError(
       'config-invalid',
       missing
-        ? `${path}: there is no such host's file. Write one (docs/030-hosts-file.md has a complete example), or name another with --config FILE or STILLFRAME_CONFIG`
+        ? `${path}: the host's file does not exist. Write one (docs/030-hosts-file.md has a complete example), or name another with --config FILE or STILLFRAME_CONFIG`
         : `${path}: the host's file cannot be read: ${messageOf(cause)}`,
       { file: path },
       missing ? undefined : cause,
@@ -166,7 +166,7 @@ const hostFile = mapping({
   snapshots: z.record(idText, command, { error: 'a mapping of names to commands' }).optional(),
 });
 
-/** Two guests with one name, id or socket: whoever is asked for one of them would get the other. */
+/** Two guests with one name, id or socket: a request for one of them would reach the other. */
 function clashesOf(source: Source, guests: GuestSource[]): Problem[] {
   const seen = new Map<string, { owner: string; key: string; line: number }>();
   const clashes: Problem[] = [];

@@ -69,7 +69,7 @@ export async function runDrill(site: Site, form: Form, fault: Fault): Promise<Dr
 interface OpenDrill {
   key: WindowKey;
   handle: WorkflowHandle;
-  /** Lets what was held back go on. */
+  /** Releases what was held back. */
   release(): void;
 }
 
@@ -136,7 +136,7 @@ async function strike(site: Site, open: OpenDrill, intent: Intent | null, fault:
   }
 }
 
-/** Nobody on the host can act, as when its machine hangs: what thaws now is inside the guest. */
+/** Stops everything on the host that could thaw, as when its machine hangs: only the guest itself can thaw now. */
 async function stopHost(site: Site, worker: number): Promise<void> {
   const warden = (await site.processes()).pids.host!;
   process.kill(warden, 'SIGSTOP');
@@ -184,7 +184,7 @@ async function guardianActed(site: Site, key: WindowKey): Promise<GuardianReport
   return found!.ended;
 }
 
-/** Nothing tells of a file, a journal entry or a report that appears in another process, so they are looked for. */
+/** No event reports a file, a journal entry or a report of another process, so this polls. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   for (let looks = 0; !(await isSo()); looks++) {
     if (looks === mostLooks) throw new Error('what the drill waits for did not happen within two minutes');

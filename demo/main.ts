@@ -45,7 +45,7 @@ async function main(): Promise<number> {
     stopped.resolve(interrupted);
   });
   try {
-    return await Promise.race([tell(directory, undo, report), stopped.promise]);
+    return await Promise.race([runStory(directory, undo, report), stopped.promise]);
   } catch (error) {
     process.stderr.write(`demo: ${messageOf(error)}\n`);
     return 1;
@@ -64,7 +64,7 @@ function readArguments(): string | null | undefined {
   }
 }
 
-async function tell(directory: string, undo: AsyncDisposableStack, reportFile: string | null): Promise<number> {
+async function runStory(directory: string, undo: AsyncDisposableStack, reportFile: string | null): Promise<number> {
   say(
     'Stillframe demo: everything here is real. A QEMU guest with an ext4 and an XFS disk and our agent in it, a Temporal server.',
   );
@@ -78,7 +78,7 @@ async function tell(directory: string, undo: AsyncDisposableStack, reportFile: s
   const acknowledged = site.guest.disks.map((disk) => site.guest.console.last(disk.name)!.seq);
   site.guest.console.mark();
   await stillframe(site, ['backup', 'run', site.guest.name, '--repository', 'main']);
-  say(`   the writers' own longest stall meanwhile: ${site.guest.console.longestStallMs()} ms`);
+  say(`   the writers' own longest stall during it: ${site.guest.console.longestStallMs()} ms`);
 
   say('\n3. What the restore point is worth');
   const point = await newestPoint(site);

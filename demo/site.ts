@@ -119,7 +119,7 @@ snapshots:
 
 async function startUp(config: string, stateDir: string, port: number): Promise<{ up: ChildProcess; address: string }> {
   const env = { ...process.env };
-  // The drills kill the server: it must be one of ours.
+  // The drills kill the server: it must be our own.
   delete env.TEMPORAL_ADDRESS;
   const up = fork(upEntry, ['--config', config, '--state', stateDir, '--port', String(port)], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

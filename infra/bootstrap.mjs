@@ -21,7 +21,7 @@ export function launch(entry, args) {
     stdio: 'inherit',
     env: {
       ...process.env,
-      // Without it every process strips its types anew: 37 MB and some hundred milliseconds each, measured.
+      // Without it every process strips its types again: 37 MB and some hundred milliseconds each, measured.
       NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cache, 'node'),
     },
   });

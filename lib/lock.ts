@@ -8,9 +8,9 @@ import { isAlive, nameOfThisProcess, type ProcessName } from './process.ts';
 /** Of flock(1), when another process has the lock; its other failures have other statuses. */
 const conflict = 75;
 
-/** Null when this process holds the lock from now to its end; else who holds it, as far as its file tells. */
+/** Null when this process holds the lock from now to its end; else its holder, as far as the file says. */
 export async function takeLock(path: string): Promise<{ holder: ProcessName | null } | null> {
-  // Whoever can open it can lock it (flock(2)): that is for its user alone.
+  // A process that can open the file can lock it (flock(2)): only its user may.
   await (await open(path, 'a', 0o600)).close();
   // Node has no flock(2). The child keeps the lock, and ends when its standard input does, which is when this process does.
   const args = ['--nonblock', '--conflict-exit-code', String(conflict), '--no-fork', path, 'cat'];

@@ -15,7 +15,7 @@ export interface ProcessName {
   table: string;
   /** Clock ticks from the boot to its start, field 22 of /proc/PID/stat (proc(5)). */
   ticks: string;
-  /** Its start by the wall clock, ISO 8601: tells the younger of two on any machines. */
+  /** Its start by the wall clock, ISO 8601: shows which of two is younger, on any machines. */
   since: string;
 }
 
@@ -32,7 +32,7 @@ export function nameOfThisProcess(): ProcessName {
   };
 }
 
-/** machine-id(5); a container may lack one, and then its name is what tells it from others. */
+/** machine-id(5); a container may lack one; then its host name distinguishes it. */
 export function machineId(): string {
   try {
     return readFileSync('/etc/machine-id', 'utf8').trim() || `hostname ${hostname()}`;
@@ -41,7 +41,7 @@ export function machineId(): string {
   }
 }
 
-/** Null when this process cannot tell, because the other one counts in another process table. */
+/** Null when this process cannot know, because the other one counts in another process table. */
 export function isAlive(other: ProcessName): boolean | null {
   if (other.machine !== machineId()) return null;
   if (other.boot !== hostBootId()) return false;

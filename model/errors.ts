@@ -2,17 +2,17 @@
 
 /**
  * What the caller can do.
- * - `refused`: the peer or a rule of ours said no; nothing happened.
+ * - `refused`: the peer or one of our rules refused; nothing happened.
  * - `interrupted`: the outcome is unknown; ask for it before any new attempt.
- * - `protocol`: the peer is broken; trying again will not mend it.
+ * - `protocol`: the peer is broken; trying again will not help.
  * - `timed-out`: no answer in time; the outcome is unknown unless the command only reads.
  * - `wrong-host`: the guest is not on this host.
  * - `not-running`: the guest is off, paused, or its agent is absent.
- * - `invalid`: the input is wrong; the message names field, value and way out.
+ * - `invalid`: the input is wrong; the message names field, value and what to do.
  */
 export type ErrorKind = 'refused' | 'interrupted' | 'protocol' | 'timed-out' | 'wrong-host' | 'not-running' | 'invalid';
 
-/** Every code of ours with its kind. Codes are stable: programs and docs/ refer to them. */
+/** Every error code with its kind. Codes are stable: programs and docs/ refer to them. */
 export const errorCodes = {
   'agent-absent': 'not-running',
   'agent-refused': 'refused',
@@ -83,7 +83,7 @@ export type ErrorCode = keyof typeof errorCodes;
 /** Facts that a message was built from; plain JSON, small, safe to show once escaped. */
 export type Facts = Readonly<Record<string, string | number | boolean | null>>;
 
-/** The one error that rooms below workers/ throw on purpose. `message` is one sentence that ends in the way out. */
+/** The only error type that code below workers/ throws deliberately. `message` is one sentence that ends with what to do. */
 export class StillframeError extends Error {
   override readonly name = 'StillframeError';
   readonly code: ErrorCode;
@@ -98,7 +98,7 @@ export class StillframeError extends Error {
   }
 }
 
-/** Whether `error` is ours with one of `codes` (any of ours when none is given). */
+/** Whether `error` is a StillframeError with one of `codes` (with any code when none is given). */
 export function isStillframeError(error: unknown, ...codes: ErrorCode[]): error is StillframeError {
   return error instanceof StillframeError && (codes.length === 0 || codes.includes(error.code));
 }

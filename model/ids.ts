@@ -54,7 +54,7 @@ export function hostQueues(host: HostId): { urgent: string; ops: string; copy: s
 export const controlQueue = 'control';
 export const guardianQueue = 'guardian';
 
-/** Prefix of every job, node, export and bitmap of ours inside QEMU. */
+/** Prefix of all our jobs, nodes, exports and bitmaps inside QEMU. */
 export const objectPrefix = 'sf.';
 
 /**

@@ -1,6 +1,6 @@
-/** Names close to one that nobody knows: what "did you mean" says. */
+/** Suggestions for misspelled names ("did you mean"). */
 
-/** At most this many: a longer list is not a hint any more. */
+/** At most this many: a longer list is not a hint. */
 const mostNames = 3;
 
 /** The names of `known` that a slip of the keyboard turns into `wanted`, nearest first. */

@@ -43,6 +43,6 @@ async function checkConfig(path: string): Promise<{ config: HostConfig | undefin
     const repositories = Object.keys(config.repositories).join(', ') || 'no repository';
     return { config, finding: ok("host's file", `${path}: host ${config.host}, repositories: ${repositories}`) };
   } catch (error) {
-    return { config: undefined, finding: fail("host's file", messageOf(error), 'mend it: docs/030-hosts-file.md') };
+    return { config: undefined, finding: fail("host's file", messageOf(error), 'fix it: docs/030-hosts-file.md') };
   }
 }

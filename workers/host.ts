@@ -27,7 +27,7 @@ import { defaults } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
 import { nameOfThisProcess } from '../lib/process.ts';
 import {
-  connectPatiently,
+  connectWhenReady,
   endSignal,
   installRuntime,
   namespace,
@@ -78,13 +78,13 @@ async function serve(): Promise<void> {
   const driver = createQemuDriver({ config, stateDir: values.state, log });
   const journal = openJournal(join(values.state, 'journal'));
   const windows = createWindows({ driver, journal, config, connect: connectAgent, log });
-  obeyWarden(windows, async () => (await journal.openIntents()).intents.map((intent) => intent.guest));
+  followWarden(windows, async () => (await journal.openIntents()).intents.map((intent) => intent.guest));
   const drained = Promise.withResolvers<void>();
   ending.addEventListener('abort', () => void windows.drain().then(drained.resolve, drained.reject), { once: true });
 
   const backups = createBackups({ driver, journal, config, leftovers: endUnclaimedPoints({ driver, log }), log });
   installRuntime(log);
-  const connection = await connectPatiently(values, log, ending);
+  const connection = await connectWhenReady(values, log, ending);
   const client = new Client({ connection, namespace });
   const self = nameOfThisProcess();
   const rivals = watchRivals({ client, host: config.host, self, signal: ending, log });
@@ -102,7 +102,7 @@ async function serve(): Promise<void> {
     activities: servedOn(name, served),
     maxConcurrentActivityTaskExecutions: slots[name],
     activityTaskPollerBehavior: pollers,
-    // A cancelled copy hears of it with its next heartbeat; at the SDK's own pace that is eight seconds.
+    // A copy learns of its cancellation with its next heartbeat; at the SDK's own pace that is eight seconds.
     maxHeartbeatThrottleInterval: heartbeatMs,
     identity: pollerIdentity(queues[name], self),
   });
@@ -122,7 +122,7 @@ async function serve(): Promise<void> {
   await connection.close();
 }
 
-function obeyWarden(windows: Windows, owed: () => Promise<GuestId[]>): void {
+function followWarden(windows: Windows, owed: () => Promise<GuestId[]>): void {
   process.on('message', (message: WardenMessage) => {
     if (message.kind === 'ping') process.send?.({ kind: 'pong' } satisfies WorkerMessage);
     else void owed().then((guests) => Promise.allSettled(guests.map((guest) => windows.ensureThawed(guest, 'operator'))));

@@ -9,7 +9,7 @@ import type { PursuedObligation } from '../model/window/window.ts';
 import { createObligations } from './warden/pursue-obligations.ts';
 import { askWarden } from './warden/thaw-socket.ts';
 
-/** An operator waits this long for one guest before being told that it has not confirmed. */
+/** An operator waits this long for one guest; then it is reported as not confirmed. */
 const waitMs = 15_000;
 
 const { values } = parseArgs({ options: { state: { type: 'string' } } });

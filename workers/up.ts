@@ -134,7 +134,7 @@ async function becameReady(name: string): Promise<void> {
   ready.add('up');
   await record();
   process.stdout.write(
-    `stillframe is up after ${formatDuration(performance.now() - startedMs)}: Temporal at ${address}, state in ${values.state}; Ctrl-C ends it\n`,
+    `stillframe is up after ${formatDuration(performance.now() - startedMs)}: Temporal at ${address}, state in ${values.state}; press Ctrl-C to stop\n`,
   );
   process.send?.({ kind: 'ready', address });
 }

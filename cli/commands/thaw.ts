@@ -62,7 +62,7 @@ export const thaw = command(
       const width = this.isTTY ? this.columns : undefined;
       this.process.stdout.write(renderTable(['GUEST', 'STATUS', 'THAWED BY', 'HELD', 'EPOCH', 'ID'], rows, { width }));
       if (unconfirmed.length > 0) {
-        this.process.stderr.write('Not confirmed yet: run it again; a running warden goes on trying by itself.\n');
+        this.process.stderr.write('Not confirmed yet: run it again; a running warden keeps trying by itself.\n');
       }
     },
   },

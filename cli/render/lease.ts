@@ -5,7 +5,7 @@ import { formatDuration } from '../../model/units.ts';
 
 type Field = readonly [label: string, value: string | readonly string[]];
 
-/** Nothing of a stock agent, which tells no more than frozen or thawed. */
+/** Empty for a stock agent, which reports only frozen or thawed. */
 export function leaseFields(lease: GuestLease | undefined): Field[] {
   if (!lease) return [];
   return [

@@ -2,7 +2,7 @@
 
 /**
  * Control characters (C0, DEL, C1), line separators, and the marks that turn the direction of text or are not seen at all:
- * a guest that prints them could redraw the terminal or fake a line of ours.
+ * a guest that prints them could redraw the terminal or fake one of our lines.
  */
 // oxlint-disable-next-line no-control-regex -- they are what this is about
 const unsafe = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;

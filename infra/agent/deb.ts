@@ -23,7 +23,7 @@ const here = fileURLToPath(new URL('./', import.meta.url));
 /** Time stamp of everything inside, so that equal files give equal packages (SOURCE_DATE_EPOCH, reproducible-builds.org): 2026-01-01. */
 const epoch = '1767225600';
 
-/** What the package installs besides its program and directories: file of ours, its place, its mode. */
+/** What the package installs besides its program and directories: our file, its place, its mode. */
 const files = [
   ['stillframe-agent.service', 'usr/lib/systemd/system/stillframe-agent.service', 0o644],
   ['60-stillframe-agent.rules', 'usr/lib/udev/rules.d/60-stillframe-agent.rules', 0o644],

@@ -64,7 +64,7 @@ export async function nativeObjects(toolchain: Toolchain): Promise<string[]> {
   return Promise.all(sources.map((name) => objectOf(toolchain, join(nativeDirectory, name), header)));
 }
 
-/** One file of ours; `header`: whatever else its content depends on. */
+/** One of our files; `header`: what else its content depends on. */
 export async function objectOf(toolchain: Toolchain, file: string, header: string | Buffer = ''): Promise<string> {
   const source = await engineSource();
   const flags = [...common, ...toolchain.compile, ...strict, '-I', source];

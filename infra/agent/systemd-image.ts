@@ -12,7 +12,7 @@ import { aptGet } from '../lab/packages.ts';
 export interface SystemdImage {
   /** An ext4 filesystem, the guest's root; to be copied before use. */
   disk: string;
-  /** Laid over the lab guests' first root: its init goes on to the disk. */
+  /** Laid over the lab guests' first root: its init continues from the disk. */
   initrd: Buffer;
 }
 

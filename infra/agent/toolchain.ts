@@ -11,7 +11,7 @@ export const architectures = ['x86_64', 'aarch64', 'riscv64'] as const;
 export type Architecture = (typeof architectures)[number];
 
 export interface Toolchain {
-  /** Tells compiler and version: part of the name of everything that it has made. */
+  /** Compiler and version: part of the name of everything that it has made. */
   name: string;
   compiler: string;
   /** Before all others. */
@@ -41,7 +41,7 @@ export async function toolchainFor(architecture: Architecture, purpose: Purpose)
   if (purpose === 'sanitizers') {
     if (!isOwn) throw new Error(`sanitizers run on this machine's processor only, which is ${ownArchitecture()}`);
     if (!(await findProgram('gcc'))) await installGcc();
-    // Static like the real one: the agent closes and forks as if nobody else were in its process.
+    // Static like the real one: the agent closes and forks as if it were alone in its process.
     const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
     return gcc('gcc', ['-O2', '-g', '-fno-omit-frame-pointer', ...sanitizers], sanitizers);
   }

@@ -34,7 +34,7 @@ const bootModules = [
   'xfs',
 ];
 
-/** For whoever wants them: `insmod /lib/modules/<name>.ko`, vfat after fat, btrfs after those before it. */
+/** Loaded by tests that need them: `insmod /lib/modules/<name>.ko`, vfat after fat, btrfs after those before it. */
 const moreModules = [
   'loop',
   'overlay',

@@ -1,4 +1,4 @@
-/** Things that take long to make, kept outside the checkout under a name that tells their content. */
+/** Things that take long to make, kept outside the checkout under a name that depends on their content. */
 
 import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ export async function cached(name: string, make: (directory: string) => Promise<
   return path;
 }
 
-/** Of what is made anew for every change of a source file: long enough for a day's tests to come back to it. */
+/** For what is made again for every change of a source file: long enough for a day's tests to come back to it. */
 const unusedMs = 2 * 3_600_000;
 
 /** Removes what begins with `prefix` and was not asked for in the last two hours, and what a process that died left of making it. */

@@ -14,7 +14,7 @@ export interface GuestConsole {
   last(disk: string): Write | undefined;
   /** Resolves with the next file that is finished on this disk. @throws when the guest ends first */
   nextWrite(disk: string): Promise<Write>;
-  /** Begins to measure anew. */
+  /** Starts a new measurement. */
   mark(): void;
   /** The longest time between two finished files of one disk since the mark, in the guest's own milliseconds. */
   longestStallMs(): number;
@@ -32,7 +32,7 @@ export function readConsole(stream: Readable, ended: Promise<string>): GuestCons
   stream.setEncoding('latin1').on('data', (piece: string) => {
     const lines = (rest + piece).split('\n');
     rest = lines.pop()!;
-    for (const line of lines) hear(line.trim());
+    for (const line of lines) receive(line.trim());
   });
   let over: Error | undefined;
   void ended.then((why) => {
@@ -40,7 +40,7 @@ export function readConsole(stream: Readable, ended: Promise<string>): GuestCons
     waiting.forEach((waiter) => waiter.reject(over));
   });
 
-  function hear(line: string): void {
+  function receive(line: string): void {
     const match = /^W (\S+) (\d+) (\d+) \d+$/.exec(line);
     if (!match) return listeners.forEach((listener) => listener(line));
     const write = { disk: match[1]!, seq: Number(match[2]), at: Number(match[3]) };

@@ -25,7 +25,7 @@ export interface LabGuest {
   ownChannel: string;
   /** Socket of the monitor that the host worker is given. */
   monitor: string;
-  /** A second monitor, for whoever looks on. */
+  /** A second monitor, for observers. */
   witness: string;
   disks: { name: string; filesystem: string; path: string }[];
   /** Blank disks, by the device that the guest knows them under. */
@@ -50,7 +50,7 @@ export interface LabGuestOptions {
   spareDisks?: number;
   /** More of QEMU's own arguments. */
   qemuArgs?: string[];
-  /** Boots anew instead of going on from the memory snapshot: seconds instead of a fraction of one. */
+  /** Boots instead of continuing from the memory snapshot: seconds instead of a fraction of one. */
   fresh?: boolean;
 }
 
@@ -137,9 +137,9 @@ export async function startGuest(options: LabGuestOptions): Promise<LabGuest> {
   }
 }
 
-/** A guest that was restored stands still until it is told to go on. */
+/** A restored guest is paused until it gets `cont`. */
 async function goOn(path: string, machine: Machine): Promise<void> {
-  const monitor = await patiently(() => openMonitor({ path }), machine);
+  const monitor = await untilReady(() => openMonitor({ path }), machine);
   try {
     while (((await monitor.execute('query-status')) as { status: string }).status === 'inmigrate') await pause();
     await monitor.execute('cont');
@@ -149,12 +149,12 @@ async function goOn(path: string, machine: Machine): Promise<void> {
 }
 
 async function agentAnswers(path: string, machine: Machine): Promise<void> {
-  const channel = await patiently(() => openAgentChannel({ path }), machine);
+  const channel = await untilReady(() => openAgentChannel({ path }), machine);
   channel.close();
 }
 
-/** QEMU's sockets and the agent come up by and by; nothing tells when, so they are tried. */
-async function patiently<T>(attempt: () => Promise<T>, machine: Pick<Machine, 'ended'>): Promise<T> {
+/** QEMU and the agent start asynchronously and report nothing when they are ready, so this polls. */
+async function untilReady<T>(attempt: () => Promise<T>, machine: Pick<Machine, 'ended'>): Promise<T> {
   let ended: string | undefined;
   void machine.ended.then((why) => (ended = why));
   for (let tries = 1; ; tries++) {

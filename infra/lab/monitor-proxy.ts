@@ -5,7 +5,7 @@ import { createConnection, createServer, type Socket } from 'node:net';
 
 export interface MonitorProxy {
   path: string;
-  /** Holds the next `command` back. `seen` resolves when it is there; `release` lets it go on, and everything behind it. */
+  /** Holds the next `command` back. `seen` resolves when it is there; `release` passes it on, and everything behind it. */
   hold(command: string): { seen: Promise<void>; release(): void };
   close(): Promise<void>;
 }

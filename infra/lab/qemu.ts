@@ -82,7 +82,7 @@ export function startMachine(options: MachineOptions): Machine {
     ...options.ports.flatMap(({ path, name }, index) => [
       '-chardev',
       `socket,path=${path},server=on,wait=off,id=port${index}`,
-      // Without an id QEMU does not tell when the agent opens its port.
+      // Without an id QEMU does not report when the agent opens its port.
       '-device',
       `virtserialport,chardev=port${index},name=${name},id=port${index}`,
     ]),

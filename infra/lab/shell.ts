@@ -1,4 +1,4 @@
-/** A root shell in a lab guest, on a serial line: it needs neither the agent nor a disk, and goes on while both stand still. */
+/** A root shell in a lab guest, on a serial line: it needs neither the agent nor a disk, and works while both are blocked. */
 
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
@@ -10,7 +10,7 @@ export interface ShellResult {
 }
 
 export interface GuestShell {
-  /** Runs a script of sh; several run side by side. It ends when nobody holds its output any more. @throws when the guest ends first */
+  /** Runs a script of sh; several run side by side. It ends when its output is closed. @throws when the guest ends first */
   run(script: string): Promise<ShellResult>;
   close(): void;
 }
@@ -25,12 +25,12 @@ export async function openShell(path: string): Promise<GuestShell> {
   socket.setEncoding('latin1').on('data', (piece: string) => {
     const lines = (rest + piece).split('\n');
     rest = lines.pop()!;
-    for (const line of lines) hear(line);
+    for (const line of lines) receive(line);
   });
   socket.on('error', () => {});
   socket.on('close', () => waiting.forEach((each) => each.reject(new Error('the guest’s shell has gone'))));
 
-  function hear(line: string): void {
+  function receive(line: string): void {
     const [id = '', status, output = ''] = line.split(' ');
     waiting.get(id)?.resolve({ status: Number(status), output: Buffer.from(output, 'base64').toString().replace(/\n$/, '') });
     waiting.delete(id);

@@ -14,7 +14,7 @@ const machineRevision = 2;
 
 /** What the snapshot needs of a guest that has booted. */
 interface BootedGuest {
-  /** Socket of a monitor that nobody else uses. */
+  /** Socket of a monitor that has no other client. */
   witness: string;
   disks: { name: string; path: string }[];
   stop(): Promise<void>;

@@ -82,7 +82,7 @@ export async function startDevServer({ dbFile, port }: DevServerOptions = {}): P
   };
 }
 
-/** The server is ready when it listens; that the port is open does not tell, since another process may have taken it meanwhile. */
+/** The server is ready when it listens; an open port alone does not show it, since another process may have taken the port. */
 async function listens(pid: number, port: number): Promise<void> {
   while (!(await holdsListener(pid, port))) await new Promise((resolve) => setTimeout(resolve, 20));
 }
@@ -99,7 +99,7 @@ async function holdsListener(pid: number, port: number): Promise<boolean> {
     const links = await Promise.all(fds.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
     return links.includes(`socket:[${inode}]`);
   } catch {
-    // It has just ended, and that is told otherwise.
+    // It has just ended, which is reported elsewhere.
     return false;
   }
 }

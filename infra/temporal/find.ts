@@ -20,7 +20,7 @@ const wheels = [
   '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc',
 ];
 
-/** A machine without a way out must not make its user wait long for the next way. */
+/** On a machine without a network the user must not wait long for the next attempt. */
 const connectMs = 5_000;
 
 /** 50 MB over a slow line; a download that stalls must not keep the next way from its turn. */

@@ -1,4 +1,4 @@
-/** A TCP port of the loopback that nobody listens on now, nor is given to anybody who does not ask for it. */
+/** A TCP port of the loopback on which no process listens, and which the kernel gives to no process that does not name it. */
 
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';

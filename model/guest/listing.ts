@@ -4,7 +4,7 @@ import type { GuestId } from '../ids.ts';
 
 /** Names are labels; `id` is the key. */
 export interface GuestListing {
-  /** Null while it is not known: QEMU tells it, and this one has not answered since the host worker began. */
+  /** Null while it is unknown: QEMU reports it, and this QEMU has not answered since the host worker started. */
   id: GuestId | null;
   name: string;
   /** QEMU's run state: `running`, `paused`, …, or `unreachable`. */

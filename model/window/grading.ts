@@ -14,7 +14,7 @@ const neverFreezable = new Set(['vfat', 'msdos', 'iso9660', 'squashfs']);
 /**
  * The grade of a point that has one point in time for all its disks.
  * `filesystem` needs every link: frozen, held through the point in time, and each disk seen clean (or named as not inspected).
- * `application` needs hooks besides, each of which reported success by name, which no stock agent tells.
+ * `application` needs hooks besides, each of which reported success by name; a stock agent does not report hooks.
  */
 export function gradePoint(
   window: Pick<WindowOutcome, 'claim' | 'reasons'>,

@@ -22,7 +22,7 @@ export interface WindowRequest extends WindowKey {
 export const thawedBys = ['window', 'lease', 'event', 'shutdown', 'warden', 'workflow', 'guardian', 'operator'] as const;
 export type ThawedBy = (typeof thawedBys)[number];
 
-/** What shows that no freeze of ours is in force any more. */
+/** What shows that our freeze is not in force any more. */
 export const closingEvidences = ['status-thawed', 'guest-shutdown', 'guest-reset'] as const;
 export type ClosingEvidence = (typeof closingEvidences)[number];
 
@@ -46,7 +46,7 @@ export interface GuestFilesystem {
   type: string;
   /** Name of the block device inside the guest, `vda1`. */
   device: string;
-  /** What the freeze made of it: `frozen`, `not-freezable`, `foreign`, `unreachable`. Only our agent tells. */
+  /** What the freeze did to it: `frozen`, `not-freezable`, `foreign`, `unreachable`. Only our agent reports it. */
   outcome?: string;
 }
 
@@ -140,7 +140,7 @@ export interface PursuedObligation {
   outcome: WindowOutcome | null;
 }
 
-/** What `ensureThawed` did. `was` tells whether anything of ours was found open. */
+/** What `ensureThawed` did. `was` says whether one of our windows was found open. */
 export interface ThawReport {
   guest: GuestId;
   was: 'open' | 'closed';

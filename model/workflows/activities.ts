@@ -3,7 +3,7 @@
 import { longestLeaseMs } from '../window/lease.ts';
 
 /**
- * A cancelled activity is waited for: with the SDK's own default a workflow would go on to the thaw while the freeze is still
+ * A cancelled activity is waited for: with the SDK's own default a workflow would continue to the thaw while the freeze is still
  * on its way. The typedoc of @temporalio/common 1.24 names this value as the default, but `encodeActivityCancellationType(undefined)`
  * is undefined, so the server gets 0, which is TRY_CANCEL (checked).
  */
@@ -98,7 +98,7 @@ export const activities = {
 export type ActivityName = keyof typeof activities;
 export type ActivityQueue = (typeof activities)[ActivityName]['queue'];
 
-/** `ensureThawed` as the guardian calls it: it tells "nobody polls" from "the guest does not answer" by bounded tries, and pages between them. */
+/** `ensureThawed` as the guardian calls it: bounded tries distinguish "no worker polls" from "the guest does not answer", and it pages between them. */
 export const guardianThaw = {
   scheduleToStartTimeout: 20_000,
   startToCloseTimeout: longestLeaseMs + 20_000,

@@ -13,7 +13,7 @@ export function circlesOf(imports: readonly Import[]): string[] {
   }
   const circles: string[] = [];
   for (const [file, all] of targets)
-    for (const target of [...all]) {
+    for (const target of all) {
       const way = all.has(target) && shortestWay(targets, target, file);
       if (!way) continue;
       circles.push([file, ...way].join(' -> '));

@@ -131,7 +131,7 @@ test("a bad host's file is told with its places, and a missing one with how to m
   const path = join(directory, 'host.yaml');
   const missing = await runCli(['point', 'list'], { STILLFRAME_CONFIG: path });
   assert.equal(missing.status, 2);
-  assert.match(missing.stderr, /there is no such host's file\. Write one/);
+  assert.match(missing.stderr, /the host's file does not exist\. Write one/);
   assert.doesNotMatch(missing.stderr, /because/);
   await writeFile(path, 'host: a\nguests: []\nscratch: { path: /s }\nrepostories: {}\n');
   const bad = await runCli(['point', 'list', '--config', path]);

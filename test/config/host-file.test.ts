@@ -217,7 +217,7 @@ test('the file is read from disk; one that is missing says how to make one', asy
   const path = join(directory, 'host.yaml');
   await assert.rejects(readHostConfig(path), (error: StillframeError) => {
     assert.equal(error.code, 'config-invalid');
-    assert.match(error.message, /there is no such host's file\. Write one \(docs\/030-hosts-file\.md .* --config FILE/);
+    assert.match(error.message, /the host's file does not exist\. Write one \(docs\/030-hosts-file\.md .* --config FILE/);
     return true;
   });
   await writeFile(path, file('guests: []', scratch));

@@ -21,7 +21,7 @@ export async function checkJournal(stateDir: string): Promise<Finding[]> {
       fail(
         'journal',
         `${stateDir} cannot be written: ${messageOf(error)}`,
-        'without a journal nothing is frozen: mend the permissions or run as root',
+        'without a journal nothing is frozen: fix the permissions or run as root',
       ),
     ];
   }

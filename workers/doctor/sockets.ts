@@ -8,7 +8,7 @@ import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
 import { fail, ok, warn } from './finding.ts';
 
-/** Nothing is sent: a channel belongs to whoever has it, and asking would take it. */
+/** Sends nothing: a channel belongs to its present client, and a connection would take it away. */
 export async function checkSockets(config: HostConfig): Promise<Finding[]> {
   const guests = await guestSources(config.guests);
   if (guests.length === 0) {
@@ -35,11 +35,11 @@ async function checkGuest(guest: ListedGuest): Promise<Finding[]> {
       const name = `${guest.name}: ${kind} ${path}`;
       try {
         const entry = await stat(path);
-        if (!entry.isSocket()) return fail('sockets', `${name} is no socket`, "correct the path in the host's file");
+        if (!entry.isSocket()) return fail('sockets', `${name} is not a socket`, "correct the path in the host's file");
         const owner = `owned by user ${entry.uid}, mode ${(entry.mode & 0o777).toString(8)}`;
         const { served } = await clientsOf(path);
         if (served.length === 0) return ok('sockets', `${name} is free (${owner})`);
-        return ok('sockets', `${name} has a client now (${owner}): a host worker of ours, or "ss -xp src ${path}" names it`);
+        return ok('sockets', `${name} has a client now (${owner}): a host worker, or "ss -xp src ${path}" names it`);
       } catch (error) {
         return fail('sockets', `${name}: ${messageOf(error)}`, `start the guest, or correct the path in the host's file`);
       }

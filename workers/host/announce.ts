@@ -1,4 +1,4 @@
-/** Tells the host's entity workflow which guests this host has, whenever that is not what the workflow holds. */
+/** Announces this host's guests to its entity workflow whenever the workflow holds something else. */
 
 import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -78,15 +78,15 @@ export function watchRivals(parts: { client: Client; host: HostId; self: Process
 
   return {
     async demandNone() {
-      for (let told = false; ;) {
+      for (let reported = false; ;) {
         const states = (await pollers()).filter(({ identity }) => identity !== own).map((each) => ({ each, alive: lives(each) }));
         const living = states.find(({ alive }) => alive === true);
         if (living) refuse(living.each);
         const unknown = states.find(({ alive }) => alive === null);
         if (!unknown) return;
-        if (!told)
+        if (!reported)
           log('info', `waiting to learn whether another worker still serves this host: ${JSON.stringify(unknown.each.identity)}`);
-        told = true;
+        reported = true;
         await delay(renewalLookMs, undefined, { signal });
       }
     },

@@ -14,7 +14,7 @@ export const namespace = process.env.TEMPORAL_NAMESPACE ?? defaults.namespace;
 /** Above the longest lease, so that the end of a worker never cancels a window: the window ends first. */
 const shutdownGraceMs = longestLeaseMs + 5_000;
 
-/** A long poll that does not come back must not keep a process that is told to end. */
+/** A long poll that does not come back must not keep a process that has to end. */
 const shutdownForceMs = shutdownGraceMs + 5_000;
 
 /** A worker polls with one connection while idle and up to four when busy: ten pollers on each of 1,500 queues are more than a server takes. */
@@ -46,7 +46,7 @@ export const serverOptions = {
 } as const;
 
 /** Waits for a server for as long as it takes: a worker that is started first is not an error. */
-export function connectPatiently(
+export function connectWhenReady(
   { address, up }: { address: string; up?: string | undefined },
   log: Log,
   signal: AbortSignal,
@@ -94,7 +94,7 @@ export async function runWorkers(options: WorkerOptions[], signal: AbortSignal, 
   await Promise.all(runs);
 }
 
-/** Tells a parent that started us over IPC. */
+/** Reports to the parent over IPC, where there is one. */
 export function tellReady(): void {
   process.send?.({ kind: 'ready' });
 }

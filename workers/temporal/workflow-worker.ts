@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { logLine, type Log } from '../../lib/log.ts';
 import { workflowBundle } from './bundle.ts';
 import {
-  connectPatiently,
+  connectWhenReady,
   endSignal,
   installRuntime,
   namespace,
@@ -26,13 +26,13 @@ export interface WorkflowWorker {
   activities: (parts: { client: Client; log: Log }) => object;
 }
 
-/** Serves until the process is told to end, then ends it. */
+/** Serves until the process receives SIGTERM or SIGINT, then ends it. */
 export async function serveWorkflows({ name, taskQueue, entry, activities }: WorkflowWorker): Promise<never> {
   const { values } = parseArgs({ options: serverOptions });
   const log = logLine(name);
   const ending = endSignal();
   installRuntime(log);
-  const [bundle, connection] = await Promise.all([workflowBundle(entry), connectPatiently(values, log, ending)]);
+  const [bundle, connection] = await Promise.all([workflowBundle(entry), connectWhenReady(values, log, ending)]);
   const client = new Client({ connection, namespace });
   await runWorkers(
     [
@@ -49,6 +49,6 @@ export async function serveWorkflows({ name, taskQueue, entry, activities }: Wor
     tellReady,
   );
   await connection.close();
-  // Timers of the SDK may still be waiting; nothing of ours is.
+  // Timers of the SDK may still be waiting; none of ours are.
   process.exit();
 }

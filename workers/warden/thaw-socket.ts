@@ -1,4 +1,4 @@
-/** The warden's control socket: whoever may open it (0600) can ask for everything of ours to be thawed. */
+/** The warden's control socket: a process that may open it (0600) can demand the thaw of all our windows. */
 
 import { chmod, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server } from 'node:net';

@@ -17,7 +17,7 @@ import type { PursuedObligation } from '../../model/window/window.ts';
 import { createObligations } from './pursue-obligations.ts';
 import { serveThaw } from './thaw-socket.ts';
 
-/** To the worker: is it alive, and the operator's wish that everything be thawed. */
+/** To the worker: a question whether it is alive, and the operator's demand to thaw everything. */
 export type WardenMessage = { kind: 'ping' } | { kind: 'thaw' };
 /** From the worker. */
 export type WorkerMessage = { kind: 'pong' } | { kind: 'ready' };
@@ -30,16 +30,16 @@ const graceMs = 1_000;
 const sweepMs = 60_000;
 /** How long the start of a worker waits for guests that are still owed a thaw; the thaw is pursued beyond it. */
 const settleMs = 5_000;
-/** How long a worker has to thaw its windows at an operator's wish before it is ended. */
-const obeyMs = 2_000;
+/** How long a worker has to thaw its windows when an operator demands it, before it is killed. */
+const thawMs = 2_000;
 /** How long a worker may take to end its windows and activities; a guest that does not answer must not keep it for ever. */
-const farewellMs = 45_000;
+const shutdownMs = 45_000;
 /** First and longest pause before a worker that ended is started again. */
 const restartMs = { first: 200, longest: 10_000 };
 /** Status by which the worker says that starting it again would end the same way: its configuration is wrong. */
 export const exitConfiguration = 2;
 
-/** Runs until it is told to end by SIGTERM or SIGINT; resolves with the exit status. `args` go to the worker as they are. */
+/** Runs until SIGTERM or SIGINT; resolves with the exit status. `args` go to the worker as they are. */
 export async function runWarden({ stateDir, args }: { stateDir: string; args: string[] }): Promise<number> {
   const log = logLine('warden');
   await makeDirectory(stateDir);
@@ -89,7 +89,7 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
     const deadlines = intents.filter((intent) => !hasLostOwner(intent)).map((intent) => intent.startedMs + intent.leaseMs);
     const overdueMs = monotonicMs() - Math.min(...deadlines);
     if (!worker?.connected || overdueMs < 0) return;
-    tell({ kind: 'ping' });
+    send({ kind: 'ping' });
     if (overdueMs > graceMs && monotonicMs() - lastPongMs > graceMs) {
       log('error', 'the host worker does not answer past the deadline of a window: ending it, then thawing', {
         overdueMs: Math.round(overdueMs),
@@ -100,8 +100,8 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
 
   async function thawNow(): Promise<PursuedObligation[]> {
     const owed = (await journal.openIntents()).intents;
-    tell({ kind: 'thaw' });
-    const untilMs = monotonicMs() + obeyMs;
+    send({ kind: 'thaw' });
+    const untilMs = monotonicMs() + thawMs;
     while ((await journal.openIntents()).intents.some((intent) => !hasLostOwner(intent)) && monotonicMs() < untilMs)
       await delay(100);
     if (worker && (await journal.openIntents()).intents.some((intent) => !hasLostOwner(intent))) {
@@ -119,9 +119,9 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
     );
   }
 
-  function tell(message: WardenMessage): void {
+  function send(message: WardenMessage): void {
     worker?.send(message, () => {
-      /* A worker that is just ending cannot be told; its exit is handled. */
+      /* A worker that is just ending does not receive it; its exit is handled. */
     });
   }
 
@@ -135,7 +135,7 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   const end = () => {
     ending = true;
     worker?.kill('SIGTERM');
-    setTimeout(() => worker?.kill('SIGKILL'), farewellMs).unref();
+    setTimeout(() => worker?.kill('SIGKILL'), shutdownMs).unref();
   };
   process.on('SIGTERM', end).on('SIGINT', end);
   if (process.channel) process.once('disconnect', end);

@@ -24,7 +24,7 @@ export const backupCancel = command(
         }
         await backupHandle(temporal, backup).cancel();
         this.process.stdout.write(
-          `backup ${id} of ${memo.guestName} is asked to stop; see it end: stillframe backup follow ${id}\n`,
+          `backup ${id} of ${memo.guestName} was asked to stop; watch its end: stillframe backup follow ${id}\n`,
         );
       });
     },

@@ -52,7 +52,7 @@ export const backupRun = command(
           host,
         };
         const repository = chooseRepository(flags.repository, inventory.repositories, `host ${host}`);
-        // Before the start: a Ctrl-C from here on must not leave a backup behind that nobody was told of.
+        // Before the start: a Ctrl-C from here on must not leave a running backup that was never printed.
         const interrupt = this.interrupt();
         const runId = await startBackup(temporal, { ...memo, repository, want: flags.want, leaseMs: flags.lease });
         if (flags.json) printJson(this, { message_type: 'started', ...memo, repository });

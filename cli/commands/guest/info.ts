@@ -22,7 +22,7 @@ export const guestInfo = command(
         renderFields([
           ['name', guest.name],
           ['agent', `${info.agent} ${info.version}, ${info.commands} commands`],
-          ['system', info.os ?? 'not told'],
+          ['system', info.os ?? 'unknown'],
           ['filesystems', mounts.length === 0 ? 'none' : mounts],
           ...leaseFields(info.lease),
         ]),

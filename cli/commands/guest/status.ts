@@ -1,4 +1,4 @@
-/** `stillframe guest status GUEST`: frozen or thawed, and whether a window of ours is open. */
+/** `stillframe guest status GUEST`: frozen or thawed, and whether Stillframe has a window open on it. */
 
 import { formatDuration } from '../../../model/units.ts';
 import { command } from '../../command.ts';
@@ -13,7 +13,7 @@ import { formatTime } from '../../render/text.ts';
 
 export const guestStatus = command(
   {
-    docs: { brief: 'Ask a guest whether it is frozen, and whether by a window of ours' },
+    docs: { brief: 'Ask a guest whether it is frozen, and whether by Stillframe' },
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
       const { guest, result } = await withTemporal(serverOf(this, flags), (temporal) =>
@@ -29,7 +29,7 @@ export const guestStatus = command(
           [
             'window',
             window === null
-              ? 'none of ours is open'
+              ? 'no Stillframe window is open'
               : `open since ${formatTime(window.openedAt)} under a lease of ${formatDuration(window.leaseMs)} (backup ${window.backup}, epoch ${window.epoch})`,
           ],
         ]),

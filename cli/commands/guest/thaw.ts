@@ -1,4 +1,4 @@
-/** `stillframe guest thaw GUEST`: thaw until it is confirmed, whoever froze it. */
+/** `stillframe guest thaw GUEST`: thaw until it is confirmed, no matter who froze it. */
 
 import { formatDuration } from '../../../model/units.ts';
 import { command } from '../../command.ts';
@@ -12,9 +12,9 @@ import { escapeText } from '../../render/text.ts';
 export const guestThaw = command(
   {
     docs: {
-      brief: 'Thaw a guest until it says that it is thawed, whoever froze it',
+      brief: 'Thaw a guest until it confirms, no matter who froze it',
       fullDescription:
-        'Thaw a guest until it says that it is thawed, whoever froze it. Without a server or worker: "stillframe thaw --local" on\nits host.',
+        'Thaw a guest until it confirms, no matter who froze it. Without a server or worker: "stillframe thaw --local" on\nits host.',
     },
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
@@ -24,7 +24,7 @@ export const guestThaw = command(
       const held = report.outcome?.times.heldMs ?? null;
       const window =
         report.was === 'closed'
-          ? 'no window of ours was open'
+          ? 'no Stillframe window was open'
           : `its window is closed${held === null ? '' : ` after ${formatDuration(held)}`}`;
       this.process.stdout.write(`${escapeText(guest.name)} is ${report.status}; ${window}\n`);
     },

@@ -15,7 +15,7 @@ import { longestBuild } from './binaries.ts';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** What is built from, and node_modules for the bundler. */
-const sources = ['agent', 'protocol', 'model', 'host', 'infra', 'lib', 'package.json', 'tsconfig.json'];
+const sources = ['lib', 'agent', 'protocol', 'model', 'host', 'infra', 'package.json', 'tsconfig.json'];
 
 /** The bound. */
 const mostBytes = 1_000_000;
