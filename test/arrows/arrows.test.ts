@@ -1,8 +1,7 @@
 /** Every import follows the table of rooms, and an import that does not is reported with its place, its rooms and its kind. */
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +10,7 @@ import { readImports } from './imports.ts';
 import { withPicture } from './picture.ts';
 import { refusalsOf } from './refusals.ts';
 import { importsOf, roomNames, rooms } from './rooms.ts';
+import { makeFolder } from '../support/folder.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -120,7 +120,7 @@ describe('the check of the arrows', () => {
   const fileOf = (at: string, cases: readonly unknown[], one: unknown) =>
     `${at}/${cases === refused ? 'no' : 'yes'}-${cases.indexOf(one)}.ts`;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'stillframe-test-'));
+    folder = await makeFolder();
     for (const cases of [refused, accepted])
       for (const one of cases) {
         const path = join(folder, fileOf(one[0], cases, one));
@@ -153,7 +153,7 @@ describe('the check of the arrows', () => {
 
 describe('the search for circles', () => {
   let folder: string;
-  beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'stillframe-test-'))));
+  beforeEach(async () => (folder = await makeFolder()));
   afterEach(() => rm(folder, { recursive: true }));
 
   async function circles(files: Record<string, string>): Promise<string[]> {

@@ -12,9 +12,9 @@ import type { PointDisk } from '../../model/point/point.ts';
 import type { WindowOutcome } from '../../model/window/window.ts';
 import { openRepository, type Repository } from '../../repository/points.ts';
 import { createFakeDriver, type FakeDriver } from '../fakes/fake-driver.ts';
-import { temporaryFolder } from '../repository/images.ts';
 import { cleanDisk, outcomeOf } from '../workflows/stand-ins.ts';
 import { backupId, guestId, hostId } from '../../model/ids.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 const request: BackupRequest = { guest: guestId('db1-id'), backup: backupId('20260101T020000-1a2b3c4d'), repository: 'main' };
 const disk: PointDisk = { ...cleanDisk, bytes: 1024 };

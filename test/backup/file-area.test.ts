@@ -3,7 +3,8 @@ import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { withFileArea } from '../../backup/file-area.ts';
-import { blank, temporaryFolder, write } from '../repository/images.ts';
+import { blank, write } from '../repository/images.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 test('an area over a file reads any part of it, into a buffer of its own or into one that is given', async (context) => {
   const path = await blank(join(await temporaryFolder(context), 'disk.raw'), 4096);

@@ -1,20 +1,19 @@
 /** Our agent beside stock qemu-ga, on this machine and in one guest: one row for each thing that somebody pays for. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { compareInGuest } from './agent-guest.ts';
 import { compareOnHost } from './agent-host.ts';
 import type { AgentRow } from './interleaved.ts';
 import { round2 } from './quantiles.ts';
 import type { BenchOptions } from './options.ts';
+import { makeFolder } from '../support/folder.ts';
 
 export interface AgentReport {
   rows: AgentRow[];
 }
 
 export async function benchAgent(options: BenchOptions): Promise<AgentReport> {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-'));
+  const directory = await makeFolder();
   try {
     const rows = [...(await compareOnHost(directory, options)), ...(await compareInGuest(directory, options))];
     const width = Math.max(...rows.map((row) => row.name.length));

@@ -1,7 +1,6 @@
 /** Our window beside a bare socket script on the same guest, and what `up` costs. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectAgent } from '../../host/channel/agent-channel.ts';
 import { createQemuDriver } from '../../host/drivers/qemu/driver.ts';
@@ -14,6 +13,7 @@ import { quantiles, round2, type Quantiles } from './quantiles.ts';
 import type { BenchOptions } from './options.ts';
 import { measureUp, type UpReport } from './up.ts';
 import { guestId, hostId } from '../../model/ids.ts';
+import { makeFolder } from '../support/folder.ts';
 
 export interface WindowReport extends UpReport {
   /** First byte of the freeze → reply to the thaw. */
@@ -25,7 +25,7 @@ export interface WindowReport extends UpReport {
 }
 
 export async function benchWindow(options: BenchOptions): Promise<WindowReport> {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-'));
+  const directory = await makeFolder();
   try {
     const windows = await compareWindows(directory, options);
     return { ...windows, ...(await measureUp(directory, options)) };

@@ -1,19 +1,18 @@
 /** Doctor and thaw by hand on a state directory: what is owed, and what stands in the way. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { openJournal } from '../../host/journal/journal.ts';
 import type { Finding } from '../../model/doctor.ts';
 import { runCli } from './run-cli.ts';
 import { backupId, guestId } from '../../model/ids.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 async function host(t: TestContext) {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-doctor-'));
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = await temporaryFolder(t);
   const config = join(directory, 'host.yaml');
   const [channel, monitor] = [join(directory, 'qga.sock'), join(directory, 'qmp.sock')];
   await writeFile(

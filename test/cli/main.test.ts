@@ -2,13 +2,13 @@
 
 import { generateHelpTextForAllCommands, type Application, type CommandContext } from '@stricli/core';
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createApp } from '../../cli/app.ts';
 import { runCli, runHere } from './run-cli.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 // Help needs no context, and the library's type asks for the widest.
 const helps = generateHelpTextForAllCommands(createApp({ json: false }) as unknown as Application<CommandContext>);
@@ -126,8 +126,7 @@ test('the flag wins over the variable, and --json prints errors as one line', as
 });
 
 test("a bad host's file is reported with its places, and a missing one with how to make it", async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'stillframe-cli-'));
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = await temporaryFolder(t);
   const path = join(directory, 'host.yaml');
   const missing = await runCli(['point', 'list'], { STILLFRAME_CONFIG: path });
   assert.equal(missing.status, 2);
@@ -140,8 +139,7 @@ test("a bad host's file is reported with its places, and a missing one with how 
 });
 
 test('what a command does not need is not loaded: neither SDK nor schemas for a worker, so that the warden stays small', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'stillframe-cli-'));
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = await temporaryFolder(t);
   const spy = join(directory, 'spy.mjs');
   await writeFile(
     spy,

@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { RestorePoint } from '../../model/point/point.ts';
@@ -11,13 +10,13 @@ import { openRepository } from '../../repository/points.ts';
 import { samplePoint } from '../repository/sample-point.ts';
 import { runCli } from './run-cli.ts';
 import { backupId } from '../../model/ids.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 const id = '20260101T020000-1a2b3c4d';
 const image = Buffer.alloc(1000, 0x41);
 
 async function repository(t: TestContext, change: (point: RestorePoint) => void = () => {}) {
-  const directory = await mkdtemp(join(tmpdir(), 'stillframe-points-'));
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = await temporaryFolder(t);
   const path = join(directory, 'backups');
   const opened = await openRepository(path, { create: true });
   const point = samplePoint(id);

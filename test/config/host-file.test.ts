@@ -1,12 +1,12 @@
 /** A host's file: what a good one means, and what each kind of bad one is answered with. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { StillframeError } from '../../model/errors.ts';
 import { parseHostConfig, readHostConfig } from '../../config/host-file.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 const scratch = 'scratch: { path: /var/lib/stillframe/scratch }';
 const db1 = '{ name: db1, channel: /run/db1/qga.sock, monitor: /run/db1/qmp.sock }';
@@ -212,8 +212,7 @@ test('text that is not YAML is refused with its place, and so is an empty file',
 });
 
 test('the file is read from disk, and the error for a missing one says how to make it', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'stillframe-config-'));
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = await temporaryFolder(t);
   const path = join(directory, 'host.yaml');
   await assert.rejects(readHostConfig(path), (error: StillframeError) => {
     assert.equal(error.code, 'config-invalid');

@@ -1,13 +1,12 @@
 /** The stock qemu-ga of Debian, in a real guest behind a real virtio-serial port, keeps the contract of agents. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { startGuest } from '../../infra/lab/guest.ts';
 import { agentContract } from './agent-suite.ts';
+import { makeFolder } from '../support/folder.ts';
 
 agentContract('stock qemu-ga', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-contract-'));
+  const directory = await makeFolder();
   const guest = await startGuest({ directory, name: 'contract', agent: 'qemu-ga' });
   return {
     path: guest.channel,

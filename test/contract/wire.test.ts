@@ -1,9 +1,7 @@
 /** Our agent and the stock one in one guest answer the same to the same bytes, but where a difference is listed and explained. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import { after, before, suite, test } from 'node:test';
 import { openAgentChannel } from '../../host/channel/agent-channel.ts';
 import { startGuest, type LabGuest } from '../../infra/lab/guest.ts';
@@ -11,6 +9,7 @@ import { info } from '../../protocol/agent/commands/guest-info.ts';
 import { converse } from './conversation.ts';
 import { commandsOfOne, differences } from './differences.ts';
 import { commands, framing, type Vector } from './vectors.ts';
+import { makeFolder } from '../support/folder.ts';
 
 let directory: string;
 let guest: LabGuest;
@@ -18,7 +17,7 @@ let sockets: [ours: string, stock: string];
 
 suite('two agents in one guest', () => {
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'sf-wire-'));
+    directory = await makeFolder();
     guest = await startGuest({ directory, name: 'wire', agent: 'both' });
     sockets = [guest.ownChannel, guest.channel];
   });

@@ -2,11 +2,11 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
+import { makeFolder } from '../support/folder.ts';
 
 export interface OneClientSocket {
   path: string;
@@ -16,7 +16,7 @@ export interface OneClientSocket {
 
 /** `serve` is called for each client once the one before has gone. */
 export async function listenForOneClient(serve: (client: Socket) => void): Promise<OneClientSocket> {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-fake-'));
+  const directory = await makeFolder();
   const path = join(directory, 'socket');
   const acceptor = fork(join(import.meta.dirname, 'one-client-acceptor.ts'), [path], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'ipc'],

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { startSite, type Site } from '../../demo/site.ts';
@@ -15,12 +14,13 @@ import type { RestorePoint } from '../../model/point/point.ts';
 import { openRepository } from '../../repository/points.ts';
 import { command, startCommand } from './operator.ts';
 import { guestId } from '../../model/ids.ts';
+import { makeFolder } from '../support/folder.ts';
 
 let directory: string;
 let site: Site;
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'sf-'));
+  directory = await makeFolder();
   site = await startSite(directory, { port: await freePort() });
 });
 after(async () => {

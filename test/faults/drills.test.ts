@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { drills, runDrill, type DrillReport, type Fault, type Form } from '../../demo/drills.ts';
 import { startSite, type Site } from '../../demo/site.ts';
 import { freePort } from '../../infra/temporal/free-port.ts';
+import { makeFolder } from '../support/folder.ts';
 
 let directory: string;
 let site: Site;
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'sf-'));
+  directory = await makeFolder();
   site = await startSite(directory, { port: await freePort() });
 });
 after(async () => {

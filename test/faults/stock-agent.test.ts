@@ -1,21 +1,20 @@
 /** A guest whose owner keeps the stock qemu-ga gets the same backups; what only our agent can tell is missing from the proof. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { runDrill } from '../../demo/drills.ts';
 import { startSite, type Site } from '../../demo/site.ts';
 import { freePort } from '../../infra/temporal/free-port.ts';
 import { openRepository } from '../../repository/points.ts';
 import { command } from './operator.ts';
+import { makeFolder } from '../support/folder.ts';
 
 let directory: string;
 let site: Site;
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'sf-'));
+  directory = await makeFolder();
   site = await startSite(directory, { port: await freePort(), agent: 'qemu-ga' });
   await site.whole();
 });

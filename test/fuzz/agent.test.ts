@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, suite, test, type TestContext } from 'node:test';
 import { buildAgent } from '../../infra/agent/build.ts';
@@ -9,6 +7,7 @@ import { compareAgents } from './compare.ts';
 import { fuzz } from './fuzz.ts';
 import { librariesHere } from './sandbox.ts';
 import { stockProgram } from './stock.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 /** Seconds on an idle machine; `npm run fuzz -- agent` goes on from there. */
 const messages = 6_000;
@@ -18,8 +17,7 @@ const seed = 20_261_124;
 const comparisons = 3_000;
 
 async function temporary(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-fuzz-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  const directory = await temporaryFolder(t);
   return directory;
 }
 

@@ -3,8 +3,8 @@
  * sandbox. `--replay FILE` sends what broke it once more; `--against FILE` compares its answers with those of a qemu-ga.
  */
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildAgent } from '../../infra/agent/build.ts';
@@ -14,6 +14,7 @@ import { fuzz } from './fuzz.ts';
 import { replay } from './replay.ts';
 import { librariesHere, type Program } from './sandbox.ts';
 import { stockProgram } from './stock.ts';
+import { makeFolder } from '../support/folder.ts';
 
 const usage = `usage: npm run fuzz -- agent [--messages N] [--seed N] [--minutes M] [--jobs N]
        npm run fuzz -- agent --replay FILE
@@ -27,7 +28,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 process.exit(await main());
 
 async function main(): Promise<number> {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-fuzz-'));
+  const directory = await makeFolder();
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,

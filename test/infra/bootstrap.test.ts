@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { makeFolder } from '../support/folder.ts';
 
 const bootstrap = fileURLToPath(new URL('../../infra/bootstrap.mjs', import.meta.url));
 const tree = ['.package-lock.json', 'a-package'];
@@ -14,7 +14,7 @@ describe('bootstrap', () => {
   let checkout: string;
   /** A checkout without dependencies, whose entry prints a word, beside a tree that somebody else installed. */
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'stillframe-test-'));
+    folder = await makeFolder();
     checkout = join(folder, 'checkout');
     await mkdir(join(checkout, 'infra'), { recursive: true });
     await copyFile(bootstrap, join(checkout, 'infra/bootstrap.mjs'));

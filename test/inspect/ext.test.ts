@@ -5,7 +5,8 @@ import { before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 
 import { inspectImage } from './inspect-image.ts';
-import { MiB, blank, ensureTools, read, temporaryFolder, tool, u32be, write } from '../repository/images.ts';
+import { MiB, blank, ensureTools, read, tool, u32be, write } from '../repository/images.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 before(ensureTools);
 

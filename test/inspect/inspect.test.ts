@@ -8,8 +8,9 @@ import fc from 'fast-check';
 import { withFileArea } from '../../backup/file-area.ts';
 import { inspectDisk } from '../../inspect/inspect.ts';
 import { inspectImage } from './inspect-image.ts';
-import { MiB, blank, ensureTools, lay, partition, read, temporaryFolder, tool, write } from '../repository/images.ts';
+import { MiB, blank, ensureTools, lay, partition, read, tool, write } from '../repository/images.ts';
 import { logGeometry, superblockTransaction, writeRecord } from './xfs-records.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 before(ensureTools);
 

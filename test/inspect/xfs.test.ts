@@ -4,9 +4,10 @@ import { before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 
 import { inspectImage } from './inspect-image.ts';
-import { MiB, blank, ensureTools, temporaryFolder, tool, u32be, write } from '../repository/images.ts';
+import { MiB, blank, ensureTools, tool, u32be, write } from '../repository/images.ts';
 import { bufferItem, item, logGeometry, superblockTransaction, transactionHeader, writeRecord } from './xfs-records.ts';
 import type { LogGeometry, Operation, Place } from './xfs-records.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 before(ensureTools);
 

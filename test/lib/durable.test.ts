@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { exists, makeDirectory, namesIn, readJson, removeDurably, writeDurably, writeJson } from '../../lib/durable.ts';
 import { run, runToEnd } from '../../lib/run.ts';
-import { temporaryFolder } from '../repository/images.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 

@@ -5,7 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { findProgram } from '../../lib/find-program.ts';
-import { temporaryFolder } from '../repository/images.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 async function onPath(t: TestContext, ...names: string[]): Promise<string[]> {
   const folder = await temporaryFolder(t);

@@ -1,9 +1,7 @@
 /** Real images for tests: made by the programs that make them everywhere, in a folder that goes away with the test. */
 
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { open } from 'node:fs/promises';
+import { delimiter } from 'node:path';
 
 import { aptGet, ensurePackages } from '../../infra/lab/packages.ts';
 import { run } from '../../lib/run.ts';
@@ -16,12 +14,6 @@ const env = { ...process.env, PATH: `${process.env.PATH ?? ''}${delimiter}/usr/s
 export async function ensureTools(): Promise<void> {
   await ensurePackages();
   await run(['sfdisk', '--version'], { env }).catch(() => aptGet(['install', '-y', '--no-install-recommends', 'fdisk']));
-}
-
-export async function temporaryFolder(context: Pick<TestContext, 'after'>): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'stillframe-test-'));
-  context.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 /** Runs a program to its end and gives what it printed. */

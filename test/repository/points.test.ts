@@ -8,10 +8,10 @@ import { isStillframeError } from '../../model/errors.ts';
 import type { ErrorCode } from '../../model/errors.ts';
 import { openRepository } from '../../repository/points.ts';
 import type { Repository } from '../../repository/points.ts';
-import { temporaryFolder } from './images.ts';
 import { forged } from '../support/forged.ts';
 import { samplePoint } from './sample-point.ts';
 import { backupId } from '../../model/ids.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
   assert.ok(isStillframeError(error, code), String(error));

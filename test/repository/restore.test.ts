@@ -13,9 +13,10 @@ import { openRepository } from '../../repository/points.ts';
 import type { Repository } from '../../repository/points.ts';
 import { restorePoint } from '../../repository/restore.ts';
 import type { DiskProgress } from '../../model/point/point.ts';
-import { MiB, blank, temporaryFolder, write } from './images.ts';
+import { MiB, blank, write } from './images.ts';
 import { samplePoint } from './sample-point.ts';
 import { backupId } from '../../model/ids.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 const id = '20260101T020000-1a2b3c4d';
 const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {

@@ -2,10 +2,10 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chown, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../lib/run.ts';
+import { makeFolder } from '../support/folder.ts';
 
 export interface Ended {
   status: number | null;
@@ -95,7 +95,7 @@ export async function stranger(undo: AsyncDisposableStack): Promise<Stranger> {
 
 /** Removed when everything that was started later has ended. */
 export async function makeTemporary(undo: AsyncDisposableStack): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-'));
+  const directory = await makeFolder();
   undo.defer(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }

@@ -1,9 +1,8 @@
 /** Thawing without a host worker: from the journal and the channels alone, and by whoever may open the warden's socket. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import type { Intent } from '../../host/journal/intent.ts';
@@ -19,6 +18,7 @@ import { late, startFakeAgent, type FakeAgent } from '../fakes/fake-agent.ts';
 import { writeOldIntent } from '../host/journal/old-intent.ts';
 import { onEither } from '../host/window/stage.ts';
 import { backupId, guestId } from '../../model/ids.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 const quiet: Log = () => {};
 const all = () => true;
@@ -26,8 +26,7 @@ const all = () => true;
 const longMs = 20_000;
 
 async function stateDirectory(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-warden-'));
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = await temporaryFolder(t);
   return directory;
 }
 

@@ -1,15 +1,14 @@
 /** A lab guest whose agent is under test: judged by its writers' clock and a shell that passes the agent by. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { openAgentChannel } from '../../../host/channel/agent-channel.ts';
 import type { AgentChannel } from '../../../host/channel/types.ts';
 import { startGuest, type LabGuest, type LabGuestOptions } from '../../../infra/lab/guest.ts';
 import { leaseFreeze, type LeaseFreezeReply } from '../../../protocol/agent/commands/stillframe-freeze.ts';
 import { leaseStatus } from '../../../protocol/agent/commands/stillframe-status.ts';
 import { fsfreezeThaw } from '../../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
+import { makeFolder } from '../../support/folder.ts';
 
 export interface GuestStage extends AsyncDisposable {
   guest: LabGuest;
@@ -31,7 +30,7 @@ export interface GuestStage extends AsyncDisposable {
 export const longLeaseMs = 120_000;
 
 export async function stage(options: Partial<LabGuestOptions> = {}): Promise<GuestStage> {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-agent-'));
+  const directory = await makeFolder();
   const guest = await startGuest({ directory, name: 'guest', ...options });
   const opened = new Set<AgentChannel>();
   let epoch = 0;

@@ -1,8 +1,7 @@
 /** How the binary is built: the same bytes from everywhere, small, standing alone, and for other processors too. */
 
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, stat, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { it } from 'node:test';
@@ -11,6 +10,7 @@ import { buildAgent } from '../../../infra/agent/build.ts';
 import { aptGet } from '../../../infra/lab/packages.ts';
 import { startAgent } from './agent-process.ts';
 import { longestBuild } from './binaries.ts';
+import { temporaryFolder } from '../../support/folder.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -21,8 +21,7 @@ const sources = ['lib', 'agent', 'protocol', 'model', 'host', 'infra', 'package.
 const mostBytes = 1_000_000;
 
 it('a copy elsewhere, with nothing in its cache, makes the same bytes', longestBuild, async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-build-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  const directory = await temporaryFolder(t);
   const here = await readFile(await buildAgent());
   for (const name of sources) await cp(join(root, name), join(directory, name), { recursive: true });
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));

@@ -2,9 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { link, mkdtemp, rm } from 'node:fs/promises';
+import { link } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { openAgentChannel, type AgentChannelOptions } from '../../../host/channel/agent-channel.ts';
@@ -25,6 +24,7 @@ import {
   twice,
   type FakeAgentOptions,
 } from '../../fakes/fake-agent.ts';
+import { temporaryFolder } from '../../support/folder.ts';
 
 /** For answers that never come: what is waited for is the time-out itself. */
 const soonMs = 100;
@@ -240,8 +240,7 @@ it('a channel for which others wait already cannot be reached, and says why', as
 });
 
 it('a socket that does not exist, or without a listener, is reported with its path and what to do', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-channel-'));
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = await temporaryFolder(t);
   const missing = await failure(openAgentChannel({ path: join(directory, 'none') }), 'channel-unreachable');
   assert.deepEqual(missing.facts, { path: join(directory, 'none'), errno: 'ENOENT' });
   assert.match(missing.message, /is the guest running/);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openJournal, type Journal } from '../../../host/journal/journal.ts';
@@ -9,12 +8,13 @@ import { writeOldIntent } from './old-intent.ts';
 import type { Intent } from '../../../host/journal/intent.ts';
 import { backupId, guestId } from '../../../model/ids.ts';
 import { forged } from '../../support/forged.ts';
+import { makeFolder } from '../../support/folder.ts';
 
 let directory: string;
 let journal: Journal;
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'sf-journal-'));
+  directory = await makeFolder();
   journal = openJournal(directory);
 });
 afterEach(() => rm(directory, { recursive: true }));

@@ -1,8 +1,7 @@
 /** Windows against the core of our agent itself: what one end says, the other reads. Only the kernel below it is a fake. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { createAgent } from '../../../agent/core/agent.ts';
@@ -19,6 +18,7 @@ import { fakeTreePlatform } from '../../agent/fakes/fake-tree.ts';
 import { createFakeDriver } from '../../fakes/fake-driver.ts';
 import { db1, request, verdict } from './stage.ts';
 import { backupId } from '../../../model/ids.ts';
+import { makeFolder } from '../../support/folder.ts';
 
 const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failure: null, point: true };
 
@@ -53,7 +53,7 @@ function guestPlatform(directory: string, freezing: Platform['freezing']): Platf
 
 /** `hooks`: by name, what each does. */
 async function setStage(t: TestContext, hooks: Record<string, string> = {}) {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-core-'));
+  const directory = await makeFolder();
   for (const [name, script] of Object.entries(hooks))
     await writeFile(join(directory, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   const freezing = createFakeFreezing();

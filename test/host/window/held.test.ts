@@ -3,8 +3,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { it, type TestContext } from 'node:test';
@@ -29,6 +27,7 @@ import {
   type Stage,
 } from './stage.ts';
 import { backupId } from '../../../model/ids.ts';
+import { temporaryFolder } from '../../support/folder.ts';
 
 const unlimited = new AbortController().signal;
 const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failure: null, point: true };
@@ -41,8 +40,7 @@ const shell = (script: string, ...args: string[]) => ['sh', '-c', script, 'sh', 
 
 /** A command that does not end by itself. `life` opens the pipe that it has open: it says a word there, and ends when the command is dead. */
 async function slowCommand(t: TestContext) {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-slow-'));
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = await temporaryFolder(t);
   const pipe = join(directory, 'life');
   await run(['mkfifo', pipe]);
   return { argv: shell('exec 3>"$1"; echo up >&3; exec sleep 1000', pipe), life: () => createReadStream(pipe) };

@@ -1,9 +1,7 @@
 /** A host with one guest for tests of windows: the real journal and the real channel; agent and driver do what a test says. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { it, type TestContext } from 'node:test';
 import { connectAgent } from '../../../host/channel/agent-channel.ts';
 import type { AgentChannel } from '../../../host/channel/types.ts';
@@ -15,6 +13,7 @@ import type { WindowOutcome } from '../../../model/window/window.ts';
 import { startFakeAgent, type FakeAgent } from '../../fakes/fake-agent.ts';
 import { createFakeDriver, type FakeDriver } from '../../fakes/fake-driver.ts';
 import { guestId, backupId } from '../../../model/ids.ts';
+import { makeFolder } from '../../support/folder.ts';
 
 export const db1 = guestId('db1');
 export const request = { guest: db1, backup: backupId('b-1'), attempt: 1 };
@@ -65,7 +64,7 @@ export interface StageOptions {
 
 export async function setStage(t: TestContext, options: StageOptions = {}): Promise<Stage> {
   const { limits, snapshots = {}, carries = [], kind = 'qemu-ga', second: hasSecond = false, absent = false } = options;
-  const directory = await mkdtemp(join(tmpdir(), 'sf-windows-'));
+  const directory = await makeFolder();
   const agent = await startFakeAgent({ absent, own: kind === 'stillframe' });
   const second = hasSecond ? await startFakeAgent({ own: true }) : undefined;
   const driver = createFakeDriver({

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { after, before, suite, test } from 'node:test';
 import { openMonitor } from '../../../host/channel/monitor.ts';
 import { buildAgent } from '../../../infra/agent/build.ts';
 import { packageAgent } from '../../../infra/agent/deb.ts';
 import { startSystemdGuest, type SystemdGuest } from '../../../infra/agent/systemd-guest.ts';
 import { connectAgent } from '../lab/raw-agent.ts';
+import { makeFolder } from '../../support/folder.ts';
 
 let directory: string;
 let guest: SystemdGuest;
@@ -34,7 +33,7 @@ async function startWriter(): Promise<() => Promise<string>> {
 
 suite('the package in a Debian guest with systemd', { timeout: 400_000 }, () => {
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'sf-'));
+    directory = await makeFolder();
     const deb = await packageAgent({ binary: await buildAgent(), arch: 'x86_64', into: directory });
     guest = await startSystemdGuest({ directory, files: { 'agent.deb': deb } });
     // What stock needs to run is not there, and it need not run.

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { run } from '../../../lib/run.ts';
+import { temporaryFolder } from '../../support/folder.ts';
 
 /** Runs a program in a cache of its own: where it lies is settled when the module is loaded. */
 async function emptyCache(t: TestContext): Promise<{ lab: string; call(program: string): Promise<unknown> }> {
-  const home = await mkdtemp(join(tmpdir(), 'sf-cache-'));
-  t.after(() => rm(home, { recursive: true }));
+  const home = await temporaryFolder(t);
   const module = JSON.stringify(join(import.meta.dirname, '../../../infra/lab/cache.ts'));
   const lab = join(home, 'stillframe', 'lab');
   await mkdir(lab, { recursive: true });

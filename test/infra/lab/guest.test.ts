@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { openMonitor } from '../../../host/channel/monitor.ts';
@@ -13,6 +12,7 @@ import { verifyImages } from '../../../infra/lab/verify.ts';
 import { compareWithWriter } from '../../../infra/lab/writer.ts';
 import { connectAgent } from './raw-agent.ts';
 import { guestId } from '../../../model/ids.ts';
+import { makeFolder } from '../../support/folder.ts';
 
 const diskNames = ['disk0', 'disk1'];
 let directory: string;
@@ -24,7 +24,7 @@ function acknowledged({ console }: LabGuest): number[] {
 
 suite('a lab guest', () => {
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'sf-lab-'));
+    directory = await makeFolder();
     guest = await startGuest({ directory, name: 'one' });
   });
   after(async () => {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { openMonitor } from '../../../host/channel/monitor.ts';
 import { startMonitorProxy } from '../../../infra/lab/monitor-proxy.ts';
 import { startFakeMonitor } from '../../fakes/fake-monitor.ts';
+import { makeFolder } from '../../support/folder.ts';
 
 async function proxied(t: TestContext) {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-proxy-'));
+  const directory = await makeFolder();
   const qemu = await startFakeMonitor();
   const proxy = await startMonitorProxy(join(directory, 'proxy.sock'), qemu.path);
   t.after(async () => {
@@ -76,7 +76,7 @@ test('a held command whose client has left never reaches QEMU', async (t) => {
 });
 
 test('a closed proxy leaves no socket', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'sf-proxy-'));
+  const directory = await makeFolder();
   const proxy = await startMonitorProxy(join(directory, 'proxy.sock'), '/nowhere');
   await proxy.close();
   assert.deepEqual(await readdir(directory), []);

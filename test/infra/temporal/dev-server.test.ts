@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Client, Connection } from '@temporalio/client';
 import { freePort } from '../../../infra/temporal/free-port.ts';
 import { startDevServer, type DevServer } from '../../../infra/temporal/dev-server.ts';
 import { isStillframeError } from '../../../model/errors.ts';
+import { makeFolder } from '../../support/folder.ts';
 
 async function withClient<Result>(server: DevServer, use: (client: Client) => Promise<Result>): Promise<Result> {
   const connection = await Connection.connect({ address: server.address });
@@ -31,7 +31,7 @@ async function processGroup(pid: number): Promise<string | undefined> {
 
 describe('the dev server', () => {
   it('the dev server keeps a workflow through kill -9 and a start on the same port with the same file', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'stillframe-test-'));
+    const folder = await makeFolder();
     const dbFile = join(folder, 'temporal.db');
     let server = await startDevServer({ dbFile });
     try {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runToEnd } from '../../../lib/run.ts';
+import { makeFolder } from '../../support/folder.ts';
 
 /** Prints the path that was found, or the code and message of the error. */
 const script = `
@@ -17,7 +17,7 @@ const module = fileURLToPath(new URL('../../../infra/temporal/find.ts', import.m
 
 describe('findTemporal', () => {
   let folder: string;
-  beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'stillframe-test-'))));
+  beforeEach(async () => (folder = await makeFolder()));
   afterEach(() => rm(folder, { recursive: true }));
 
   /** On a machine with no programs, an empty cache and a network that leads nowhere. */

@@ -9,7 +9,7 @@ import { hostId } from '../../../model/ids.ts';
 import type { HostConfig } from '../../../host/config.ts';
 import { defaultWindowLimits } from '../../../model/window/lease.ts';
 import { checkSockets } from '../../../workers/doctor/sockets.ts';
-import { temporaryFolder } from '../../repository/images.ts';
+import { temporaryFolder } from '../../support/folder.ts';
 
 async function listening(t: TestContext, path: string): Promise<Server> {
   const server = createServer().listen(path);

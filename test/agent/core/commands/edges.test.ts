@@ -1,14 +1,13 @@
 /** Every command with arguments of every kind: one answer each, foreseen, and the agent goes on. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { after, before, it, suite } from 'node:test';
 import fc from 'fast-check';
 import { JsonFloat, type Json } from '../../../../protocol/json.ts';
 import type { Command } from '../../../../agent/core/command.ts';
 import { createStage, type Stage } from './stage.ts';
+import { makeFolder } from '../../../support/folder.ts';
 
 /** Nothing here may be overwritten or run: places that exist are left out. */
 const texts = [
@@ -67,7 +66,7 @@ suite('every command', () => {
   const home = process.cwd();
   let directory: string;
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'sf-edges-'));
+    directory = await makeFolder();
     process.chdir(directory);
   });
   after(async () => {

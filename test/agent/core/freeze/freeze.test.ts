@@ -1,8 +1,7 @@
 /** The freeze of an agent: what it reports, and that it ends, whatever happens to it. */
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, it, suite } from 'node:test';
 import { createFreezeControl, type FreezeControl } from '../../../../agent/core/freeze/freeze.ts';
@@ -11,6 +10,7 @@ import type { Files, Platform } from '../../../../agent/core/platform.ts';
 import { createNodePlatform } from '../../../../agent/platform/node/platform.ts';
 import { createFakeFreezing, type FakeFreezing } from '../../fakes/fake-freezing.ts';
 import { fakeTreePlatform } from '../../fakes/fake-tree.ts';
+import { makeFolder } from '../../../support/folder.ts';
 
 /** Devices that no machine has: this one's own disk holds the state directory. */
 const root = '1 0 4094:0 / / rw - ext4 /dev/vda rw';
@@ -27,7 +27,7 @@ suite('a freeze', () => {
   let timers: Map<() => void, number>;
 
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'sf-freeze-'));
+    directory = await makeFolder();
     freezing = createFakeFreezing();
     said = [];
     timers = new Map();

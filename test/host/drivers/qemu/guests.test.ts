@@ -11,10 +11,11 @@ import type { GuestEvent, GuestWatch } from '../../../../host/drivers/driver.ts'
 import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
 import { guestId, hostId, zeroUuid } from '../../../../model/ids.ts';
 import { defaultWindowLimits } from '../../../../model/window/lease.ts';
-import { startBareQemu, temporaryDirectory } from '../../../fixtures/qemu.ts';
+import { startBareQemu } from '../../../fixtures/qemu.ts';
+import { temporaryFolder } from '../../../support/folder.ts';
 
 async function driverOf(t: TestContext, ...guests: GuestSource[]) {
-  const stateDir = await temporaryDirectory(t);
+  const stateDir = await temporaryFolder(t);
   const scratch = { path: join(stateDir, 'scratch'), limitBytes: undefined, marginBytes: 0 };
   const config = { host: hostId('h'), guests, limits: defaultWindowLimits, scratch, repositories: {}, snapshots: {} };
   return createQemuDriver({ config, stateDir, log: () => {} });
@@ -43,7 +44,7 @@ function eventsUntil(last: GuestEvent, watch: GuestWatch): Promise<GuestEvent[]>
 }
 
 it('the driver finds guests by a pattern and gives each its directory as name', async (t) => {
-  const root = await temporaryDirectory(t);
+  const root = await temporaryFolder(t);
   for (const name of ['db1', 'web$&', 'empty']) await mkdir(join(root, name));
   await writeFile(join(root, 'db1', 'sfa.sock'), '');
   const qemus = [
@@ -114,7 +115,7 @@ it('the driver says that another program holds the monitor, and finds the guest 
 });
 
 it('the driver knows by its last id a guest that has ended, and does not take another one for it', async (t) => {
-  const directory = await temporaryDirectory(t);
+  const directory = await temporaryFolder(t);
   const driver = await driverOf(t, listed('db1', { monitor: join(directory, 'qmp.sock') }));
   const qemu = await startBareQemu(t, { directory });
   await driver.guest(guestId(qemu.uuid));
@@ -126,7 +127,7 @@ it('the driver knows by its last id a guest that has ended, and does not take an
 });
 
 it('the driver does not know the id of a guest that has not answered yet, unless the file gives one', async (t) => {
-  const directory = await temporaryDirectory(t);
+  const directory = await temporaryFolder(t);
   const off = { monitor: join(directory, 'qmp.sock') };
   const driver = await driverOf(t, listed('db1', off));
   const [listing] = await driver.inventory();

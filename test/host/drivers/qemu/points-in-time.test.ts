@@ -11,15 +11,16 @@ import type { PointExports } from '../../../../host/drivers/driver.ts';
 import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
 import { run } from '../../../../lib/run.ts';
 import { defaultWindowLimits } from '../../../../model/window/lease.ts';
-import { startBareQemu, temporaryDirectory, type BareQemu, type BareQemuOptions } from '../../../fixtures/qemu.ts';
+import { startBareQemu, type BareQemu, type BareQemuOptions } from '../../../fixtures/qemu.ts';
 import { backupId, guestId, hostId } from '../../../../model/ids.ts';
+import { temporaryFolder } from '../../../support/folder.ts';
 
 const backup = '20260101T020000-1a2b3c4d';
 const mib = 2 ** 20;
 
 /** A host with one guest; `restarted` is a second worker on the same state. */
 async function hostWith(t: TestContext, { scratch = {}, ...options }: BareQemuOptions & { scratch?: Partial<ScratchConfig> }) {
-  const root = await temporaryDirectory(t);
+  const root = await temporaryFolder(t);
   const qemu = await startBareQemu(t, options);
   const config = {
     host: hostId('h'),
@@ -49,7 +50,7 @@ async function hostWith(t: TestContext, { scratch = {}, ...options }: BareQemuOp
 
 /** What a reader of each export sees. */
 async function read(t: TestContext, exports: PointExports): Promise<Buffer[]> {
-  const directory = await temporaryDirectory(t);
+  const directory = await temporaryFolder(t);
   const contents: Buffer[] = [];
   for (const { name, uri } of exports.disks) {
     const path = join(directory, name);
@@ -92,7 +93,7 @@ it('a point in time shows every disk as it was, although the guest writes afterw
 });
 
 it('a point in time leaves read-only disks out and says so', async (t) => {
-  const directory = await temporaryDirectory(t);
+  const directory = await temporaryFolder(t);
   const cd = `driver=null-co,node-name=cd,read-zeroes=on,size=${mib},read-only=on`;
   const extra = ['-blockdev', cd, '-device', 'virtio-scsi-pci', '-device', 'scsi-cd,drive=cd,id=cd0'];
   const { points, guest } = await hostWith(t, { directory, extra });
@@ -205,7 +206,7 @@ it('a point in time refuses a scratch directory that QEMU cannot write to, in it
 });
 
 async function asNobody(t: TestContext): Promise<BareQemuOptions> {
-  const directory = await temporaryDirectory(t);
+  const directory = await temporaryFolder(t);
   await chmod(directory, 0o777);
   return { directory, user: 'nobody' };
 }
