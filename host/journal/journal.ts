@@ -69,6 +69,8 @@ export function openJournal(directory: string): Journal {
   return {
     async begin(wanted) {
       const { guest } = wanted;
+      // What could not be written at the close must be refused before anything is owed.
+      outcomeName({ ...wanted, epoch: 0 });
       try {
         const owed = await intentOf(guest);
         if (owed) throw stillOwed(owed);
@@ -97,7 +99,7 @@ export function openJournal(directory: string): Journal {
     async close(outcome) {
       const { guest } = outcome;
       const record: OutcomeRecord = { outcome, closedMs: monotonicMs(), hostBoot: hostBootId() };
-      const name = `${String(outcome.epoch).padStart(12, '0')}.${backupId(outcome.backup)}.${outcome.attempt}.json`;
+      const name = outcomeName(outcome);
       await writeJson(join(outcomesPath(guest), name), record);
       await removeDurably(openPath(guest));
       for (const old of (await outcomeNames(guest)).slice(0, -outcomesKept)) await removeDurably(join(outcomesPath(guest), old));
@@ -156,6 +158,13 @@ export function openJournal(directory: string): Journal {
       );
     },
   };
+}
+
+/** The epoch leads, padded, so that names sort by age. @throws input-invalid */
+function outcomeName({ epoch, backup, attempt }: Pick<WindowOutcome, 'epoch' | 'backup' | 'attempt'>): string {
+  if (!Number.isSafeInteger(attempt) || attempt < 1)
+    throw new StillframeError('input-invalid', `attempt ${JSON.stringify(attempt)} is not a whole number from 1`, { backup });
+  return `${String(epoch).padStart(12, '0')}.${backupId(backup)}.${attempt}.json`;
 }
 
 /** The hourly limit never needs to look further back; reading more would only cost time before each window. */

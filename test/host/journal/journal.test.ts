@@ -123,6 +123,18 @@ test('an unwritable journal refuses before anything is frozen, and says which di
   await assert.rejects(openJournal(blocked).begin(intentFor('b-1')), { code: 'journal-unwritable', message: /a-file/ });
 });
 
+test('an intent whose outcome could not be written is refused before anything is owed', async () => {
+  const wrong = [
+    { backup: forged('no/such') },
+    { backup: forged('x'.repeat(200)) },
+    { attempt: 0 },
+    { attempt: forged('1/../2') },
+  ];
+  for (const part of wrong)
+    await assert.rejects(journal.begin({ ...intentFor('b-1'), ...part }), { code: 'input-invalid' }, JSON.stringify(part));
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
+});
+
 test('a guest id that is a path never reaches the file system', async () => {
   await assert.rejects(journal.begin({ ...intentFor('b-1'), guest: forged('../escape') }), { code: 'input-invalid' });
   assert.deepEqual(await readdir(directory), []);

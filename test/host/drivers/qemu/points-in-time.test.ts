@@ -14,6 +14,7 @@ import { defaultWindowLimits } from '../../../../model/window/lease.ts';
 import { startBareQemu, type BareQemu, type BareQemuOptions } from '../../../fixtures/qemu.ts';
 import { backupId, guestId, hostId } from '../../../../model/ids.ts';
 import { temporaryFolder } from '../../../support/folder.ts';
+import { forged } from '../../../support/forged.ts';
 
 const backup = '20260101T020000-1a2b3c4d';
 const mib = 2 ** 20;
@@ -239,6 +240,21 @@ it('a point in time names a foreign NBD server and a foreign job, and leaves the
     jobs.map(({ id, status }) => ({ id, status })),
     [{ id: 'their-job', status: 'running' }],
   );
+});
+
+it('a backup id that is a path is refused at every step, and no directory is touched', async (t) => {
+  const { points, guest, config } = await hostWith(t, {});
+  const victim = join(config.scratch.path, '..', 'victim');
+  await mkdir(join(victim, 'inner'), { recursive: true });
+  const path = forged('../victim');
+  for (const step of [
+    () => points.prepare(guest, path),
+    () => points.exports(guest, path),
+    () => points.verify(guest, path),
+    () => points.end(guest.id, { backup: path }),
+  ])
+    await assert.rejects(step(), { code: 'input-invalid', message: /"\.\.\/victim" is not an id/ });
+  assert.deepEqual(await readdir(victim), ['inner']);
 });
 
 it('a point in time starts nothing when QEMU refuses the transaction', async (t) => {
