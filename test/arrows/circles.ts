@@ -14,7 +14,7 @@ export function circlesOf(imports: readonly Import[]): string[] {
   const circles: string[] = [];
   for (const [file, all] of targets)
     for (const target of all) {
-      const way = all.has(target) && shortestWay(targets, target, file);
+      const way = shortestWay(targets, target, file);
       if (!way) continue;
       circles.push([file, ...way].join(' -> '));
       [file, ...way].forEach((each, place, circle) => targets.get(each)?.delete(circle[place + 1]!));
