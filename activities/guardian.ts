@@ -1,10 +1,11 @@
 /** Alerts of the thaw guardian. */
 
 import type { Log } from '../lib/log.ts';
+import { serve } from './activities.ts';
 import type { GuardianArm } from '../model/window/watches.ts';
 
 export function createGuardianActivities({ log }: { log: Log }) {
-  return {
+  return serve({
     /** Reports, at the level of an error, that a guest may be frozen and that its host does not confirm the thaw. */
     async page({ arm, tries }: { arm: GuardianArm; tries: number }): Promise<void> {
       log(
@@ -17,5 +18,5 @@ export function createGuardianActivities({ log }: { log: Log }) {
         },
       );
     },
-  };
+  });
 }

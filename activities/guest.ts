@@ -11,50 +11,45 @@ import { getOsinfo } from '../protocol/agent/commands/guest-get-osinfo.ts';
 import { info, type AgentInfo } from '../protocol/agent/commands/guest-info.ts';
 import { ping } from '../protocol/agent/commands/guest-ping.ts';
 import { leaseStatus } from '../protocol/agent/commands/stillframe-status.ts';
-import { mapErrors } from './failures.ts';
+import { serve } from './activities.ts';
 
 export function createGuestActivities({ windows }: { windows: Windows }) {
-  return {
+  return serve({
     /** Milliseconds of one ping on a synced channel. */
     guestPing: ({ guest }: { guest: GuestId }) =>
-      mapErrors(() =>
-        windows.withChannel(guest, async (channel) => {
-          const startedMs = performance.now();
-          await channel.execute(ping, undefined);
-          return performance.now() - startedMs;
-        }),
-      ),
+      windows.withChannel(guest, async (channel) => {
+        const startedMs = performance.now();
+        await channel.execute(ping, undefined);
+        return performance.now() - startedMs;
+      }),
 
     guestInfo: ({ guest }: { guest: GuestId }) =>
-      mapErrors(() =>
-        windows.withChannel(guest, async (channel): Promise<GuestInfo> => {
-          const agent = await channel.execute(info, undefined);
-          // A frozen agent refuses both, and an old one has no osinfo: a field that it does not report is left out.
-          const system = await allowRefusal(channel.execute(getOsinfo, undefined));
-          const lease = await askLease(channel, agent);
-          const filesystems = await allowRefusal(channel.execute(getFsinfo, undefined));
-          return {
-            agent: lease ? 'stillframe' : 'qemu-ga',
-            version: agent.version,
-            commands: agent.commands.filter((command) => command.enabled).length,
-            os: system?.prettyName ?? system?.name ?? null,
-            filesystems: (filesystems ?? []).map(({ mountpoint, type, name }) => ({ mountpoint, type, device: name })),
-            ...(lease && { lease }),
-          };
-        }),
-      ),
-
-    guestStatus: ({ guest }: { guest: GuestId }) =>
-      mapErrors(async () => {
-        const owed = await windows.status(guest);
-        const { agent, lease } = await windows.withChannel(guest, async (channel) => ({
-          lease: await askLease(channel, await channel.execute(info, undefined)),
-          agent: await channel.execute(fsfreezeStatus, undefined),
-        }));
-        const window = owed && { backup: owed.backup, epoch: owed.epoch, openedAt: owed.openedAt, leaseMs: owed.leaseMs };
-        return { agent, window, ...(lease && { lease }) };
+      windows.withChannel(guest, async (channel): Promise<GuestInfo> => {
+        const agent = await channel.execute(info, undefined);
+        // A frozen agent refuses both, and an old one has no osinfo: a field that it does not report is left out.
+        const system = await allowRefusal(channel.execute(getOsinfo, undefined));
+        const lease = await askLease(channel, agent);
+        const filesystems = await allowRefusal(channel.execute(getFsinfo, undefined));
+        return {
+          agent: lease ? 'stillframe' : 'qemu-ga',
+          version: agent.version,
+          commands: agent.commands.filter((command) => command.enabled).length,
+          os: system?.prettyName ?? system?.name ?? null,
+          filesystems: (filesystems ?? []).map(({ mountpoint, type, name }) => ({ mountpoint, type, device: name })),
+          ...(lease && { lease }),
+        };
       }),
-  };
+
+    guestStatus: async ({ guest }: { guest: GuestId }) => {
+      const owed = await windows.status(guest);
+      const { agent, lease } = await windows.withChannel(guest, async (channel) => ({
+        lease: await askLease(channel, await channel.execute(info, undefined)),
+        agent: await channel.execute(fsfreezeStatus, undefined),
+      }));
+      const window = owed && { backup: owed.backup, epoch: owed.epoch, openedAt: owed.openedAt, leaseMs: owed.leaseMs };
+      return { agent, window, ...(lease && { lease }) };
+    },
+  });
 }
 
 /** Null of a stock agent: only ours has the command, and has it while it is frozen too. */

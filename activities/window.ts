@@ -4,20 +4,20 @@ import { cancellationSignal } from '@temporalio/activity';
 import type { Windows } from '../host/window/windows.ts';
 import type { GuestId } from '../model/ids.ts';
 import type { ThawedBy, WindowKey, WindowRequest } from '../model/window/window.ts';
-import { mapErrors } from './failures.ts';
+import { serve } from './activities.ts';
 import { withHeartbeat } from './heartbeats.ts';
 
 const nothing = () => undefined;
 
 export function createWindowActivities({ windows }: { windows: Windows }) {
-  return {
-    freezeWindow: (request: WindowRequest) => mapErrors(() => withHeartbeat(nothing, () => windows.freezeWindow(request))),
-    freeze: (request: WindowRequest) => mapErrors(() => windows.freeze(request)),
-    /** The one that listens: a snapshot command that nobody waits for is ended. */
+  return serve({
+    freezeWindow: (request: WindowRequest) => withHeartbeat(nothing, () => windows.freezeWindow(request)),
+    freeze: (request: WindowRequest) => windows.freeze(request),
+    /** The one that listens: a snapshot command whose workflow was cancelled is killed. */
     snapshot: ({ key, name }: { key: WindowKey; name: string }) =>
-      mapErrors(() => withHeartbeat(nothing, () => windows.snapshot(key, name, cancellationSignal()))),
-    thaw: (key: WindowKey) => mapErrors(() => windows.thaw(key)),
-    ensureThawed: ({ guest, by }: { guest: GuestId; by: ThawedBy }) => mapErrors(() => windows.ensureThawed(guest, by)),
-    windowOutcome: (key: WindowKey) => mapErrors(() => windows.outcome(key)),
-  };
+      withHeartbeat(nothing, () => windows.snapshot(key, name, cancellationSignal())),
+    thaw: (key: WindowKey) => windows.thaw(key),
+    ensureThawed: ({ guest, by }: { guest: GuestId; by: ThawedBy }) => windows.ensureThawed(guest, by),
+    windowOutcome: (key: WindowKey) => windows.outcome(key),
+  });
 }

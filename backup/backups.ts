@@ -5,19 +5,12 @@ import type { Driver } from '../host/drivers/driver.ts';
 import type { Journal } from '../host/journal/journal.ts';
 import type { Log } from '../lib/log.ts';
 import { StillframeError } from '../model/errors.ts';
-import type { BackupId, GuestId } from '../model/ids.ts';
 import type { DiskProgress, RestorePoint } from '../model/point/point.ts';
+import type { BackupRequest } from '../model/workflows/backup-guest.ts';
 import { openRepository, type Repository } from '../repository/points.ts';
 import { commitPoint } from './commit.ts';
 import { runCopy } from './copy.ts';
 import type { Leftovers } from './leftovers.ts';
-
-export interface BackupRequest {
-  guest: GuestId;
-  backup: BackupId;
-  /** Name of a repository in the host's file. */
-  repository: string;
-}
 
 export interface Backups {
   /**
@@ -45,7 +38,7 @@ export interface BackupParts {
 
 export function createBackups({ driver, journal, config, leftovers, log }: BackupParts): Backups {
   const repositoryNamed = (name: string): Promise<Repository> => {
-    const path = config.repositories[name];
+    const path = Object.hasOwn(config.repositories, name) ? config.repositories[name] : undefined;
     if (path === undefined) {
       const names = Object.keys(config.repositories).join(', ') || 'none';
       throw new StillframeError('repository-unknown', `this host has no repository named ${name}; its file names: ${names}`, {

@@ -10,11 +10,12 @@ import {
   type BackupResult,
 } from '../model/workflows/backup-guest.ts';
 import { hostActivities } from './activities.ts';
-import { answeredCode, failure, hostAbsent, neverStarted, windowFailed } from './failures.ts';
+import { answeredCode, checkedInput, failure, hostAbsent, neverStarted, windowFailed } from './failures.ts';
 import { queryOf } from './messages.ts';
 import { gradedByWorkflow } from './versions.ts';
 
-export async function backupGuest(input: BackupInput): Promise<BackupResult> {
+export async function backupGuest(given: BackupInput): Promise<BackupResult> {
+  const input = checkedInput('backupGuest', given);
   const { guest, backup, repository, host } = input;
   const activities = hostActivities(host);
   const outer = CancellationScope.current();

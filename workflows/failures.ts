@@ -1,9 +1,10 @@
 /** What an activity's failure means to a workflow. */
 
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
-import type { ErrorCode } from '../model/errors.ts';
+import { messageOf, type ErrorCode } from '../model/errors.ts';
 import type { HostId } from '../model/ids.ts';
 import type { WindowOutcome } from '../model/window/window.ts';
+import { checkInput, type InputName } from '../model/workflows/inputs.ts';
 
 /** The code that the host answered with; undefined when the activity was lost and nobody knows what it did. */
 export function answeredCode(error: unknown): ErrorCode | undefined {
@@ -26,6 +27,15 @@ export function hostAbsent(host: HostId): ApplicationFailure {
 
 export function windowFailed(outcome: WindowOutcome): ApplicationFailure | null {
   return outcome.failure && failure(outcome.failure.code, outcome.failure.message);
+}
+
+/** The input of a workflow, checked before anything happens. @throws ApplicationFailure input-invalid, for good */
+export function checkedInput<Name extends InputName>(name: Name, given: unknown) {
+  try {
+    return checkInput(name, given);
+  } catch (error) {
+    throw failure('input-invalid', messageOf(error));
+  }
 }
 
 export function failure(code: string, message: string): ApplicationFailure {

@@ -2,9 +2,10 @@
 
 import type { GuestCommandInput, GuestCommandResult } from '../model/workflows/guest-command.ts';
 import { hostActivities } from './activities.ts';
-import { hostAbsent, neverStarted } from './failures.ts';
+import { checkedInput, hostAbsent, neverStarted } from './failures.ts';
 
-export async function guestCommand(input: GuestCommandInput): Promise<GuestCommandResult> {
+export async function guestCommand(given: GuestCommandInput): Promise<GuestCommandResult> {
+  const input = checkedInput('guestCommand', given);
   try {
     return await run(input);
   } catch (error) {

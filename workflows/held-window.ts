@@ -9,7 +9,7 @@ import type { WindowKey, WindowOutcome } from '../model/window/window.ts';
 import type { HeldWindowInput } from '../model/workflows/held-window.ts';
 import { thawGuardian } from '../model/workflows/thaw-guardian.ts';
 import { hostActivities, optionsOf } from './activities.ts';
-import { answeredCode, hostAbsent, neverStarted, windowFailed } from './failures.ts';
+import { answeredCode, checkedInput, hostAbsent, neverStarted, windowFailed } from './failures.ts';
 import { signalOf } from './messages.ts';
 
 const { armGuardian } = proxyActivities<ReturnType<typeof createControlActivities>>({
@@ -17,7 +17,8 @@ const { armGuardian } = proxyActivities<ReturnType<typeof createControlActivitie
   ...optionsOf('armGuardian'),
 });
 
-export async function heldWindow({ guest, backup, host, snapshot, leaseMs }: HeldWindowInput): Promise<WindowOutcome> {
+export async function heldWindow(given: HeldWindowInput): Promise<WindowOutcome> {
+  const { guest, backup, host, snapshot, leaseMs } = checkedInput('heldWindow', given);
   const key = { guest, backup, attempt: 1 };
   const arm: GuardianArm = { ...key, host, leaseMs: leaseMs ?? longestLeaseMs };
   await armGuardian(arm);

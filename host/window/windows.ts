@@ -159,7 +159,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
   }
 
   async function snapshot(key: WindowKey, name: string, signal: AbortSignal): Promise<{ reference: string }> {
-    const argv = config.snapshots[name];
+    const argv = Object.hasOwn(config.snapshots, name) ? config.snapshots[name] : undefined;
     if (!argv) throw noSuchSnapshot(name, Object.keys(config.snapshots));
     const open = openGuestOf(key);
     if (!open) throw windowGone(key, await journal.outcome(key));

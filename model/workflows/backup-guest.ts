@@ -17,6 +17,14 @@ export interface BackupInput {
   leaseMs?: number | undefined;
 }
 
+/** Names the copy of one backup to the host that does it. */
+export interface BackupRequest {
+  guest: GuestId;
+  backup: BackupId;
+  /** Name of a repository in the host's file. */
+  repository: string;
+}
+
 export type BackupStage = 'window' | 'copy' | 'commit' | 'release' | 'done';
 
 /** Answer to the query `progress`; bytes come from the copy's heartbeat. */

@@ -4,7 +4,8 @@ import { controlQueue, type BackupId, type GuestId, type HostId } from '../ids.t
 import type { ThawReport } from '../window/window.ts';
 import { contract } from './contract.ts';
 
-export type GuestCommandName = 'ping' | 'info' | 'status' | 'freeze' | 'thaw';
+export const guestCommands = ['ping', 'info', 'status', 'freeze', 'thaw'] as const;
+export type GuestCommandName = (typeof guestCommands)[number];
 
 export interface GuestCommandInput {
   guest: GuestId;

@@ -5,7 +5,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createCopyActivities } from '../../activities/copy.ts';
-import { createBackups, type BackupRequest, type Backups } from '../../backup/backups.ts';
+import { createBackups, type Backups } from '../../backup/backups.ts';
+import type { BackupRequest } from '../../model/workflows/backup-guest.ts';
 import { openJournal, type Journal } from '../../host/journal/journal.ts';
 import { isStillframeError } from '../../model/errors.ts';
 import type { PointDisk } from '../../model/point/point.ts';
@@ -76,16 +77,15 @@ test('a point holds the window of the journal and the disks of the copy, graded 
   assert.deepEqual(await repository.read(request.backup), point);
 });
 
-test('a request that brings a grade, a manifest and hashes of its own changes nothing', async (context) => {
+test('a request that brings a point of its own changes nothing, and one that brings a grade is refused', async (context) => {
   const { backups, journal, repository } = await stage(context);
   await journalled(journal, { reasons: ['mount-not-frozen /data'] });
   await copied(repository);
-  const forged = {
-    ...request,
-    grade: 'application',
-    point: { grade: 'application', reasons: [], disks: [{ ...disk, sha256: '0'.repeat(64) }] },
-  };
-  const point = await createCopyActivities({ backups }).commitPoint(forged);
+  const { commitPoint } = createCopyActivities({ backups });
+  const graded = { ...request, grade: 'application' };
+  await assert.rejects(commitPoint(graded), { type: 'input-invalid', message: /"grade" is not known/ });
+  const forged = { ...request, point: { grade: 'application', reasons: [], disks: [{ ...disk, sha256: '0'.repeat(64) }] } };
+  const point = await commitPoint(forged);
   assert.deepEqual([point.grade, point.reasons, point.disks], ['crash-atomic', ['mount-not-frozen /data'], [disk]]);
 });
 

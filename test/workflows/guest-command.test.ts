@@ -6,14 +6,15 @@ import { backupId } from '../../model/ids.ts';
 import { StillframeError } from '../../model/errors.ts';
 import { guestCommand, type GuestCommandName, type GuestCommandResult } from '../../model/workflows/guest-command.ts';
 import { standIns, type StandIns } from './stand-ins.ts';
+import { forged } from '../support/forged.ts';
 import { failureOf, newIds, openStage, type Ids, type Stage } from './stage.ts';
 
 let stage: Stage;
 before(async () => (stage = await openStage()));
 after(() => stage.close());
 
-async function ask(ids: Ids, command: GuestCommandName, leaseMs?: number): Promise<GuestCommandResult> {
-  return (await stage.start(guestCommand, { ...ids, command, leaseMs })).result();
+async function ask({ guest, host, backup }: Ids, command: GuestCommandName, leaseMs?: number): Promise<GuestCommandResult> {
+  return (await stage.start(guestCommand, { guest, host, backup, command, leaseMs })).result();
 }
 
 const askOn = (parts: StandIns, command: GuestCommandName, leaseMs?: number) =>
@@ -66,6 +67,14 @@ describe('guestCommand', { concurrency: true }, () => {
     assert.equal(failure.type, 'agent-refused');
     assert.match(failure.message, /Command not found/);
     assert.deepEqual(failure.details, [{ class: 'CommandNotFound' }]);
+  });
+
+  it('guestCommand refuses an input that it does not know, by name, and asks nothing of the host', async () => {
+    const parts = standIns();
+    const failure = await failureOf(stage.onHost(parts, (ids) => ask({ ...ids, backup: forged('../victim') }, 'freeze')));
+    assert.equal(failure.type, 'input-invalid');
+    assert.match(failure.message, /^the input of guestCommand is refused: backup is "\.\.\/victim", expected an id/);
+    assert.deepEqual(parts.calls, []);
   });
 
   it('guestCommand names a host without a worker', async () => {

@@ -1,6 +1,7 @@
 /** Windows and copies without guests: what the activities bind to, scripted and watched by a test. */
 
-import type { BackupRequest, Backups } from '../../backup/backups.ts';
+import type { Backups } from '../../backup/backups.ts';
+import type { BackupRequest } from '../../model/workflows/backup-guest.ts';
 import type { Windows } from '../../host/window/windows.ts';
 import type { AgentChannel } from '../../host/channel/types.ts';
 import { StillframeError } from '../../model/errors.ts';
