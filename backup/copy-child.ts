@@ -9,6 +9,9 @@ import type { DiskProgress, PointDisk } from '../model/point/point.ts';
 import type { CapturedDisk } from '../model/window/window.ts';
 import { inspectDisk } from '../inspect/inspect.ts';
 import { hashImage } from '../repository/hash.ts';
+import { keepFilesPrivate } from '../lib/private-files.ts';
+
+keepFilesPrivate();
 
 export interface CopyJob {
   directory: string;

@@ -12,6 +12,9 @@ import { checkBoot, checkNode, checkQemuImg, checkTime } from './doctor/machine.
 import { checkRepositories, checkScratch } from './doctor/room.ts';
 import { checkSockets } from './doctor/sockets.ts';
 import { checkTemporal } from './doctor/temporal.ts';
+import { keepFilesPrivate } from '../lib/private-files.ts';
+
+keepFilesPrivate();
 
 const { values } = parseArgs({
   options: {

@@ -38,6 +38,9 @@ import {
   tryForever,
 } from './temporal/temporal.ts';
 import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
+import { keepFilesPrivate } from '../lib/private-files.ts';
+
+keepFilesPrivate();
 
 /** Thaws must never wait behind other work; windows are bounded by the host's disks; two copies already fill them. */
 const slots = { urgent: 16, ops: 8, copy: 2 };

@@ -16,6 +16,9 @@ import { logLine } from '../lib/log.ts';
 import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
 import { formatDuration } from '../model/units.ts';
 import { exitConfiguration } from './warden/warden.ts';
+import { keepFilesPrivate } from '../lib/private-files.ts';
+
+keepFilesPrivate();
 
 /** What stands in `<state>/up.json` while `up` runs: where the server is, and which processes there are. */
 export interface UpRecord {

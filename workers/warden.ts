@@ -5,6 +5,9 @@ import { messageOf } from '../model/errors.ts';
 import { defaults } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
 import { exitConfiguration, runWarden } from './warden/warden.ts';
+import { keepFilesPrivate } from '../lib/private-files.ts';
+
+keepFilesPrivate();
 
 const args = process.argv.slice(2);
 const { values } = parseArgs({ args, strict: false, options: { state: { type: 'string' } } });

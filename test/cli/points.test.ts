@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { RestorePoint } from '../../model/point/point.ts';
@@ -117,6 +117,22 @@ test('a restore writes proven images and says so', async (t) => {
   const again = await runCli(['restore', id, '--path', path, '--to', to]);
   assert.equal(again.status, 2);
   assert.match(again.stderr, /is not empty \(disk0\.raw\)/);
+});
+
+test('a restored disk is for its owner alone, although the umask of the caller would let everybody read it', async (t) => {
+  const { directory, path } = await repository(t);
+  const to = join(directory, 'out');
+  const anybody = process.umask(0);
+  try {
+    assert.equal((await runCli(['restore', id, '--path', path, '--to', to])).status, 0);
+  } finally {
+    process.umask(anybody);
+  }
+  const modes = await Promise.all([to, join(to, 'disk0.raw'), join(to, 'manifest.json')].map((each) => stat(each)));
+  assert.deepEqual(
+    modes.map(({ mode }) => (mode & 0o777).toString(8)),
+    ['700', '600', '600'],
+  );
 });
 
 test('an image that changed since is refused, and nothing is left', async (t) => {

@@ -14,6 +14,7 @@ import {
   serverOptions,
   tellReady,
 } from './temporal.ts';
+import { keepFilesPrivate } from '../../lib/private-files.ts';
 
 /** A workflow worker needs one poller for the sticky queue and one for the other. */
 const workflowPollers = { ...pollers, minimum: 2, initial: 2 };
@@ -29,6 +30,7 @@ export interface WorkflowWorker {
 /** Serves until the process receives SIGTERM or SIGINT, then ends it. */
 export async function serveWorkflows({ name, taskQueue, entry, activities }: WorkflowWorker): Promise<never> {
   const { values } = parseArgs({ options: serverOptions });
+  keepFilesPrivate();
   const log = logLine(name);
   const ending = endSignal();
   installRuntime(log);
