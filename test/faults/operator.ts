@@ -16,8 +16,6 @@ export interface Run {
 export interface RunningCommand {
   child: ChildProcess;
   done: Promise<Run>;
-  /** Resolves when `text` has been printed, on either stream. @throws when the command ends without it */
-  printed(text: string): Promise<void>;
 }
 
 export async function startCommand(site: Site, args: string[]): Promise<RunningCommand> {
@@ -29,27 +27,13 @@ export async function startCommand(site: Site, args: string[]): Promise<RunningC
   };
   const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
   const run: Run = { status: null, stdout: '', stderr: '' };
-  const waiting = new Set<() => void>();
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', (piece: string) => {
       run[stream] += piece;
-      waiting.forEach((look) => look());
     });
   }
   const done = once(child, 'close').then(([status]: unknown[]) => ({ ...run, status: status as number | null }));
-  return {
-    child,
-    done,
-    async printed(text) {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const look = () => (run.stdout + run.stderr).includes(text) && resolve();
-      waiting.add(look);
-      void done.then((ended) => reject(new Error(`the command ended without ${JSON.stringify(text)}: ${JSON.stringify(ended)}`)));
-      look();
-      await promise;
-      waiting.delete(look);
-    },
-  };
+  return { child, done };
 }
 
 export async function command(site: Site, ...args: string[]): Promise<Run> {
