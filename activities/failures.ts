@@ -14,7 +14,7 @@ const retryable: Record<ErrorKind, boolean> = {
   'timed-out': true,
 };
 
-/** Interrupted for good: what these were about is gone, so another attempt would only find the same. */
+/** Final interruptions: the object of the request no longer exists, so another attempt would fail in the same way. */
 const final = new Set<ErrorCode>(['point-in-time-lost', 'scratch-exhausted', 'window-lost', 'lease-expired', 'guest-stopped']);
 
 /** Runs an activity's body; a StillframeError leaves it as a failure whose `type` is its code and whose details are its facts. */

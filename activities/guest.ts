@@ -52,7 +52,7 @@ export function createGuestActivities({ windows }: { windows: Windows }) {
   });
 }
 
-/** Null of a stock agent: only ours has the command, and has it while it is frozen too. */
+/** Null for a stock agent: only our agent has the command, and answers it while it is frozen too. */
 async function askLease(channel: AgentChannel, { commands }: AgentInfo): Promise<GuestLease | null> {
   if (!commands.some(({ name, enabled }) => name === leaseStatus.name && enabled)) return null;
   const { state, epoch, remaining, held, foreign } = await channel.execute(leaseStatus, undefined);

@@ -62,7 +62,7 @@ export function exitOf(error: unknown): number {
   return exit[failure ?? 'error'];
 }
 
-/** Stricli's own codes are negative: unknown command and wrong arguments are ours to blame on the usage, the rest is an error. */
+/** Stricli's own codes are negative: an unknown command and wrong arguments are usage errors, the rest are failures. */
 export function exitOfFramework(code: number | undefined): number {
   if (code === undefined || code >= 0) return code ?? exit.ok;
   return code === -4 || code === -5 ? exit.usage : exit.error;

@@ -3,7 +3,7 @@
 import type { Client, Connection } from '@temporalio/client';
 import { StillframeError } from '../model/errors.ts';
 
-/** Where the server is, and which namespace of it is ours. */
+/** The address of the server, and the namespace that Stillframe uses on it. */
 export interface ServerSettings {
   address: string;
   namespace: string;

@@ -10,7 +10,7 @@ export interface HostConfig {
   scratch: ScratchConfig;
   /** Name → directory. Payloads carry the name. */
   repositories: Record<string, string>;
-  /** Name → command and arguments of a snapshot that is not ours to take. Payloads carry the name. */
+  /** Name → command and arguments of a snapshot that other software takes. Payloads carry the name. */
   snapshots: Record<string, string[]>;
 }
 

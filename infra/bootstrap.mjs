@@ -55,7 +55,7 @@ function install() {
   if (!succeeds(program, [...first, 'ci', ...quiet])) giveUp('"npm ci" failed; its messages are above');
 }
 
-/** npm leaves out optional packages that do not run on the Node that it runs on itself; ours, for this processor, ask for this. */
+/** npm leaves out optional packages that do not run on the Node that it runs on itself; our packages, for this processor, need this version. */
 const oldest = [20, 19];
 
 function isRecentEnough() {

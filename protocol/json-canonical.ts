@@ -1,4 +1,4 @@
-/** The short way for the text that nearly every peer sends: the engine's own parser, where it is sure to read what ours would. */
+/** The short way for the text that nearly every peer sends: the engine's own parser, where it is sure to read the same value as our parser. */
 
 import type { Json } from './json.ts';
 

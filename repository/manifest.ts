@@ -31,7 +31,7 @@ import {
   type WindowOutcome,
 } from '../model/window/window.ts';
 
-/** A manifest is a few kilobytes; one of this size is not ours. */
+/** A manifest is a few kilobytes; Stillframe never writes one of this size. */
 export const longestManifest = 4 * 1024 * 1024;
 
 /** Names of image files: never a path, never hidden, never the manifest. */

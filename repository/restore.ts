@@ -51,7 +51,7 @@ export async function restorePoint(
       if (made !== undefined) await syncPath(dirname(made));
       return point;
     } catch (error) {
-      // The directory was empty, so every one of these names is ours.
+      // The directory was empty, so this restore made every one of these names.
       const images = point.disks.flatMap((disk) => [part(target, disk), join(target, disk.file)]);
       for (const path of [join(target, manifestFile), ...images]) await rm(path, { force: true });
       if (made !== undefined) await rmdir(target).catch(() => {});

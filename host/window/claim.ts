@@ -7,7 +7,7 @@ import type { AgentChannel } from '../channel/types.ts';
 import type { Guest } from '../drivers/driver.ts';
 import { agentKind, peers } from './peers.ts';
 
-/** `owed` says whether the freeze that is found is ours. @throws guest-frozen, obligation-open, and what the channel throws */
+/** `owed` says whether the freeze that is found is our freeze. @throws guest-frozen, obligation-open, and what the channel throws */
 export async function readClaim(
   channel: AgentChannel,
   guest: Guest,

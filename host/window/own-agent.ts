@@ -11,7 +11,7 @@ import type { Peer } from './peer.ts';
 import { stockAgent } from './stock-agent.ts';
 
 /**
- * By how much the lease in the guest outlasts ours. In the ordinary case our own timer must thaw first, and after it the warden,
+ * By how much the lease in the guest outlasts our timer. In the ordinary case our own timer must thaw first, and after it the warden,
  * which takes a second to see that a worker is stopped: both record why they thawed. Only when neither can does the
  * guest's own lease end the freeze, well before the guardian comes (5 s).
  */
@@ -58,7 +58,7 @@ export const ownAgent: Peer = {
     if (reply) listener.onAnswer({ count: thawedOf(reply), epoch: endOf(reply) });
     const status = await allowRefusal(channel.execute(leaseStatus, undefined));
     if (status && (reply || isSpared(status, epoch))) return { thawed: status.state === 'thawed', bootId: status.bootId };
-    // Another agent has taken its place, or it does not know this freeze as ours: the plain thaw undoes whatever there is.
+    // Another agent has taken its place, or it does not know this freeze by our epoch: the plain thaw undoes whatever there is.
     return stockAgent.thaw(channel, epoch, listener);
   },
 };

@@ -11,7 +11,7 @@ import type { Intent } from '../journal/intent.ts';
  */
 const preferredMs = 3_000;
 
-/** Our own channel where somebody answers there, else the classic one: other programs leave ours alone. */
+/** Our own channel where an agent answers on it, else the classic one: other programs do not use our channel. */
 export async function openPreferred(
   { channel: classic, agentChannel }: Pick<Guest, 'channel' | 'agentChannel'>,
   connect: Connect,

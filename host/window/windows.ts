@@ -31,7 +31,7 @@ export interface Windows {
   snapshot(key: WindowKey, name: string, signal: AbortSignal): Promise<{ reference: string }>;
   /** Ends the held window. A window that its lease or the warden ended gives its journalled outcome. @throws window-gone, thaw-unconfirmed */
   thaw(key: WindowKey): Promise<WindowOutcome>;
-  /** Ends our window on this guest, until the thaw is confirmed; idempotent. For an `operator` it also undoes freezes that are not ours. @throws thaw-unconfirmed */
+  /** Ends our window on this guest, until the thaw is confirmed; idempotent. For an `operator` it also undoes freezes that Stillframe did not make. @throws thaw-unconfirmed */
   ensureThawed(guest: GuestId, by: ThawedBy): Promise<ThawReport>;
   /** The journalled outcome of one attempt; null when there was no such attempt or it is still open. */
   outcome(key: WindowKey): Promise<WindowOutcome | null>;

@@ -43,7 +43,7 @@ export interface LabGuestOptions {
   directory: string;
   name: string;
   uuid?: GuestId;
-  /** Ours on both ports; stock qemu-ga on the classic one; or ours on its own port beside the stock one on the classic port. */
+  /** Our agent on both ports; stock qemu-ga on the classic port; or our agent on its own port beside the stock agent on the classic port. */
   agent?: 'stillframe' | 'qemu-ga' | 'both';
   /** A kernel, busybox and our agent, and nothing else: no writers, no libraries, no programs that make filesystems. */
   minimal?: boolean;

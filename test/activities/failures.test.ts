@@ -59,7 +59,7 @@ describe('failures', () => {
     assert.notEqual(loss.category, ApplicationFailureCategory.BENIGN);
   });
 
-  it('failures leave errors that are not ours as they are', async () => {
+  it('errors that are not StillframeErrors pass unchanged', async () => {
     const bug = new TypeError('undefined is not a function');
     assert.equal(await failureWith(bug), bug);
   });
@@ -76,25 +76,25 @@ describe('activities', () => {
   });
 
   it('activities report the progress of a copy by their heartbeats', async () => {
-    const told = Promise.withResolvers<void>();
+    const reported = Promise.withResolvers<void>();
     const environment = new MockActivityEnvironment();
     const progress = { doneBytes: 512, totalBytes: 1024, disk: 'disk0' };
     environment.on('heartbeat', (details) => {
       if (details.doneBytes === 512) {
         assert.deepEqual(details, progress);
-        told.resolve();
+        reported.resolve();
       }
     });
     const parts = standIns({
       backups: {
         copy: async (_request, { onProgress }) => {
           onProgress(progress);
-          await told.promise;
+          await reported.promise;
         },
       },
     });
     await environment.run(createCopyActivities(parts).copy, copyRequest);
-    await told.promise;
+    await reported.promise;
   });
 
   it('activities end a window, whatever is cancelled', async () => {

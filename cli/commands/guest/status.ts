@@ -35,7 +35,9 @@ export const guestStatus = command(
         ]),
       );
       if (agent === 'frozen' && window === null) {
-        this.process.stderr.write(`The freeze is not ours. "stillframe guest thaw ${guest.name}" undoes it all the same.\n`);
+        this.process.stderr.write(
+          `Stillframe did not make this freeze. "stillframe guest thaw ${guest.name}" undoes it all the same.\n`,
+        );
       }
     },
   },

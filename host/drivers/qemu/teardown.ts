@@ -11,8 +11,8 @@ const endMs = 10_000;
 const lookMs = 20;
 
 /**
- * Exports first, then the server when it is ours and has no other exports, then jobs, then nodes.
- * @param socket of our NBD server where there is a record of it; without one the server is ours when it has one of our exports.
+ * Exports first, then our server when it has no other exports, then jobs, then nodes.
+ * @param socket of our NBD server where there is a record of it; without one the server counts as our server when it has one of our exports.
  */
 export async function teardown(monitor: Monitor, stem: string, socket: string | undefined): Promise<void> {
   const ours = (name: unknown): name is string => typeof name === 'string' && (name === stem || name.startsWith(`${stem}.`));

@@ -1,5 +1,5 @@
 /**
- * __org.stillframe_freeze (ours): freezes under a lease that ends inside the guest, and says what became of every filesystem.
+ * __org.stillframe_freeze (our extension): freezes under a lease that ends inside the guest, and says what became of every filesystem.
  * A lost reply means that everything may be frozen: it must be followed by a thaw, never by another freeze.
  */
 

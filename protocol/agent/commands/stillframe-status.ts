@@ -1,4 +1,4 @@
-/** __org.stillframe_status (ours): what is held, by which epoch, for how long still; and whose freezes besides ours were met. */
+/** __org.stillframe_status (our extension): what is held, by which epoch, for how much longer; and which freezes of other programs were met. */
 
 import type { AgentCommand } from '../command.ts';
 import { quickMs } from '../limits.ts';

@@ -1,5 +1,5 @@
 /**
- * __org.stillframe_thaw (ours): ends the freeze of one epoch, and of no other. May be sent again: the answer for an epoch that has
+ * __org.stillframe_thaw (our extension): ends the freeze of one epoch, and of no other. May be sent again: the answer for an epoch that has
  * ended says how it ended. An epoch that is not the last one is refused.
  */
 
