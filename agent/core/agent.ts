@@ -22,6 +22,7 @@ export function createAgent(platform: Platform, settings: Settings): Agent {
   const commands = commandsOf(platform);
   const blocked = new Set(settings.blocked);
   const allowed = new Set(settings.allowed);
+  const forFreezing = commandsForFreezing(commands);
   return {
     platform,
     settings,
@@ -34,6 +35,7 @@ export function createAgent(platform: Platform, settings: Settings): Agent {
     processes: createProcesses(platform.children),
     isEnabled(name) {
       if (freeze && freeze.state() !== 'thawed') return commands.get(name)?.whileFrozen === true;
+      if (settings.freezeOnly && !forFreezing.has(name)) return false;
       return !blocked.has(name) && (allowed.size === 0 || allowed.has(name));
     },
   };
@@ -41,6 +43,12 @@ export function createAgent(platform: Platform, settings: Settings): Agent {
 
 export function commandsOf({ freezing }: Platform): ReadonlyMap<string, CommandEntry> {
   return freezing ? new Map([...ordinary, ...freezeCommands]) : ordinary;
+}
+
+/** What `--freeze-only` grants: the commands about freezes, what is allowed while frozen, and the list of filesystems, by which hosts grade a point. */
+function commandsForFreezing(commands: ReadonlyMap<string, CommandEntry>): ReadonlySet<string> {
+  const whileFrozen = [...commands].filter(([, entry]) => entry.whileFrozen).map(([name]) => name);
+  return new Set([...freezeCommands.map(([name]) => name), ...whileFrozen, 'guest-get-fsinfo']);
 }
 
 function readBootId({ files }: Platform): string {

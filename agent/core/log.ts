@@ -32,10 +32,10 @@ export function createLog(platform: Platform, { file, verbose }: { file: string 
   return {
     note(level, text) {
       if (!verbose && level !== 'error' && level !== 'critical') return;
-      const line = `${timestamp(platform)}: ${level}: ${text}\n`;
+      const line = `${timestamp(platform)}: ${level}: ${escapeControls(text)}\n`;
       emit(() => write(line));
     },
-    audit: (text) => emit(() => platform.process.syslog('info', `info: ${text}`)),
+    audit: (text) => emit(() => platform.process.syslog('info', `info: ${escapeControls(text)}`)),
     hold: () => void (held ??= []),
     release() {
       const lines = held ?? [];
@@ -62,4 +62,9 @@ function appendTo({ files, bytes }: Platform, path: string): (text: string) => v
 function timestamp({ clock }: Platform): string {
   const microseconds = clock.realNs() / 1000n;
   return `${microseconds / 1_000_000n}.${String(microseconds % 1_000_000n).padStart(6, '0')}`;
+}
+
+/** What a client sends (paths, arguments) stands in lines; a line break in it must not begin another line, nor an escape reach a terminal. */
+function escapeControls(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (each) => `\\x${each.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

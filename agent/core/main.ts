@@ -6,7 +6,7 @@ import { dumpSettings } from './config/dump.ts';
 import { helpText } from './config/help.ts';
 import { readSettings } from './config/read.ts';
 import { isMethod, SettingsError, type Settings } from './config/settings.ts';
-import { SystemError, type Channel, type ChannelEvents, type Platform } from './platform.ts';
+import { isWritableByOthers, SystemError, type Channel, type ChannelEvents, type Platform } from './platform.ts';
 import { createSession } from './session.ts';
 import { orUndefined } from './system/call-errors.ts';
 import { agentVersion, schemaVersion } from './version.ts';
@@ -46,8 +46,13 @@ function serve(platform: Platform, settings: Settings): void {
   const { process, channels } = platform;
   const { method, stateDirectory } = settings;
   if (!isMethod(method)) throw new SettingsError(`unsupported channel method/type: ${method}`);
-  if (orUndefined(() => platform.files.status(stateDirectory).kind) !== 'directory')
+  const state = orUndefined(() => platform.files.status(stateDirectory));
+  if (state?.kind !== 'directory')
     throw new SettingsError(`state directory ${stateDirectory} is not there: make it, or name another with --statedir`);
+  if (isWritableByOthers(state))
+    throw new SettingsError(
+      `state directory ${stateDirectory} can be written by other users, who could forge what is frozen: run "chmod go-w ${stateDirectory}", or name another with --statedir`,
+    );
   const agent = createAgent(platform, settings);
   process.onTerminate(() => void end(agent));
   const open = isActivated(platform)

@@ -92,6 +92,9 @@ export interface FileStatus {
   mode: number;
 }
 
+/** Whether the group or all other users may write it. */
+export const isWritableByOthers = ({ mode }: FileStatus): boolean => (mode & 0o022) !== 0;
+
 /** System calls, one for each method, in the calling process; all throw SystemError. Every open is close-on-exec. */
 export interface Files {
   open(path: string, flags: number, mode: number): number;

@@ -8,6 +8,7 @@ import { buildAgent } from './build.ts';
 import { forEachArchitecture } from './command-line.ts';
 
 const directory = fileURLToPath(new URL('../../dist/agent/', import.meta.url));
+const notices = fileURLToPath(new URL('deb/copyright', import.meta.url));
 
 await forEachArchitecture('agent:build', async (arch, release) => {
   const built = await buildAgent({ arch, release });
@@ -16,6 +17,8 @@ await forEachArchitecture('agent:build', async (arch, release) => {
   // One that runs cannot be written to.
   await copyFile(built, `${path}.part`);
   await rename(`${path}.part`, path);
+  // The licenses of what is linked into it want their notices in every copy.
+  await copyFile(notices, join(directory, 'stillframe-agent.copyright'));
   const bytes = await readFile(path);
   return `${path}  ${bytes.length} bytes  sha256 ${createHash('sha256').update(bytes).digest('hex')}`;
 });

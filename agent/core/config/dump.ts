@@ -18,6 +18,7 @@ export function dumpSettings(settings: Settings): string {
     `block-rpcs=${settings.blocked.join()}`,
     `allow-rpcs=${settings.allowed.join()}`,
     ...(settings.also.length > 0 ? [`also=${settings.also.join()}`] : []),
+    ...(settings.freezeOnly ? ['freeze-only=true'] : []),
     ...(settings.leaseSeconds === defaultSettings().leaseSeconds ? [] : [`lease=${settings.leaseSeconds}`]),
     '',
   ].join('\n');

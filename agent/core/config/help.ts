@@ -18,6 +18,7 @@ Guest agent of Stillframe; takes the place of qemu-ga.
                           run this program, or the programs of this directory, before a freeze and
                           after a thaw (default ${defaultHook}); glue the path: -F/path
       --lease=SECONDS     undo a freeze of a client that names no lease (default ${defaults.leaseSeconds}, 0: never)
+      --freeze-only       allow only freeze, thaw and the reports about them: no guest-exec, no files
   -t, --statedir=PATH     must be on a tmpfs (default ${defaults.stateDirectory})
   -v, --verbose           log more than errors
   -V, --version           print the version and end

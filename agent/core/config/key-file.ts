@@ -11,6 +11,7 @@ export function applyKeyFile(text: string, settings: Settings, path: string): vo
     else if (key === 'verbose') settings.verbose = readBoolean(value, where);
     else if (key === 'retry-path') settings.retryPath = readBoolean(value, where);
     else if (key === 'fsfreeze-hook') settings.hook = value;
+    else if (key === 'freeze-only') settings.freezeOnly = readBoolean(value, where);
     else if (key === 'also') settings.also.push(...splitList(value));
   }
 }

@@ -27,6 +27,7 @@ export const options = [
   { short: 'h', long: 'help', value: 'none' },
   { long: 'also', value: 'required' },
   { long: 'lease', value: 'required' },
+  { long: 'freeze-only', value: 'none' },
 ] as const satisfies readonly Option[];
 
 export type OptionName = (typeof options)[number]['long'];

@@ -47,6 +47,7 @@ function apply({ name, value = '' }: GivenOption, settings: Settings): Wanted | 
   else if (name === 'verbose') settings.verbose = true;
   else if (name === 'daemonize') settings.daemonize = true;
   else if (name === 'retry-path') settings.retryPath = true;
+  else if (name === 'freeze-only') settings.freezeOnly = true;
   else if (name === 'also') settings.also.push(value);
   return undefined;
 }

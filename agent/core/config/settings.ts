@@ -18,6 +18,8 @@ export interface Settings {
   retryPath: boolean;
   blocked: string[];
   allowed: string[];
+  /** Only what freezes, thaws and reports about it: no programs, no files, no clock, no shutdown, whatever the lists say. */
+  freezeOnly: boolean;
   /** Seconds until a freeze by a client that names no lease is undone; 0 never undoes it. */
   leaseSeconds: number;
 }
@@ -36,6 +38,7 @@ export function defaultSettings(): Settings {
     retryPath: false,
     blocked: [],
     allowed: [],
+    freezeOnly: false,
     leaseSeconds: defaultLeaseSeconds,
   };
 }

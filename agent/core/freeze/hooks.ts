@@ -1,7 +1,7 @@
 /** Hooks: programs of the guest's owner that bring an application to rest before a freeze and let it go on after the thaw. */
 
 import { CommandError } from '../command-error.ts';
-import { SystemError, type ChildEnd, type Platform } from '../platform.ts';
+import { isWritableByOthers, SystemError, type ChildEnd, type Platform } from '../platform.ts';
 import { SIGKILL } from '../signals.ts';
 
 export interface Hook {
@@ -27,20 +27,29 @@ const leftover = /(~|\.bak|\.orig|\.rpmnew|\.rpmorig|\.rpmsave|\.sample|\.dpkg-[
 
 /**
  * The program at `path`, or the programs of the directory there, by name; of `path.d` when only that is there.
- * @throws CommandError when there is neither
+ * @throws CommandError when there is neither, or when other users can write one
  */
 export function findHooks({ files }: Platform, path: string): Hook[] {
   const place = [path, `${path}.d`].find((each) => exists(files, each));
   if (place === undefined) throw new CommandError(`can't access fsfreeze hook '${path}': No such file or directory`);
+  refuseWritable(files, place);
   if (files.status(place).kind !== 'directory') {
     if (!files.isExecutable(place)) throw new CommandError(`can't access fsfreeze hook '${place}': Permission denied`);
     return [{ name: place.slice(place.lastIndexOf('/') + 1), path: place }];
   }
-  return files
+  const hooks = files
     .list(place)
     .toSorted()
     .map((name) => ({ name, path: `${place}/${name}` }))
     .filter(({ name, path: program }) => !leftover.test(name) && isProgram(files, program));
+  hooks.forEach((hook) => refuseWritable(files, hook.path));
+  return hooks;
+}
+
+/** Hooks run as root: a program that another user can write would make that user root. */
+function refuseWritable(files: Platform['files'], path: string): void {
+  if (!isWritableByOthers(files.status(path))) return;
+  throw new CommandError(`fsfreeze hook '${path}' can be written by other users: run "chmod go-w ${path}"`);
 }
 
 /** One hook with its argument; never rejects. What it leaves running in the background is not waited for. */

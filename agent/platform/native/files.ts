@@ -35,7 +35,9 @@ export const files: Files = {
   writeText: (path, text) => writeWhole(path, openFlags.writeOnly | openFlags.truncate, text, 0),
   replaceText(path, text, mode) {
     const temporary = `${path}.${native.pid()}.tmp`;
-    writeWhole(temporary, openFlags.writeOnly | openFlags.create | openFlags.truncate, text, mode);
+    native.unlink(temporary);
+    // Exclusive, so that a link that another user left under this name is never followed (open(2), O_EXCL).
+    writeWhole(temporary, openFlags.writeOnly | openFlags.create | openFlags.exclusive, text, mode);
     check(native.rename(temporary, path));
   },
   unlink: (path) => void check(native.unlink(path)),

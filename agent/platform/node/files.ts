@@ -72,7 +72,8 @@ export function createFiles(root = ''): Files {
     replaceText(path, text, mode) {
       const temporary = `${real(path)}.${process.pid}.tmp`;
       sys(() => {
-        fs.writeFileSync(temporary, text, { mode });
+        fs.rmSync(temporary, { force: true });
+        fs.writeFileSync(temporary, text, { mode, flag: 'wx' });
         fs.renameSync(temporary, real(path));
       });
     },

@@ -63,6 +63,8 @@ allow-rpcs=
   });
 
   it('our own are printed where they were given', () => {
+    assert.match(dumped('-D --freeze-only'), /^freeze-only=true$/m);
+    assert.match(dumped('-D', { '/etc/qemu/qemu-ga.conf': '[general]\nfreeze-only=true\n' }), /^freeze-only=true$/m);
     assert.match(dumped('-D --also /dev/x --lease 0 -F'), /^fsfreeze-hook=\/etc\/qemu\/fsfreeze-hook$/m);
     assert.match(dumped('-D --also /dev/x --lease 0'), /also=\/dev\/x\nlease=0\n$/);
   });
