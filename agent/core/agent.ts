@@ -55,7 +55,7 @@ function readBootId({ files }: Platform): string {
   try {
     return files.readText('/proc/sys/kernel/random/boot_id').trim();
   } catch {
-    // Without /proc there is nothing to freeze either.
+    // Without /proc nothing can be frozen either.
     return 'unknown';
   }
 }

@@ -1,4 +1,4 @@
-/** Arguments against what a command takes, in qemu-ga's order and words: missing and wrong ones as the schema lists them, then unknown ones. */
+/** Checks arguments against what a command takes, in qemu-ga's order and words: missing and wrong ones in the order of the schema, then unknown ones. */
 
 import { JsonFloat, type Json, type JsonObject } from '../../protocol/json.ts';
 import type { Command, Parameter } from './command.ts';
@@ -41,7 +41,7 @@ function check(name: string, parameter: Parameter, value: Json): void {
     case 'alternate':
       if (typeof value === 'string') return expectWord(value, name, parameter.words);
       if (parameter.scalar === 'boolean') return expect(typeof value === 'boolean', name, parameter.name);
-      // A number of any kind chooses the integer, and is then none.
+      // A number of any kind selects the integer alternative, and is then refused when it is not an integer.
       return expect(isInteger(value), name, isNumber(value) ? 'integer' : parameter.name);
   }
 }
@@ -56,7 +56,7 @@ function expectWord(value: string, name: string, words: readonly string[]): void
 
 const isNumber = (value: Json) => typeof value === 'bigint' || value instanceof JsonFloat;
 
-/** The lexer has told integers from floats; what is left is the range of int64. */
+/** The lexer has separated integers from floats; only the range of int64 is left to check. */
 function isInteger(value: Json): boolean {
   return typeof value === 'number' || (typeof value === 'bigint' && value >= -(2n ** 63n) && value < 2n ** 63n);
 }

@@ -1,8 +1,8 @@
-/** How a command says that it failed. */
+/** The error by which a command reports that it failed. */
 
 import type { AgentErrorBody } from '../../protocol/agent/request.ts';
 
-/** The command has failed, in these words and with this class. */
+/** The command failed; the reply has this text and this class. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly class: AgentErrorBody['class'];

@@ -1,4 +1,4 @@
-/** What a command is (what it takes, when it is allowed, what it does; one file each under commands/), and what it is given: the agent. */
+/** What a command is (its parameters, when it is allowed, what it does; one file each under commands/), and what it receives: the agent. */
 
 import type { Json, JsonObject } from '../../protocol/json.ts';
 import type { Settings } from './config/settings.ts';
@@ -18,28 +18,28 @@ export class Base64 {
 
 export type Result = Json | { [key: string]: Json | Base64 };
 
-/** A parameter of the schema; `?` says that it may be absent. Names of alternates and enumerations are those of the schema. */
+/** A parameter of the schema. Names of alternates and enumerations are those of the schema. */
 export type Parameter =
   | { type: 'integer' | 'uint64' | 'string' | 'boolean' | 'strings'; optional?: boolean }
   | { type: 'enum'; words: readonly string[]; optional?: boolean }
-  /** An integer or one of the words; the name is told when it is neither. */
+  /** An integer or one of the words; the error names this alternate when the value is neither. */
   | { type: 'alternate'; name: string; scalar: 'integer' | 'boolean'; words: readonly string[]; optional?: boolean };
 
 export interface Command {
-  /** In the order of the schema: the first that is wrong is told. */
+  /** In the order of the schema: the first wrong one is reported. */
   takes: Readonly<Record<string, Parameter>>;
-  /** True for the command whose answer a byte 0xFF precedes. */
+  /** True for the command whose reply follows a byte 0xFF. */
   delimited?: boolean;
   /** `args` have been checked against `takes`. @throws CommandError, SystemError */
   run(agent: Agent, args: JsonObject): Result | Promise<Result>;
 }
 
-/** What a command is given: one for all channels that it serves. */
+/** What a command receives: one object for all channels that the agent serves. */
 export interface Agent {
   readonly platform: Platform;
   readonly settings: Settings;
   readonly log: Log;
-  /** The qemu-ga whose schema we follow: hosts guess from it what commands can do. */
+  /** The qemu-ga release whose schema we follow: hosts derive from it what commands can do. */
   readonly version: string;
   /** In the order of the schema. */
   readonly commands: ReadonlyMap<string, CommandEntry>;
@@ -55,16 +55,16 @@ export interface Agent {
 
 /** What is known of a command before its code is there. */
 export interface CommandEntry extends EntryFlags {
-  /** The command at once when its code has been read, which it is from the second time on. */
+  /** The command, at once when its code has been loaded, which is so from the second call on. */
   load(): Command | Promise<Command>;
 }
 
 interface EntryFlags {
-  /** Whether it is allowed while frozen; qemu-ga's list and ours. */
+  /** Whether it is allowed while frozen: qemu-ga's list, and our commands for thaw and status. */
   whileFrozen?: boolean;
-  /** False for the commands that are answered only when they fail, as the protocol has it. True when absent. */
+  /** False for the commands that are answered only when they fail, as the protocol defines. True when absent. */
   answersSuccess?: boolean;
-  /** Whether a client sends it to find its replies again: one that waits too long gives up the command before it. */
+  /** Whether a client sends it to find its replies again: a client that waits too long for a command sends this behind it. */
   syncs?: boolean;
 }
 
@@ -74,7 +74,7 @@ export function eager(command: Command, flags?: EntryFlags): CommandEntry {
   return { ...flags, load: () => command };
 }
 
-/** `room`: a module that holds it, which is read once for all its commands. */
+/** `room`: a module that holds it, which is loaded once for all its commands. */
 export function lazy<Name extends string>(
   room: () => Promise<Readonly<Record<Name, Command>>>,
   name: Name,

@@ -1,4 +1,4 @@
-/** One request to its answer: does the command exist, may it run now, are its arguments right, what does it say. */
+/** Turns one request into its reply: checks that the command exists, that it may run now, and its arguments; then runs it. */
 
 import { parseRequest, type AgentErrorBody } from '../../protocol/agent/request.ts';
 import type { Json } from '../../protocol/json.ts';
@@ -10,7 +10,7 @@ import { errorReply, successReply } from './reply.ts';
 
 type Answer = readonly Piece[];
 
-/** No pieces: the command is one that says nothing when it succeeds. A promise only where something slow is asked for. */
+/** Empty: the command has no reply on success. A promise only where the command is slow. */
 export function dispatch(agent: Agent, message: Json): Answer | Promise<Answer> {
   const request = parseRequest(message);
   if ('error' in request) return refuse(request.error, request.id);
@@ -22,7 +22,7 @@ export function dispatch(agent: Agent, message: Json): Answer | Promise<Answer> 
     return refuse({ class: 'CommandNotFound', desc }, id);
   }
   const command = entry.load();
-  // From the beginning again, on purpose: what may run can have changed while the code was read.
+  // Dispatches again, on purpose: loading was asynchronous, so the command may have been disabled since.
   if (command instanceof Promise) return whenSettled(agent, id, command, () => dispatch(agent, message));
   try {
     checkArguments(command.takes, request.arguments);
@@ -47,7 +47,7 @@ function whenSettled<T>(
   return awaited.then(then).catch((error: unknown) => refuse(describe(agent, error), id));
 }
 
-/** An id that is too deep or too large to be written again must not take the answer with it. */
+/** An id that is too deep or too large to be written again must not prevent the reply. */
 function refuse(error: AgentErrorBody, id: Json | undefined): Answer {
   try {
     return [errorReply(error, id)];
@@ -56,11 +56,11 @@ function refuse(error: AgentErrorBody, id: Json | undefined): Answer {
   }
 }
 
-/** Whatever goes wrong inside one command is that command's error; the agent goes on. In quickjs a thrown value can be null (memory). */
+/** A failure inside one command is that command's error, and the agent continues. In quickjs a thrown value can be null (memory). */
 function describe(agent: Agent, error: unknown): AgentErrorBody {
   if (error instanceof CommandError) return { class: error.class, desc: error.message };
   if (error instanceof SystemError) return { class: 'GenericError', desc: error.message };
   const desc = error instanceof Error ? `${error.name}: ${error.message}` : 'not enough memory for this command';
-  agent.log.note('critical', `a command failed in a way that nobody foresaw: ${desc}`);
+  agent.log.note('critical', `a command failed unexpectedly: ${desc}`);
   return { class: 'GenericError', desc };
 }

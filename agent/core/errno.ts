@@ -1,6 +1,6 @@
-/** Error numbers by the kernel's names, and what glibc says for each: qemu-ga's texts end so, and neither musl nor Node use the same words. */
+/** Error numbers by the kernel's names, with glibc's text for each: qemu-ga's messages end with it, and neither musl nor Node has the same words. */
 
-/** The same on every architecture that we build for (asm-generic/errno-base.h and errno.h). A native call answers them below zero. */
+/** The same on every architecture that we build for (asm-generic/errno-base.h and errno.h). A native call returns them negated. */
 export const EPERM = 1;
 export const ENOENT = 2;
 export const ESRCH = 3;
@@ -25,8 +25,8 @@ export function errnoText(errno: number): string {
 }
 
 /**
- * By number, one a line; 41 and 58 are not given out. One text:
- * as many as there are numbers would be made at every start, for the one or two that are ever told.
+ * By number, one a line; 41 and 58 are unassigned. One string:
+ * an array would be built at every start, for the one or two texts that are ever used.
  */
 const texts = `\
 Success

@@ -1,4 +1,4 @@
-/** What the agent says: notes to standard error or its log file, audit lines to syslog. Nothing reaches a disk while it is frozen. */
+/** The agent's log: notes to standard error or its log file, audit lines to syslog. Nothing reaches a disk while it is frozen. */
 
 import { openFlags, type Platform } from './platform.ts';
 
@@ -7,7 +7,7 @@ export type Level = 'error' | 'critical' | 'warning' | 'message' | 'info' | 'deb
 export interface Log {
   /** A line of `<seconds>.<microseconds>: <level>: <text>`, as qemu-ga writes it; without -v only errors are written. */
   note(level: Level, text: string): void;
-  /** What was asked of this guest, for its owner: syslog, with the level in front of the text as qemu-ga has it. */
+  /** What hosts requested of this guest, for its owner: to syslog, with the level in front of the text as in qemu-ga. */
   audit(text: string): void;
   /** From here on lines are kept in memory, */
   hold(): void;
@@ -15,7 +15,7 @@ export interface Log {
   release(): void;
 }
 
-/** A frozen guest says little; what a client provokes beyond that is counted, not kept. */
+/** A frozen guest logs little; what a client provokes beyond that is counted, not kept. */
 const mostHeld = 256;
 
 export function createLog(platform: Platform, { file, verbose }: { file: string | undefined; verbose: boolean }): Log {
@@ -47,14 +47,14 @@ export function createLog(platform: Platform, { file, verbose }: { file: string 
   };
 }
 
-/** @throws SystemError when the file cannot be opened: a log that was asked for and is not there is a reason not to start */
+/** @throws SystemError when the file cannot be opened: an agent without the log that its owner asked for does not start */
 function appendTo({ files, bytes }: Platform, path: string): (text: string) => void {
   const fd = files.open(path, openFlags.writeOnly | openFlags.create | openFlags.append | openFlags.noControllingTerminal, 0o600);
   return (text) => {
     try {
       files.write(fd, bytes.utf8(text), 0);
     } catch {
-      // A disk that is full must not end the agent, and there is nowhere else to say it.
+      // A full disk must not end the agent, and there is no other place to report it.
     }
   };
 }
@@ -64,7 +64,7 @@ function timestamp({ clock }: Platform): string {
   return `${microseconds / 1_000_000n}.${String(microseconds % 1_000_000n).padStart(6, '0')}`;
 }
 
-/** What a client sends (paths, arguments) stands in lines; a line break in it must not begin another line, nor an escape reach a terminal. */
+/** Lines hold text of clients (paths, arguments): a line break in it must not begin another line, and an escape must not reach a terminal. */
 function escapeControls(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, (each) => `\\x${each.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

@@ -11,7 +11,7 @@ import { createSession } from './session.ts';
 import { orUndefined } from './system/call-errors.ts';
 import { agentVersion, schemaVersion } from './version.ts';
 
-/** Returns when everything is set up; the platform's loop does the rest. */
+/** Returns when everything is set up; then the platform's loop runs. */
 export function runAgent(platform: Platform): void {
   const { process } = platform;
   try {
@@ -41,7 +41,7 @@ function say({ process }: Platform, text: string): void {
   process.exit(0);
 }
 
-/** @throws SettingsError, SystemError: it cannot begin */
+/** @throws SettingsError, SystemError: the agent cannot start */
 function serve(platform: Platform, settings: Settings): void {
   const { process, channels } = platform;
   const { method, stateDirectory } = settings;
@@ -67,10 +67,10 @@ function serve(platform: Platform, settings: Settings): void {
   }
 }
 
-/** As qemu-ga waits for a path that is not there. */
+/** qemu-ga waits this long for a path that does not exist. */
 const retryMs = 5_000;
 
-/** Serves one channel for as long as we live. `end`: the first failure to open is ours to report, a later one ends us with status 0, as qemu-ga has it. */
+/** Serves one channel for as long as the agent lives. `end`: the caller reports the first failure to open, a later one ends the agent with status 0, as in qemu-ga. */
 function keepOpen(agent: Agent, name: string, open: (events: ChannelEvents) => Channel, onFailure: 'retry' | 'end'): void {
   const { platform, log } = agent;
   let channel: Channel;
@@ -99,18 +99,18 @@ function keepOpen(agent: Agent, name: string, open: (events: ChannelEvents) => C
   again();
 }
 
-/** Thaws first, whatever asks us to end. */
+/** Thaws first, whatever caused the end. */
 async function end({ freeze, log, platform }: Agent): Promise<void> {
   try {
     await freeze?.thaw();
   } catch (error) {
-    // The guard stays until the kernel has let go; nothing that we could still do would be quicker.
+    // The guard stays until the kernel has thawed; nothing that this process can do would be quicker.
     log.note('critical', error instanceof Error ? error.message : String(error));
   }
   platform.process.exit(0);
 }
 
-/** Whether systemd passed a socket to us and nobody else (sd_listen_fds(3)). @throws SettingsError for more than one */
+/** Whether systemd passed a socket to this process (sd_listen_fds(3)). @throws SettingsError for more than one */
 function isActivated({ process }: Platform): boolean {
   if (process.environment.LISTEN_PID !== String(process.pid)) return false;
   const count = Number(process.environment.LISTEN_FDS);

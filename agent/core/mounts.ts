@@ -1,4 +1,4 @@
-/** The mount table (proc(5), mountinfo), and which mount of a path a process would really reach. */
+/** The mount table (proc(5), mountinfo), and which mount a process reaches by a path. */
 
 import type { DeviceNumber, Platform } from './platform.ts';
 import { orUndefined } from './system/call-errors.ts';
@@ -8,7 +8,7 @@ export interface Mount {
   parent: number;
   /**
    * The superblock: its block device, or a number that the kernel made for it (major 0: tmpfs, NFS, btrfs). All mounts of one
-   * superblock agree in it. It is not st_dev: files of a btrfs have that of their subvolume.
+   * superblock have the same. It is not st_dev: files of a btrfs have the st_dev of their subvolume.
    */
   device: DeviceNumber;
   /** Directory of the filesystem that is mounted: not `/` for a bind mount or a subvolume. */
@@ -19,7 +19,7 @@ export interface Mount {
   source: string;
 }
 
-/** The table of a process; ours when none is named. @throws SystemError */
+/** The table of a process; our own when none is named. @throws SystemError */
 export function readMounts({ files }: Platform, pid: number | 'self' = 'self'): Mount[] {
   return files
     .readText(`/proc/${pid}/mountinfo`)
@@ -28,7 +28,7 @@ export function readMounts({ files }: Platform, pid: number | 'self' = 'self'): 
     .filter((mount) => mount !== undefined);
 }
 
-/** Undefined for a line that is none. */
+/** Undefined for a line that does not describe a mount. */
 export function parseMount(line: string): Mount | undefined {
   const fields = line.split(' ');
   const separator = fields.indexOf('-', 6);
@@ -56,7 +56,7 @@ function unescapeOctal(text: string): string {
     : text;
 }
 
-/** One mount for each device that can hold a filesystem of this guest's own, the first of the table: qemu-ga's list since 10.0. */
+/** One mount for each device that can hold a local filesystem, the first of the table: qemu-ga's list since 10.0. */
 export function blockFilesystems(platform: Platform): Mount[] {
   const isOnDevice = onDevice(platform);
   const seen = new Set<string>();
@@ -69,7 +69,7 @@ export function blockFilesystems(platform: Platform): Mount[] {
 }
 
 /**
- * Tells filesystems that are on block devices. One that spans several (btrfs, bcachefs) has a number of major 0, as network filesystems
+ * Recognizes filesystems on block devices. One that spans several (btrfs, bcachefs) has a number of major 0, as network filesystems
  * have; its type is one that the kernel does not mark `nodev` (proc(5), filesystems).
  */
 export function onDevice({ files }: Platform): (mount: Mount) => boolean {
@@ -90,18 +90,18 @@ export function mountAt(platform: Platform, path: string): Mount | undefined {
   return mountTree(readMounts(platform)).at(platform.files.resolve(path));
 }
 
-/** Types of filesystem on which a call may wait for another machine or process for ever. */
+/** Types of filesystem on which a call may wait without end for another machine or process. */
 export const mayHang = /^(nfs|cifs|smb|fuse($|[.b])|9p|ceph|afs|virtiofs|autofs|glusterfs|ocfs2|gfs2)/;
 
 export const deviceKey = ({ major, minor }: DeviceNumber) => `${major}:${minor}`;
 
-/** What is mounted on what, to follow a path as the kernel does: the last mount on a place hides the ones before it. */
+/** Which mount is on which, to follow a path as the kernel does: the last mount on a place hides the earlier ones. */
 export interface MountTree {
-  /** Whether the mount point's path leads to this mount, and not to one above it. */
+  /** Whether the path of the mount point leads to this mount, and not to one above it. */
   isReachable(mount: Mount): boolean;
-  /** The mount that holds what an absolute path without links names. */
+  /** The mount that holds the file of an absolute path without links. */
   at(path: string): Mount | undefined;
-  /** Types of all mounts that the path passes through, the mount's own left out. */
+  /** Types of all mounts on the way of the path, without the mount's own. */
   typesOnTheWay(mount: Mount): string[];
 }
 

@@ -1,4 +1,4 @@
-/** All that the core asks of the world. Two implementations: platform/native (the binary) and platform/node (tests, development). */
+/** All that the core needs from its environment. Two implementations: platform/native (the binary) and platform/node (tests, development). */
 
 import type { ByteTools } from '../../protocol/json-lexer.ts';
 
@@ -10,11 +10,11 @@ export interface Platform {
   readonly children: Children;
   readonly kernel: Kernel;
   readonly channels: Channels;
-  /** Undefined where this platform cannot freeze: the commands that need it are then not there. */
+  /** Undefined where this platform cannot freeze: the commands that need it do not exist then. */
   readonly freezing: Freezing | undefined;
 }
 
-/** A system call said no. `message` is the text that glibc has for `errno` (errnoText), whatever library we run on. */
+/** A system call failed. `message` is glibc's text for `errno` (errnoText), whichever library this runs on. */
 export class SystemError extends Error {
   override readonly name = 'SystemError';
   readonly errno: number;
@@ -32,11 +32,11 @@ export interface ProcessControl {
   /** SIGTERM and SIGINT, for ever; SIGPIPE is ignored, SIGHUP and SIGUSR1 kill, as qemu-ga has it. */
   onTerminate(listener: () => void): void;
   exit(status: number): never;
-  /** kill(2); a process that is not there any more is no error. */
+  /** kill(2); a process that does not exist any more is not an error. */
   kill(pid: number, signal: number): void;
   standardOutput(text: string): void;
   standardError(text: string): void;
-  /** To syslog(3) with facility daemon; silently nothing where there is no /dev/log. */
+  /** To syslog(3) with facility daemon; does nothing where there is no /dev/log. */
   syslog(priority: 'error' | 'warning' | 'info', text: string): void;
   /** fork, setsid, chdir /, umask 0077, standard streams to /dev/null; returns in the child. */
   daemonize(): void;
@@ -45,17 +45,17 @@ export interface ProcessControl {
 }
 
 export interface Clock {
-  /** CLOCK_BOOTTIME in milliseconds, with fractions: goes on while the guest sleeps. */
+  /** CLOCK_BOOTTIME in milliseconds, with fractions: continues while the guest sleeps. */
   bootMs(): number;
   /** Nanoseconds since 1970. */
   realNs(): bigint;
   /** settimeofday(2), to the microsecond. @throws SystemError */
   setRealNs(ns: bigint): void;
-  /** Calls `run` once, by the boot clock; returns what cancels it. */
+  /** Calls `run` once, by the boot clock; returns a function that cancels it. */
   after(ms: number, run: () => void): () => void;
 }
 
-/** What a JavaScript engine is slow at. */
+/** Work for which a JavaScript engine is slow. */
 export interface Bytes extends ByteTools {
   /** Alphabet A-Z a-z 0-9 + / = and newline; undefined for any other character or for an incomplete last group. */
   fromBase64(text: string): Uint8Array | undefined;
@@ -83,9 +83,9 @@ export interface DeviceNumber {
 
 export interface FileStatus {
   kind: 'file' | 'directory' | 'block' | 'character' | 'fifo' | 'socket' | 'link';
-  /** Of the filesystem that holds it (st_dev). */
+  /** The filesystem that holds the file (st_dev). */
   device: DeviceNumber;
-  /** What it is, for a block or character device (st_rdev). */
+  /** The device itself, for a block or character device (st_rdev). */
   rdev: DeviceNumber;
   size: number;
   /** Permission bits. */
@@ -101,7 +101,7 @@ export interface Files {
   close(fd: number): void;
   /** One read(2): at most `count` bytes, none at the end of the file. */
   read(fd: number, count: number): Uint8Array;
-  /** One write(2) of what begins at `from`; the number of bytes that were taken. */
+  /** One write(2) of the bytes from `from` on; returns the number of bytes that were taken. */
   write(fd: number, bytes: Uint8Array, from: number): number;
   /** lseek(2); `whence` 0 set, 1 current, 2 end. */
   seek(fd: number, offset: bigint, whence: 0 | 1 | 2): number;
@@ -125,24 +125,24 @@ export interface Files {
 }
 
 export interface SpawnRequest {
-  /** Tried in order, the first that exists is run; one that has no known format is run by /bin/sh (execvp(3)). */
+  /** Tried in order, the first that exists is run; a file of unknown format is run by /bin/sh (execvp(3)). */
   programs: readonly string[];
   /** argv, its first element included. */
   argv: readonly string[];
-  /** NAME=VALUE; ours when absent. */
+  /** NAME=VALUE; the agent's own when absent. */
   environment?: readonly string[];
   /** Written to its standard input, which is then closed; /dev/null when absent. */
   input?: Uint8Array;
-  /** Streams that are read; the rest goes to /dev/null. `merged`: one pipe for both, told as `out`. */
+  /** Streams that are read; the rest goes to /dev/null. `merged`: one pipe for both, reported as `out`. */
   capture: 'none' | 'stdout' | 'stderr' | 'separated' | 'merged';
   /** setsid(2) first. */
   newSession?: boolean;
 }
 
 export interface ChildEvents {
-  /** Bytes of its own to keep. */
+  /** The receiver may keep the bytes. */
   output?(stream: 'out' | 'err', bytes: Uint8Array): void;
-  /** The process itself has ended; others may still hold its output. */
+  /** The process itself has ended; other processes may still hold its output open. */
   exited?(end: ChildEnd): void;
   /** It has ended, and every captured stream too. */
   closed?(end: ChildEnd): void;
@@ -152,14 +152,14 @@ export type ChildEnd = { code: number } | { signal: number };
 
 export interface Child {
   readonly pid: number;
-  /** To its process group when it has a session of its own. */
+  /** To its process group when it has its own session. */
   kill(signal: number): void;
-  /** Stops reading its output, which counts as ended from now on. */
+  /** Stops reading its output, which counts as closed from now on. */
   release(): void;
 }
 
 export interface Children {
-  /** Events come later, never before it returns. @throws SystemError when the program cannot be started */
+  /** Events come after it has returned. @throws SystemError when the program cannot be started */
   spawn(request: SpawnRequest, events: ChildEvents): Child;
 }
 
@@ -180,8 +180,8 @@ export interface InterfaceAddress {
 }
 
 /**
- * What a JavaScript engine cannot ask by itself. Whatever may hang (a dead mount, a device that does not answer) runs in a child
- * process that is given up after `limitMs`: what it had not answered by then is ETIMEDOUT.
+ * Queries that a JavaScript engine cannot make. Calls that may block (a dead mount, a device that does not answer) run in a child
+ * process that is abandoned after `limitMs`: what it had not answered by then is ETIMEDOUT.
  */
 export interface Kernel {
   system(): { release: string; version: string; machine: string };
@@ -195,14 +195,14 @@ export interface Kernel {
     minimum: bigint,
     limitMs: number,
   ): Promise<({ trimmed: bigint; minimum: bigint } | SystemError)[]>;
-  /** open and FITHAW until it fails, path by path: how often it succeeded. */
+  /** open and FITHAW until it fails, path by path: how many times it succeeded. */
   thaw(paths: readonly string[], limitMs: number): Promise<(number | SystemError)[]>;
-  /** The device that holds the file behind a loop device (LOOP_GET_STATUS64), whatever its path has become. */
+  /** The device that holds the file behind a loop device (LOOP_GET_STATUS64), even when its path has changed. */
   loopBacking(device: string): DeviceNumber | undefined;
 }
 
 export interface FreezeTarget {
-  /** A mount point; opened, and frozen only when it leads to this superblock. */
+  /** A mount point; it is opened, and frozen only when it leads to this superblock. */
   path: string;
   /** The superblock, as mountinfo names it. Where that is a block device, it is st_dev too. */
   device: DeviceNumber;
@@ -211,55 +211,55 @@ export interface FreezeTarget {
 }
 
 /**
- * `waiting` → `freezing` (the ioctl is out: it may hang) → `frozen` → `thawing` → `thawed`, or `failed` (errno: EBUSY somebody
- * else's freeze, EOPNOTSUPP no freeze operation, ESTALE another filesystem is mounted there). `lost`: somebody else thawed it.
+ * `waiting` → `freezing` (the ioctl has begun and may block) → `frozen` → `thawing` → `thawed`, or `failed` (errno: EBUSY frozen by
+ * another program, EOPNOTSUPP no freeze operation, ESTALE another filesystem is mounted there). `lost`: another program thawed it.
  */
 export type TargetState = 'waiting' | 'freezing' | 'frozen' | 'thawing' | 'thawed' | 'failed' | 'lost';
 
 /**
- * One freeze. Two processes besides ours: the freezer, which opens, syncs and freezes and may hang for ever in an ioctl; the guard,
- * which thaws when it is told, at the deadline, or when we die, and ends only when nothing of this freeze is or can become
- * frozen. All state lies in shared memory, so that each sees what the others did.
+ * One freeze. Two processes besides the agent: the freezer, which opens, syncs and freezes and may block for ever in an ioctl; the guard,
+ * which thaws on request, at the deadline, or when the agent dies, and ends only when nothing of this freeze is or can become
+ * frozen. All state is in shared memory, so that each process sees what the others did.
  */
 export interface HeldFreeze {
-  /** Of freezer and guard, with their start times (proc(5), field 22), for the record on tmpfs. */
+  /** Freezer and guard, with their start times (proc(5), field 22), for the record on tmpfs. */
   readonly processes: readonly { pid: number; started: string }[];
   target(index: number): { state: TargetState; errno: number; microseconds: number };
   /** The freezer has ended: every target is frozen, failed, or was thawed meanwhile. */
   readonly settled: Promise<void>;
-  /** The guard has ended. `clean`: nothing is frozen any more; otherwise it was killed, and nobody knows. */
+  /** The guard has ended. `clean`: nothing is frozen any more; otherwise it was killed, and the state is unknown. */
   readonly over: Promise<{ clean: boolean }>;
   /** Whether the deadline ended it. */
   deadlinePassed(): boolean;
-  /** Demands the thaw, in reverse order; `over` tells when it is done. May be called again. */
+  /** Demands the thaw, in reverse order; `over` resolves when it is done. May be called again. */
   thaw(): void;
-  /** SIGKILL for a guard that does not act; never for the freezer, which undoes by itself what it still freezes. */
+  /** SIGKILL for a guard that does not act; never for the freezer, which itself undoes a freeze that it still makes. */
   giveUp(): void;
 }
 
 export interface Freezing {
   /** Freezes in the order given, under expedited RCU, after a syncfs of each. `deadlineMs` by the boot clock; undefined for none. */
   start(targets: readonly FreezeTarget[], deadlineMs: number | undefined): HeldFreeze;
-  /** After a crash: FITHAW once on each target that is still where it was; runs in a child. */
+  /** After a crash: FITHAW once on each target that is still at its place; runs in a child. */
   thawAgain(targets: readonly FreezeTarget[], limitMs: number): Promise<('thawed' | 'not-frozen' | SystemError)[]>;
 }
 
-/** A piece of an answer: text in Latin-1 goes as it is, bytes go as base64. */
+/** A piece of a reply: text in Latin-1 is sent as it is, bytes as base64. */
 export type Piece = string | Uint8Array;
 
 export interface ChannelEvents {
   /** Valid during the call only. */
   data(bytes: Uint8Array): void;
   /**
-   * The client has gone or a new one has come: what was half read or queued for the old one is worth nothing. `mayBeNext`: the last
-   * request that was read whole may be the new one's already, and goes on.
+   * The client has gone or a new one has come: data that was partly read or queued for the old one is dropped. `mayBeNext`: the last
+   * request that was read whole may be the new client's already, and is kept.
    */
   clientChanged(mayBeNext: boolean): void;
   /** Everything queued has been taken. */
   drained(): void;
-  /** Whether an answer is still to come: a client that sends nothing more, but still reads, is kept until it has it. */
+  /** Whether a reply is still due: a client that sends nothing more, but still reads, is kept until it has it. */
   owes?(): boolean;
-  /** The channel cannot go on. `eof`: isa-serial hung up, which qemu-ga takes for a pause. */
+  /** The channel has failed. `eof`: isa-serial hung up, which qemu-ga takes for a pause. */
   failed(error: SystemError): void;
 }
 
@@ -267,7 +267,7 @@ export interface Channel {
   send(pieces: readonly Piece[]): void;
   /** Bytes that are queued and not taken yet. */
   queued(): number;
-  /** Stops and goes on reading. */
+  /** Stops and resumes reading. */
   pause(): void;
   resume(): void;
   close(): void;

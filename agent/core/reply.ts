@@ -1,4 +1,4 @@
-/** Answers as qemu-ga spaces and orders them: the id stands behind a return and before an error. */
+/** Replies as qemu-ga spaces and orders them: the id follows a return and precedes an error. */
 
 import type { AgentErrorBody } from '../../protocol/agent/request.ts';
 import { encodeJson, type Json } from '../../protocol/json.ts';

@@ -1,4 +1,4 @@
-/** What comes in on one channel, answered in order, one request at a time; bounded whatever the client does. */
+/** Answers what arrives on one channel in order, one request at a time; bounded whatever the client does. */
 
 import { isJsonObject, type Json } from '../../protocol/json.ts';
 import { createJsonStream, type JsonEvent } from '../../protocol/json-stream.ts';
@@ -20,18 +20,18 @@ export interface Session {
  */
 export const requestLimits = { maxBytes: 8 * 2 ** 20, maxDepth: 1024, maxTokens: 2 ** 18 };
 
-/** Answers that may wait for a slow reader before nothing more is read from it. */
+/** Replies that may wait for a slow reader before the session stops reading from it. */
 const mostQueuedBytes = 2 ** 20;
 
-/** Bytes of requests that may wait behind a slow one before nothing more is read: thousands of small ones. */
+/** Bytes of requests that may wait behind a slow one before the session stops reading: thousands of small ones. */
 const mostWaitingBytes = 256 * 1024;
 
-/** Texts of this size leave before more is answered: an answer can be a hundred times as long as its request. */
+/** Replies of this size are sent before the next request is answered: a reply can be a hundred times as long as its request. */
 const enoughText = 64 * 1024;
 
 /**
- * A client that sends a sync behind a command that does not come back has given that command up: libvirt does so after five
- * seconds, on the same connection. So long a sync waits its turn; then it is answered, and the late reply is dropped.
+ * A client that sends a sync behind a command that does not return has given that command up: libvirt does so after five
+ * seconds, on the same connection. The sync waits this long for its turn; then it is answered, and the late reply is dropped.
  */
 const syncPatienceMs = 1_000;
 
@@ -40,9 +40,9 @@ export function createSession(agent: Agent, channel: () => Channel): Session {
   const stream = createJsonStream(requestLimits, codec);
   let waiting: JsonEvent[] = [];
   let next = 0;
-  /** Of what has come in since the last time that nothing waited. */
+  /** Received since the last time that nothing waited. */
   let waitingBytes = 0;
-  /** The command that has not answered yet; another object for each. */
+  /** The command that has not answered yet; a new object for each. */
   let running: object | undefined;
   let cancelPatience: (() => void) | undefined;
   let paused = false;
@@ -59,7 +59,7 @@ export function createSession(agent: Agent, channel: () => Channel): Session {
     }
   }
 
-  /** Everything that was answered in one go leaves in one go. */
+  /** Sends all replies of one turn together. */
   function send(): void {
     if (text === '' && pieces.length === 0) return;
     const all = pieces;
@@ -130,7 +130,7 @@ export function createSession(agent: Agent, channel: () => Channel): Session {
     data(chunk) {
       waitingBytes += chunk.length;
       for (const event of stream.push(chunk)) {
-        // The byte 0xFF says that a new conversation begins: what an earlier client is still owed is nobody's.
+        // The byte 0xFF begins a new conversation: replies that are still due to an earlier client are dropped.
         if (event.kind === 'error' && event.flushes) {
           advance();
           forgetRunning();

@@ -149,7 +149,7 @@ export function agentContract(name: string, connect: () => Promise<{ path: strin
   });
 }
 
-/** The error is ours, with this code and at least these facts. */
+/** The error is a StillframeError with this code and at least these facts. */
 async function fails(outcome: Promise<unknown>, code: ErrorCode, facts: Facts): Promise<void> {
   await assert.rejects(outcome, (error) => {
     assert.ok(isStillframeError(error, code), `wanted ${code}, got ${String(error)}`);

@@ -6,7 +6,7 @@ import { leave, type Vector } from './vectors.ts';
 
 /**
  * The lines of all answers, in their order; byte for byte when `exact`, else without the order of members, which means nothing.
- * `guestNoticed` resolves when the guest has had the time to see that a client has gone.
+ * `guestNoticed` resolves when the guest has seen that a client has gone.
  */
 export async function converse(
   path: string,
@@ -21,9 +21,8 @@ export async function converse(
     let returned = '0';
     for (const step of steps) {
       if (step.endsWith(leave)) {
-        await new Promise<unknown>((resolve) =>
-          client.socket.write(Buffer.from(step.slice(0, -leave.length), 'latin1'), resolve),
-        );
+        // The reply shows that the agent has read the bytes behind the sync too: they came in one piece.
+        await exchange(client, '', step.slice(0, -leave.length));
         await client.close();
         await guestNoticed();
         client = await connect(path);
@@ -56,10 +55,11 @@ async function connect(path: string): Promise<Client> {
 
 let lastId = 1_000_000;
 
-/** A sync behind it tells where the answers end: a newline first, so that half a token does not take it in. */
-async function exchange({ socket, line }: Client, bytes: string): Promise<string[]> {
+/** A sync behind `bytes` shows where their replies end: a newline first, so that half a token does not absorb it. `behind` follows the sync. */
+async function exchange({ socket, line }: Client, bytes: string, behind = ''): Promise<string[]> {
   const end = `\xff{"return": ${++lastId}}`;
-  socket.write(Buffer.from(`${bytes}\n{"execute":"guest-sync-delimited","arguments":{"id":${lastId}}}\n`, 'latin1'));
+  const sync = `{"execute":"guest-sync-delimited","arguments":{"id":${lastId}}}`;
+  socket.write(Buffer.from(`${bytes}\n${sync}\n${behind}`, 'latin1'));
   const lines: string[] = [];
   for (;;) {
     const next = await line();
@@ -88,7 +88,7 @@ function lineReader(socket: Socket): () => Promise<string> {
   };
 }
 
-/** Texts of parse errors are nobody's business (they change between versions of qemu-ga), nor are numbers that nobody can know. */
+/** Texts of parse errors do not count (they change between versions of qemu-ga), nor do numbers that cannot be predicted. */
 function settled(line: string, step: string, exact: boolean): string {
   if (/"desc": "JSON parse error/.test(line)) return unreadable;
   if (line.length > mostCompared) return `an answer of ${line.length} bytes`;
@@ -105,7 +105,7 @@ function settled(line: string, step: string, exact: boolean): string {
 /** Longer lines are worth their length only. */
 const mostCompared = 65_536;
 
-/** Parse errors in a row become one line that tells how many. */
+/** Consecutive parse errors become one line with their count. */
 function counted(answers: readonly string[]): string[] {
   const lines: string[] = [];
   let errors = 0;

@@ -1,4 +1,4 @@
-/** The cases of QEMU's own test of its agent (tests/unit/test-qga.c, 11.1), for ours and for the stock one, both as programs of this machine. */
+/** The cases of QEMU's own test of its agent (tests/unit/test-qga.c, 11.1), for our agent and for the stock one, both as programs of this machine. */
 
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -32,21 +32,21 @@ for (const [name, command] of Object.entries(programs)) {
   suite(`the upstream cases: ${name}`, () => {
     before(async () => void (await command()), longestBuild);
 
-    on('a delimited sync', async ({ client }) => {
+    on('answers a delimited sync', async ({ client }) => {
       client.send('\xff{"execute":"guest-sync-delimited","arguments":{"id":3735928559}}\n');
       let line = '';
       while (!line.startsWith('\xff')) line = await client.line();
       assert.equal(line, '\xff{"return": 3735928559}');
     });
 
-    on('sync, ping, an id', async ({ client }) => {
+    on('answers sync and ping, and returns an id', async ({ client }) => {
       assert.equal(await client.ask('guest-sync', { id: 3735928559 }), 3735928559);
       assert.deepEqual(await client.ask('guest-ping'), {});
       client.send('{"execute":"guest-ping","id":1}\n');
       assert.equal(await client.line(), '{"return": {}, "id": 1}');
     });
 
-    on('what it is asked about the guest', async ({ client }) => {
+    on('answers the queries about the guest', async ({ client }) => {
       assert.match(((await client.ask('guest-info')) as Asked).version as string, /^\d+\.\d+\.\d+/);
       for (const [execute, members] of Object.entries(ofFirst)) {
         const list = (await client.ask(execute)) as Asked[];
@@ -59,14 +59,14 @@ for (const [name, command] of Object.entries(programs)) {
       assert.equal(typeof ((await client.ask('guest-get-timezone')) as Asked).offset, 'number');
     });
 
-    on('memory blocks, where there are any', async ({ client }) => {
+    on('lists memory blocks where the guest has them', async ({ client }) => {
       client.send('{"execute":"guest-get-memory-block-info"}{"execute":"guest-get-memory-blocks"}\n');
       const [info, blocks] = [await client.line(), await client.line()].map((line) => JSON.parse(line) as Asked);
       assert.ok('error' in info! || ((info!.return as Asked).size as number) > 0);
       for (const block of (blocks!.return ?? []) as Asked[]) assert.ok('phys-index' in block && 'online' in block);
     });
 
-    on('files: what is written is there, and is read to its end, and from where it is sought', async ({ client, agent }) => {
+    on('reads what it wrote to a file, to its end and from every position', async ({ client, agent }) => {
       const [text, base64] = ['hello world!\n\0', Buffer.from('hello world!\n\0').toString('base64')];
       let handle = await client.ask('guest-file-open', { path: 'foo', mode: 'w+' });
       assert.deepEqual(await client.ask('guest-file-write', { handle, 'buf-b64': base64 }), { count: 14, eof: false });
@@ -82,7 +82,7 @@ for (const [name, command] of Object.entries(programs)) {
       await client.ask('guest-file-close', { handle });
     });
 
-    on('a file that is written and read through one handle', async ({ client }) => {
+    on('writes and reads a file through one handle', async ({ client }) => {
       const base64 = Buffer.from('hello world!\n\0').toString('base64');
       const handle = await client.ask('guest-file-open', { path: 'foo', mode: 'w+' });
       await client.ask('guest-file-write', { handle, 'buf-b64': base64 });
@@ -92,7 +92,7 @@ for (const [name, command] of Object.entries(programs)) {
       await client.ask('guest-file-close', { handle });
     });
 
-    on('wrong requests', async ({ client }) => {
+    on('refuses wrong requests', async ({ client }) => {
       const refused = (text: string) => refusal(client, text);
       assert.equal((await refused('{"exec-oob":"guest-ping"}')).class, 'GenericError');
       assert.equal((await refused('{"execute":"guest-invalid-cmd"}')).class, 'CommandNotFound');
@@ -102,7 +102,7 @@ for (const [name, command] of Object.entries(programs)) {
       });
     });
 
-    on('a program, and one that is not there', async ({ client }) => {
+    on('runs a program, and reports one that does not exist', async ({ client }) => {
       const ended = await runAndRead(client, { path: 'echo', arg: ['-n', '" test_str "'], 'capture-output': true });
       assert.deepEqual(ended, { exitcode: 0, 'out-data': '" test_str "' });
       for (const text of ['"guest-exec","arguments":{"path":"/bin/invalid-cmd42"}', '"guest-exec-status","arguments":{"pid":0}'])
@@ -127,7 +127,7 @@ for (const [name, command] of Object.entries(programs)) {
       String.raw`VARIANT="Unit test \"\'\$\`\\ and \\\\ etc."`,
       'VARIANT_ID=unit-test',
     ].join('\n');
-    test('the operating system, by a file of the test', async (t) => {
+    test(`${name} reports the operating system by the file that the environment names`, async (t) => {
       const directory = await makeDirectory(t);
       await writeFile(join(directory, 'os-release'), `${osRelease}\n`);
       const environment = { QGA_OS_RELEASE: join(directory, 'os-release') };
@@ -140,7 +140,7 @@ for (const [name, command] of Object.entries(programs)) {
       await done();
     });
 
-    test('its settings, by a file of the test', async (t) => {
+    test(`${name} prints the settings of the file that the environment names`, async (t) => {
       const path = join(await makeDirectory(t), 'config');
       await writeFile(
         path,
@@ -156,14 +156,14 @@ for (const [name, command] of Object.entries(programs)) {
 
     // Newer than the stock agent of Debian 12.
     if (isOurs) {
-      on('load', async ({ client }) => {
+      on('reports the load', async ({ client }) => {
         const load = (await client.ask('guest-get-load')) as Asked;
         for (const member of ['load1m', 'load5m', 'load15m']) assert.equal(typeof load[member], 'number');
       });
 
       const script = 'for i in $(seq 1 2); do echo stdout; echo stderr 1>&2; done';
       const both = (mode: string) => ({ path: 'bash', arg: ['-c', script], 'capture-output': mode });
-      on('both streams of a program, apart and in one', async ({ client }) => {
+      on('captures both streams of a program, separately and merged', async ({ client }) => {
         const [out, err] = ['stdout\nstdout\n', 'stderr\nstderr\n'];
         assert.deepEqual(await runAndRead(client, both('separated')), { exitcode: 0, 'out-data': out, 'err-data': err });
         assert.deepEqual(await runAndRead(client, both('merged')), {
@@ -185,7 +185,7 @@ for (const [name, command] of Object.entries(programs)) {
   });
 
   function on(what: string, act: (on: { client: Client; agent: AgentProcess }) => Promise<void>, more: StartOptions = {}): void {
-    test(what, async (t) => {
+    test(`${name} ${what}`, async (t) => {
       const { done, ...begun } = await begin(t, more);
       await act(begun);
       await done();

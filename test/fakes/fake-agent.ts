@@ -32,7 +32,7 @@ export interface FakeAgent extends FakeState {
 export const never: Behaviour = () => {};
 export const twice: Behaviour = (answer, send) => void send(Buffer.concat([answer, answer]));
 export const garbage: Behaviour = (_, send) => void send('<html>no agent lives here</html>\n');
-/** A string that never ends, for as long as somebody listens. */
+/** A string that never ends, for as long as a client reads. */
 export const endless: Behaviour = async (_, send) => {
   send('{"return": "');
   while (send('x'.repeat(65_536))) await new Promise(setImmediate);

@@ -6,7 +6,7 @@ export interface OwnState {
   bootId: string;
   /** Of the freeze that is held; undefined for a plain one, and when thawed. */
   epoch: number | undefined;
-  /** Milliseconds that status tells; undefined for a freeze without a lease. */
+  /** Milliseconds that status reports; undefined for a freeze without a lease. */
   remaining: number | undefined;
   /** How the last epoch ended. */
   last: { epoch: number; leaseFired: boolean; lost: string[] } | undefined;
@@ -14,7 +14,7 @@ export interface OwnState {
   leaseMs: number | undefined;
   /** By mount point; `frozen` where a test says nothing else. */
   outcomes: Record<string, string>;
-  /** Mount points that somebody thaws behind our back: still told at the proof, `lost` at the thaw. */
+  /** Mount points that another program thaws meanwhile: still reported at the proof, `lost` at the thaw. */
   lost: string[];
   /** Commands that its configuration does not allow. */
   blocked: string[];
@@ -43,7 +43,7 @@ export class Refusal {
   }
 }
 
-/** As guest-get-fsinfo tells them. */
+/** As guest-get-fsinfo reports them. */
 export const filesystems = [
   { name: 'vda', mountpoint: '/data', type: 'ext4', 'used-bytes': 1n << 60n, disk: [] },
   { name: 'vdb', mountpoint: '/logs', type: 'xfs', disk: [] },

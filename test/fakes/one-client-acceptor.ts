@@ -1,5 +1,5 @@
 /**
- * A process that listens as QEMU does: while a client is served it accepts nobody, so the next one waits in the backlog. Node's own
+ * A process that listens as QEMU does: while a client is served it accepts no other, so the next one waits in the backlog. Node's own
  * servers accept at once, which is why this is a process that can stand still. It hands each client to its parent and waits
  * for one byte before it accepts again; at the end of its parent it ends.
  */

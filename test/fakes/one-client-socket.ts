@@ -23,7 +23,7 @@ export async function listenForOneClient(serve: (client: Socket) => void): Promi
   });
   const exited = once(acceptor, 'exit');
   const gate = acceptor.stdio[3] as Writable;
-  // The acceptor may end first; nobody waits at its gate then.
+  // The acceptor may end first; no client waits then.
   gate.on('error', () => {});
   let current: Socket | undefined;
   acceptor.on('message', (message, client) => {

@@ -94,7 +94,7 @@ export const ownCommands: Readonly<Record<string, FakeCommand>> = {
   },
 };
 
-/** What a test thawed by `frozen = false` was thawed by somebody else. */
+/** A thaw by the test, `frozen = false`, counts as one by another program. */
 export function endEpoch(agent: FakeState, leaseFired: boolean): void {
   const own = agent.own!;
   own.last = { epoch: own.epoch!, leaseFired, lost: agent.frozen ? own.lost : frozenBy(own) };

@@ -9,7 +9,7 @@ import { librariesHere } from './sandbox.ts';
 import { stockProgram } from './stock.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
-/** Seconds on an idle machine; `npm run fuzz -- agent` goes on from there. */
+/** Seconds on an idle machine; `npm run fuzz -- agent` continues from there. */
 const messages = 6_000;
 
 /** Always the same, so that a red test is the change's doing; `npm run fuzz` looks further. */
@@ -29,7 +29,7 @@ async function withSanitizers() {
 suite('the agent under hostile messages', () => {
   before(async () => void (await withSanitizers()), longestBuild);
 
-  test('answers all of them, in JSON and in order, with no complaint of the sanitizers', async (t) => {
+  test('the agent answers all hostile messages, in JSON and in order, without a report of the sanitizers', async (t) => {
     const directory = await temporary(t);
     t.diagnostic(`seed ${seed}`);
     const options = { directory: join(directory, 'agent'), findings: 'dist/fuzz', seed, messages, untilMs: Infinity };
@@ -38,7 +38,7 @@ suite('the agent under hostile messages', () => {
     assert.equal(result.messages, messages);
   });
 
-  test('says what stock qemu-ga says, but for the differences that are listed', async (t) => {
+  test('the agent gives the replies of stock qemu-ga, except for the listed differences', async (t) => {
     const directory = await temporary(t);
     t.diagnostic(`seed ${seed}`);
     const program = await withSanitizers();

@@ -1,4 +1,4 @@
-/** Why our agent may answer otherwise than a qemu-ga: a decision of ours, or a difference between its own versions. */
+/** Why our agent may answer otherwise than a qemu-ga: our own decision, or a difference between its own versions. */
 
 /** The reason, for a message and both answers; undefined when there is none. */
 export function knownReason(sent: string, ours: string, theirs: string): string | undefined {

@@ -8,7 +8,7 @@ export interface Random {
   pick<T>(from: readonly T[]): T;
 }
 
-/** mulberry32: 32 bits of state, which is plenty for choices that nobody has to be unable to guess. */
+/** mulberry32: 32 bits of state, which suffices for choices that need not be secret. */
 export function createRandom(seed: number): Random {
   let state = seed | 0;
   function next(): number {

@@ -1,5 +1,5 @@
 /**
- * An agent where it can do no harm: no capabilities, nobody's uid, an empty root of its own, and its own processes, network, mounts
+ * An agent where it can do no harm: no capabilities, the uid of nobody, an empty root of its own, and its own processes, network, mounts
  * and IPC. It cannot freeze, set a clock, reboot, or start a program, whatever it is asked.
  */
 

@@ -1,4 +1,4 @@
-/** Debian's own qemu-ga with its libraries, unpacked into the cache: run beside ours, never installed. */
+/** Debian's own qemu-ga with its libraries, unpacked into the cache: run beside our agent, never installed. */
 
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-/** What a host has the guest do; read when the first of them is asked for. */
+/** What a host makes the guest do; loaded when the first of them is called. */
 
 export { exec } from './guest-exec.ts';
 export { execStatus } from './guest-exec-status.ts';

@@ -1,4 +1,4 @@
-/** The files of the guest, as a host reads and writes them; read when the first of them is asked for. */
+/** Reads and writes of the guest's files; loaded when the first of them is called. */
 
 export { fileClose } from './guest-file-close.ts';
 export { fileFlush } from './guest-file-flush.ts';

@@ -1,4 +1,4 @@
-/** The commands that are there where the platform can freeze. */
+/** The commands that exist where the platform can freeze. */
 
 import { eager, whileFrozen, type CommandEntry } from '../command.ts';
 import { fsfreezeFreezeList } from './guest-fsfreeze-freeze-list.ts';

@@ -1,4 +1,4 @@
-/** guest-exec-status: how a process that guest-exec started is doing. Once it has told the end and the output, both are forgotten. */
+/** guest-exec-status: the state of a process that guest-exec started. Once it has reported the end and the output, both are forgotten. */
 
 import type { Json } from '../../../protocol/json.ts';
 import { Base64, type Command } from '../command.ts';
@@ -19,7 +19,7 @@ export const execStatus: Command = {
   },
 };
 
-/** A stream that stayed empty is not mentioned. */
+/** A stream that stayed empty is left out. */
 function describeOutput(stream: 'out' | 'err', output: Output): Record<string, Json | Base64> {
   if (output.length() === 0) return {};
   return { [`${stream}-data`]: new Base64(output.join()), [`${stream}-truncated`]: output.isTruncated() };

@@ -1,4 +1,4 @@
-/** guest-exec: starts a program, as GLib's g_spawn_async(3) would for qemu-ga; answers its pid. */
+/** guest-exec: starts a program as GLib's g_spawn_async(3) would for qemu-ga; answers its pid. */
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
@@ -52,7 +52,7 @@ function captureOf(wanted: boolean | SpawnRequest['capture'] | undefined): Spawn
 /** GLib's, for an environment without PATH. */
 const defaultPath = '/bin:/usr/bin:.';
 
-/** A name without a slash is looked for in PATH, where an empty entry is the working directory. */
+/** A name without a slash is searched for in PATH, where an empty entry is the working directory. */
 function candidates(path: string, environment: readonly string[]): string[] {
   if (path === '' || path.includes('/')) return [path];
   const directories = environment.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? defaultPath;

@@ -1,4 +1,4 @@
-/** guest-file-close: gives a handle back, also when closing fails: the descriptor is gone either way (close(2)). */
+/** guest-file-close: releases a handle, also when closing fails: the descriptor is gone either way (close(2)). */
 
 import type { Command } from '../command.ts';
 import { handleOf, takesHandle } from './file-argument.ts';

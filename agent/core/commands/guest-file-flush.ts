@@ -1,4 +1,4 @@
-/** guest-file-flush: nothing is kept back that could be flushed, so it says only whether there is such a file. */
+/** guest-file-flush: the agent buffers nothing that could be flushed, so it only checks that the handle exists. */
 
 import type { Command } from '../command.ts';
 import { handleOf, takesHandle } from './file-argument.ts';

@@ -36,7 +36,7 @@ const modes = new Map([
   ['a+', readWrite | create | append],
 ]);
 
-/** A FIFO without a peer must not hold the agent up, and a terminal must not become its own. */
+/** A FIFO without a peer must not block the agent, and a terminal must not become its controlling terminal. */
 const always = openFlags.nonBlocking | openFlags.noControllingTerminal;
 
 /** A `b` may stand second or third and changes nothing (fopen(3)). @throws CommandError */
@@ -46,7 +46,7 @@ function flagsOf(mode: string): number {
   return flags | always;
 }
 
-/** qemu-ga opens new files for everybody, whatever the umask; a file that is there keeps its mode. */
+/** qemu-ga creates files with mode 0666, whatever the umask; an existing file keeps its mode. */
 function open(files: Files, path: string, flags: number, mode: string): number {
   const failed = `failed to open file '${path}' (mode: '${mode}')`;
   const created = flags & create ? asCommandError(failed, () => createFile(files, path, flags)) : undefined;
@@ -63,7 +63,7 @@ function open(files: Files, path: string, flags: number, mode: string): number {
   return created;
 }
 
-/** Undefined when there is such a file already; also a link that leads nowhere, through which nothing is made. */
+/** Undefined when such a file exists already; also for a dangling link, through which nothing is created. */
 function createFile(files: Files, path: string, flags: number): number | undefined {
   try {
     return files.open(path, flags | exclusive, 0);

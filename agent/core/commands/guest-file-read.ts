@@ -1,4 +1,4 @@
-/** guest-file-read: up to 48 MiB from where the file stands, as fread(3) reads them, but that nothing which was read is ever dropped. */
+/** guest-file-read: up to 48 MiB from the file's position, as fread(3) reads them, except that no bytes that were read are ever dropped. */
 
 import { Base64, type Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
@@ -28,13 +28,13 @@ export const fileRead: Command = {
 
 const defaultCount = 4096;
 
-/** qemu-ga's: so much of base64 just passed its parser's 64 MiB. */
+/** qemu-ga's limit: this much in base64 just passes its parser's 64 MiB. */
 const mostCount = 48 * 2 ** 20;
 
-/** A small file must not cost the memory that a client allows for a big one. */
+/** A small file must not cost the memory that a client allows for a large one. */
 const chunkBytes = 2 ** 20;
 
-/** `eof`: the end was met, not only reached; as fread(3), which tries again after a read that brought less than it asked for. */
+/** `eof`: a read returned nothing; like fread(3), which reads again after a read that returned less than requested. */
 function readUpTo(files: Files, fd: number, count: number): { chunks: Uint8Array[]; eof: boolean } {
   const chunks: Uint8Array[] = [];
   for (let missing = count; missing > 0;) {
@@ -42,7 +42,7 @@ function readUpTo(files: Files, fd: number, count: number): { chunks: Uint8Array
     try {
       chunk = files.read(fd, Math.min(missing, chunkBytes));
     } catch (error) {
-      // What a FIFO has given so far is the client's; the same error meets its next read.
+      // The client gets what a FIFO has returned so far; its next read meets the same error.
       if (error instanceof SystemError && chunks.length > 0) break;
       throw error;
     }

@@ -1,4 +1,4 @@
-/** guest-file-seek: where the file stands from now on. */
+/** guest-file-seek: sets the position in the file. */
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
@@ -18,7 +18,7 @@ export const fileSeek: Command = {
       const whence = typeof args.whence === 'string' ? words.indexOf(args.whence) : (args.whence as number | bigint);
       if (whence !== 0 && whence !== 1 && whence !== 2) throw new CommandError(`invalid whence code ${whence}`);
       const position = platform.files.seek(fd, offset, whence);
-      // Beyond 2^53 a number is not exact; from the start, the offset is.
+      // Above 2^53 a number is not exact; an offset from the start is.
       return { position: whence === 0 ? offset : BigInt(position), eof: false };
     });
   },

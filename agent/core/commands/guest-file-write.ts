@@ -1,6 +1,6 @@
 /**
- * guest-file-write: bytes to where the file stands. qemu-ga keeps the last 4 KiB to itself until a flush or close; here they are the
- * kernel's when the answer comes, and a full disk is told by the write that met it.
+ * guest-file-write: writes bytes at the file's position. qemu-ga buffers the last 4 KiB until a flush or close; here the kernel
+ * has them when the reply is sent, and the write that meets a full disk reports it.
  */
 
 import type { Command } from '../command.ts';
@@ -29,7 +29,7 @@ export const fileWrite: Command = {
   },
 };
 
-/** How many were taken: fewer only by a FIFO that is full, which is no error as long as it took some. */
+/** How many bytes were taken: fewer only by a full FIFO, which is not an error as long as it took some. */
 function writeAll(files: Files, fd: number, bytes: Uint8Array): number {
   let from = 0;
   while (from < bytes.length) {

@@ -1,6 +1,6 @@
 /**
- * guest-fsfreeze-freeze-list: freezes the filesystems that are mounted at these places, all of them when none are named; answers how many
- * it froze. A client that names no lease gets the one of the settings.
+ * guest-fsfreeze-freeze-list: freezes the filesystems that are mounted at these places, all of them when none are named; answers how
+ * many it froze. A client that names no lease gets the lease of the settings.
  */
 
 import type { JsonObject } from '../../../protocol/json.ts';

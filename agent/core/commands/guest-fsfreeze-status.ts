@@ -1,4 +1,4 @@
-/** guest-fsfreeze-status: `thawed` only when nothing of ours is frozen, nor can become so by a freeze that is still in the kernel. */
+/** guest-fsfreeze-status: `thawed` only when the agent holds no freeze and none that is still in the kernel can take effect. */
 
 import type { Command } from '../command.ts';
 

@@ -1,6 +1,6 @@
 /**
- * guest-fsfreeze-thaw: ends what we hold, and freezes of others besides, as qemu-ga does: it is the tool by which people free a guest that
- * somebody left frozen. Answers how many filesystems it thawed.
+ * guest-fsfreeze-thaw: ends the freeze that the agent holds, and freezes by others too, as qemu-ga does: administrators use it to free
+ * a guest that another program left frozen. Answers how many filesystems it thawed.
  */
 
 import { SystemError } from '../platform.ts';
@@ -23,9 +23,9 @@ async function thawAll({ platform, freeze, log }: Agent): Promise<number> {
     const result = results[index];
     return !(result instanceof SystemError) && result !== undefined && result > 0;
   });
-  for (const { mountPoint } of foreign) log.audit(`guest-fsfreeze-thaw undid a freeze of ${mountPoint} that was not ours`);
+  for (const { mountPoint } of foreign) log.audit(`guest-fsfreeze-thaw undid a freeze of ${mountPoint} by another program`);
   return thawed.length + foreign.length;
 }
 
-/** FITHAW takes milliseconds; one that hangs waits for a device. Together with our own thaw it stays below what hosts wait. */
+/** FITHAW takes milliseconds; one that blocks waits for a device. Together with the agent's own thaw this stays below the hosts' time-outs. */
 const foreignLimitMs = 1_500;

@@ -1,4 +1,4 @@
-/** guest-fstrim: tells the host which blocks no filesystem uses, one filesystem after the other; what fails is told beside the rest. */
+/** guest-fstrim: reports unused blocks to the host, one filesystem after the other; failures are reported beside the rest. */
 
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
@@ -7,7 +7,7 @@ import { blockFilesystems } from '../mounts.ts';
 import { SystemError } from '../platform.ts';
 import { asCommandError } from '../system/call-errors.ts';
 
-/** As long as Proxmox waits: a big disk takes minutes. */
+/** Proxmox waits this long: a large disk takes minutes. */
 const trimLimitMs = 600_000;
 
 export const fstrim: Command = {
@@ -17,14 +17,14 @@ export const fstrim: Command = {
     const paths = asCommandError('failed to open mount table', () => blockFilesystems(platform))
       .map(({ mountPoint }) => mountPoint)
       .toReversed();
-    // The kernel's field has no sign.
+    // The kernel's field is unsigned.
     const minimum = BigInt.asUintN(64, BigInt((args.minimum ?? 0) as number | bigint));
     const results = await platform.kernel.trim(paths, minimum, trimLimitMs);
     return { paths: paths.map((path, index) => ({ path, ...tell(results[index]!) })) };
   },
 };
 
-/** From filesystems the first, from what is none that could (a CD) the second. */
+/** Filesystems give the first; devices that cannot discard (a CD) give the second. */
 const notSupported = [EOPNOTSUPP, ENOTTY];
 
 function tell(result: { trimmed: bigint; minimum: bigint } | SystemError): JsonObject {

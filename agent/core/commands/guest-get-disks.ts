@@ -1,4 +1,4 @@
-/** guest-get-disks: every disk that has a size, and its partitions, the last of each first, as qemu-ga lists them. */
+/** guest-get-disks: every disk that has a size, and its partitions, each disk's last partition first, as qemu-ga lists them. */
 
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
@@ -15,7 +15,7 @@ export const getDisks: Command = {
   },
 };
 
-/** None for a drive without a medium, and for what has no device node. */
+/** Undefined for a drive without a medium, and for a device without a node. */
 function describe(files: Files, name: string): JsonObject[] {
   const size = orUndefined(() => files.readText(`/sys/block/${name}/size`))?.trim();
   const sysPath = orUndefined(() => files.resolve(`/sys/block/${name}`));

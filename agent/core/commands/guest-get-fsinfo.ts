@@ -1,4 +1,4 @@
-/** guest-get-fsinfo: the filesystems that have a block device: where they are mounted, how full they are, on which disks they lie. */
+/** guest-get-fsinfo: the filesystems on block devices: mount points, used space, and the disks that hold them. */
 
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';
@@ -8,13 +8,13 @@ import { isVirtual, slavesOf } from '../system/block-device.ts';
 import { diskAddress } from '../system/disk-address.ts';
 import { asCommandError, orUndefined } from '../system/call-errors.ts';
 
-/** A dead mount keeps its sizes to itself; Proxmox waits five seconds for the answer about all the others. */
+/** A dead mount reports no sizes; Proxmox waits five seconds for the reply about all the others. */
 const sizeLimitMs = 3_000;
 
 export const getFsinfo: Command = {
   takes: {},
   async run({ platform }) {
-    // As qemu-ga lists them: the last mounted first.
+    // In qemu-ga's order: the last mounted first.
     const mounts = asCommandError('failed to open mount table', () => blockFilesystems(platform)).toReversed();
     const sizes = await platform.kernel.sizes(
       mounts.map(({ mountPoint }) => mountPoint),
@@ -41,13 +41,13 @@ function usage({ blockSize, blocks, free, available }: FilesystemSize): JsonObje
   const used = blocks - free;
   return {
     'used-bytes': bytes(used),
-    // Without what is kept for root.
+    // Without the space that is reserved for root.
     'total-bytes': bytes(used + available),
     'total-bytes-privileged': bytes(blocks),
   };
 }
 
-/** Stacks are not deeper; and whoever makes sysfs look like a circle must not make us go round. */
+/** Real stacks are not deeper; a sysfs that shows a circle must not make this loop for ever. */
 const mostLevels = 16;
 
 function disksBelow(files: Files, sysPath: string, levels = mostLevels): JsonObject[] {

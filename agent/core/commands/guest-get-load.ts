@@ -10,7 +10,7 @@ export const getLoad: Command = {
   run({ platform }) {
     const text = asCommandError('failed to get load average', () => platform.files.readText('/proc/loadavg'));
     const [one, five, fifteen] = text.split(' ').map(Number) as [number, number, number];
-    // Anything else would be no JSON.
+    // Any other number would not be JSON.
     if (![one, five, fifteen].every(Number.isFinite))
       throw new CommandError('failed to get load average: /proc/loadavg is damaged');
     return { load1m: new JsonFloat(one), load5m: new JsonFloat(five), load15m: new JsonFloat(fifteen) };

@@ -1,4 +1,4 @@
-/** guest-get-memory-block-info: how big a block of memory is that can be turned on and off. */
+/** guest-get-memory-block-info: the size of a block of memory that can be turned on and off. */
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';

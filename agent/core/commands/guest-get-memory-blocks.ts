@@ -1,4 +1,4 @@
-/** guest-get-memory-blocks: the blocks in which memory can be turned on and off; none where the kernel cannot do that. */
+/** guest-get-memory-blocks: the blocks in which memory can be turned on and off; an empty list where the kernel cannot do that. */
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';

@@ -1,4 +1,4 @@
-/** guest-get-osinfo: what uname(2) and os-release(5) say; what is not there is not mentioned. */
+/** guest-get-osinfo: what uname(2) and os-release(5) report; missing values are left out. */
 
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';

@@ -1,4 +1,4 @@
-/** guest-get-timezone: the zone of this moment, by TZ, else by /etc/localtime. Whatever cannot be read is UTC, as the C library has it. */
+/** guest-get-timezone: the current zone, by TZ, else by /etc/localtime. A zone that cannot be read is UTC, as in the C library. */
 
 import type { Command } from '../command.ts';
 import type { Platform } from '../platform.ts';

@@ -1,4 +1,4 @@
-/** guest-get-users: who is logged in, each once, since when; nobody where the system keeps no record of it. */
+/** guest-get-users: logged-in users, each once, with the time of login; an empty list where the system keeps no record. */
 
 import { JsonFloat } from '../../../protocol/json.ts';
 import type { Command } from '../command.ts';

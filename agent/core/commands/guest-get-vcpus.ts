@@ -24,7 +24,7 @@ export const getVcpus: Command = {
   },
 };
 
-/** A processor that cannot be turned off has no such file. */
+/** A processor that cannot be turned off does not have this file. */
 function readState(files: { readText(path: string): string }, path: string): string | undefined {
   try {
     return files.readText(path);

@@ -1,4 +1,4 @@
-/** guest-info: the version, and every command with whether it may be used now; in qemu-ga's order, which is the schema's in reverse. */
+/** guest-info: the version, and every command with whether it is enabled now; in qemu-ga's order, which is the schema's in reverse. */
 
 import type { Command } from '../command.ts';
 

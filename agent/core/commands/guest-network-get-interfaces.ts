@@ -22,7 +22,7 @@ export const networkGetInterfaces: Command = {
   },
 };
 
-/** In the order of getifaddrs(3), in which an interface comes up once for each of its addresses. */
+/** In the order of getifaddrs(3), which lists an interface once for each of its addresses. */
 function merge({ kernel }: Platform): Map<string, { hardware: string | undefined; addresses: JsonObject[] }> {
   const merged = new Map<string, { hardware: string | undefined; addresses: JsonObject[] }>();
   for (const { interface: name, hardware, address, family, prefix } of asCommandError('getifaddrs failed', () =>

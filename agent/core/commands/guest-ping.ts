@@ -1,4 +1,4 @@
-/** guest-ping: nothing but an answer. qemu-ga writes a line to syslog for each; those who watch guests every few seconds fill it. */
+/** guest-ping: an empty reply. qemu-ga writes a line to syslog for each; hosts that ping every few seconds fill it. */
 
 import type { Command } from '../command.ts';
 

@@ -1,4 +1,4 @@
-/** guest-set-time: sets the system's clock and then the hardware's by it; without a time, the system's by the hardware's. */
+/** guest-set-time: sets the system clock and then the hardware clock from it; without a time, the system clock from the hardware clock. */
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
@@ -18,5 +18,5 @@ export const setTime: Command = {
   },
 };
 
-/** A real-time clock knows two digits of the year: 70 to 69 (hwclock(8)). */
+/** A real-time clock has two digits of the year: 70 to 69 (hwclock(8)). */
 const year2070 = BigInt(Date.UTC(2070)) * 1_000_000n;

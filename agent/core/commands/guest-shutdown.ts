@@ -1,4 +1,4 @@
-/** guest-shutdown: asks init to end the system. Success is told by the machine's end, and by nothing else. */
+/** guest-shutdown: asks init to shut the system down. Success has no reply: the host sees the machine end. */
 
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
@@ -10,7 +10,7 @@ export const shutdown: Command = {
     const mode = (args.mode as string | undefined) ?? 'powerdown';
     log.audit(`guest-shutdown called, mode: ${mode}`);
     const way = ways.get(mode);
-    // qemu-ga's text has no closing bracket either.
+    // qemu-ga's text lacks the closing bracket too.
     if (!way) throw new CommandError('mode is invalid (valid values are: halt|powerdown|reboot');
     const argv = platform.files.isExecutable(way.program)
       ? [way.program]
@@ -20,7 +20,7 @@ export const shutdown: Command = {
   },
 };
 
-/** Every init has the programs; busybox has no shutdown(8), for which the flags are. */
+/** Every init has these programs; busybox does not have shutdown(8), which needs the flags. */
 const ways = new Map([
   ['powerdown', { program: '/sbin/poweroff', flag: '-P' }],
   ['halt', { program: '/sbin/halt', flag: '-H' }],

@@ -1,6 +1,6 @@
 /**
- * Every command by its name, in the order of qemu-ga's schema; those that freeze are in freezing.ts. Those that hosts ask all the time, and
- * all that freezes or thaws, are read at the start; the rest when it is first asked for (measured: a quarter of the start, a tenth of the memory).
+ * Every command by its name, in the order of qemu-ga's schema; those that freeze are in freezing.ts. Commands that hosts send often, and
+ * all that freeze or thaw, are loaded at the start; the rest on first use (measured: a quarter of the start, a tenth of the memory).
  */
 
 import { eager, lazy, whileFrozen, type CommandEntry } from '../command.ts';

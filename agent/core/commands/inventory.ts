@@ -1,4 +1,4 @@
-/** What a host asks about the guest; read when the first of them is asked for. */
+/** What a host queries about the guest; loaded when the first of them is called. */
 
 export { getDisks } from './guest-get-disks.ts';
 export { getFsinfo } from './guest-get-fsinfo.ts';

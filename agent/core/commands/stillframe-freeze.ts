@@ -1,4 +1,4 @@
-/** __org.stillframe_freeze: a freeze with an epoch and a lease, and what became of every filesystem and hook. */
+/** __org.stillframe_freeze: a freeze with an epoch and a lease; reports the result for every filesystem and hook. */
 
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Agent, Command, Result } from '../command.ts';
@@ -14,7 +14,7 @@ export const leaseFreeze: Command = {
   run: freezeWithLease,
 };
 
-/** Five minutes, as KubeVirt's safety net: a client that asks for more has mistaken the unit. */
+/** Five minutes, like KubeVirt's safety net: a client that requests more has mistaken the unit. */
 const longestLeaseMs = 300_000;
 
 async function freezeWithLease({ freeze, bootId, log }: Agent, args: JsonObject): Promise<Result> {

@@ -1,4 +1,4 @@
-/** What our own commands have in common: numbers that they take, hooks that they report. */
+/** What our own commands share: the numbers that they take, the hooks that they report. */
 
 import type { Json } from '../../../protocol/json.ts';
 import { CommandError } from '../command-error.ts';

@@ -1,4 +1,4 @@
-/** __org.stillframe_status: what is held, by which epoch, for how long still, and whose freezes besides ours were met. */
+/** __org.stillframe_status: what is held, by which epoch, for how much longer, and which freezes by others were met. */
 
 import type { Command } from '../command.ts';
 

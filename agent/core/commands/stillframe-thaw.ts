@@ -1,4 +1,4 @@
-/** __org.stillframe_thaw: ends the freeze of one epoch, and of no other. For an epoch that has ended it says again how. */
+/** __org.stillframe_thaw: ends the freeze of one epoch and of no other. For an epoch that has ended it repeats how it ended. */
 
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Agent, Command, Result } from '../command.ts';

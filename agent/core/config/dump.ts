@@ -1,4 +1,4 @@
-/** `--dump-conf`: the settings in force, in qemu-ga's order and form; ours stand behind, where they are not the default. */
+/** `--dump-conf`: the settings in force, in qemu-ga's order and form; our additions follow where they differ from the default. */
 
 import { defaultSettings, type Settings } from './settings.ts';
 

@@ -1,8 +1,8 @@
-/** The config file: INI as GLib reads it, group [general], keys of which we know some. */
+/** The config file: INI as GLib reads it, group [general]. */
 
 import { applyValue, SettingsError, splitList, type Settings } from './settings.ts';
 
-/** Puts what `text` says into `settings`; unknown keys and groups are passed over, lists grow. @throws SettingsError naming the line */
+/** Applies `text` to `settings`; unknown keys and groups are ignored, lists grow. @throws SettingsError naming the line */
 export function applyKeyFile(text: string, settings: Settings, path: string): void {
   for (const [key, value] of readGeneral(text, path)) {
     const where = `${path}: ${key}`;

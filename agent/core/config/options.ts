@@ -1,4 +1,4 @@
-/** The command line as getopt_long(3) reads it: abbreviations, bundles, values glued or apart, positional arguments passed over. */
+/** The command line as getopt_long(3) reads it: abbreviations, bundles, values joined or separate, positional arguments ignored. */
 
 import { SettingsError } from './settings.ts';
 
@@ -8,7 +8,7 @@ export interface Option {
   value: 'none' | 'required' | 'optional';
 }
 
-/** qemu-ga's options (11.1), and ours, which have no short form. */
+/** qemu-ga's options (11.1), and our additions, which have no short form. */
 export const options = [
   { short: 'c', long: 'config', value: 'required' },
   { short: 'm', long: 'method', value: 'required' },
@@ -34,7 +34,7 @@ export type OptionName = (typeof options)[number]['long'];
 
 export interface GivenOption {
   name: OptionName;
-  /** Absent where none was given. */
+  /** Undefined where none was given. */
   value: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Arguments and config file to settings, or to the one thing that was asked for instead of running. */
+/** Turns arguments and config file into settings, or into the one thing that was requested instead of running. */
 
 import { ENOENT } from '../errno.ts';
 import { SystemError, type Platform } from '../platform.ts';

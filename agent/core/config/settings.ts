@@ -1,13 +1,13 @@
-/** What an agent is told at its start: defaults, then the config file, then the command line. */
+/** The settings of an agent at its start: defaults, then the config file, then the command line. */
 
 import type { ChannelMethod } from '../platform.ts';
 
 export interface Settings {
   daemonize: boolean;
   method: string;
-  /** Undefined: the method's default, where it has one. */
+  /** Undefined: the method's default, where there is one. */
   path: string | undefined;
-  /** Further virtio-serial ports that are served with the same state; one that is not there is waited for. */
+  /** Further virtio-serial ports that are served with the same state; the agent waits for one that does not exist yet. */
   also: string[];
   logFile: string | undefined;
   pidFile: string;
@@ -46,7 +46,7 @@ export function defaultSettings(): Settings {
 export const defaultHook = '/etc/qemu/fsfreeze-hook';
 export const defaultConfigFile = '/etc/qemu/qemu-ga.conf';
 
-/** No snapshot takes longer; KubeVirt's own safety net thaws after five minutes, databases give up much earlier. */
+/** No snapshot takes longer; KubeVirt's own safety net thaws after five minutes, and databases give up much earlier. */
 const defaultLeaseSeconds = 60;
 
 /** Where the method's channel is when no path is given. */
@@ -61,7 +61,7 @@ export function isMethod(method: string): method is ChannelMethod {
   return Object.hasOwn(defaultPaths, method);
 }
 
-/** The text is wrong; the sentence says which word and what would be right. */
+/** The text is wrong; the message names the word and the correct form. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }
@@ -78,7 +78,7 @@ export function splitList(text: string): string[] {
   return text === '' ? [] : text.split(',');
 }
 
-/** A setting that option and config file give alike; false for any other. `where` stands in the message. @throws SettingsError */
+/** Applies a setting that option and config file share; false for any other. The message names `where`. @throws SettingsError */
 export function applyValue(settings: Settings, name: string, value: string, where: string): boolean {
   switch (name) {
     case 'method':

@@ -1,4 +1,4 @@
-/** Filesystems that carry a block device: those that hold the files behind its loop devices, through partitions, dm and md. */
+/** Finds the filesystems that carry a block device: those that hold the files behind its loop devices, through partitions, dm and md. */
 
 import type { DeviceNumber, Platform } from '../platform.ts';
 import { orUndefined } from '../system/call-errors.ts';
@@ -6,18 +6,18 @@ import { orUndefined } from '../system/call-errors.ts';
 export interface Carrier {
   /** st_dev of the file behind a loop device. */
   device: DeviceNumber;
-  /** The file's path as sysfs has it, which may lead elsewhere by now. */
+  /** The file's path as sysfs reports it, which may lead to another file by now. */
   path: string | undefined;
 }
 
-/** The file behind each loop device below `device` (`major:minor`): its filesystem must still take writes while the one on `device` is frozen. */
+/** The file behind each loop device below `device` (`major:minor`): its filesystem must still accept writes while the one on `device` is frozen. */
 export function carriersOf(platform: Platform, device: string): Carrier[] {
   const found: Carrier[] = [];
   visit(platform, `/sys/dev/block/${device}`, found, deepest);
   return found;
 }
 
-/** Nobody stacks devices so high; a sysfs that says so is not followed further. */
+/** Real stacks are not deeper; a deeper sysfs is not followed. */
 const deepest = 16;
 
 function visit(platform: Platform, path: string, found: Carrier[], deeper: number): void {
@@ -29,7 +29,7 @@ function visit(platform: Platform, path: string, found: Carrier[], deeper: numbe
   if (isPartition(platform, real)) return visit(platform, real.slice(0, real.lastIndexOf('/')), found, deeper - 1);
   if (name.startsWith('loop')) {
     const file = orUndefined(() => files.readText(`${real}/loop/backing_file`).trimEnd());
-    // The path in sysfs may lead elsewhere by now, or nowhere: the device itself knows where its file is.
+    // The path in sysfs may be out of date: the device itself knows where its file is.
     const backing = kernel.loopBacking(`/dev/${name}`) ?? orUndefined(() => files.status(file!).device);
     if (backing) found.push({ device: backing, path: file });
   } else if (/^(dm-|md|bcache|drbd)/.test(name)) {

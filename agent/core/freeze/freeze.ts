@@ -1,4 +1,4 @@
-/** The one freeze that an agent may hold, over all its channels: hooks, freeze, lease, thaw, hooks; and the thaw on every way out. */
+/** The one freeze that an agent may hold, over all its channels: hooks, freeze, lease, thaw, hooks; and the thaw on every path to an end. */
 
 import { CommandError } from '../command-error.ts';
 import type { Log } from '../log.ts';
@@ -11,19 +11,19 @@ import { foreignMountPoints, frozenReport, heldMountPoints, refuseUnlessFrozen, 
 import type { Freeze, FreezeRequest, FreezeState, FrozenReport, ThawedReport } from './types.ts';
 
 export interface FreezeControl {
-  /** Anything but `thawed`: something of ours is, or may still become, frozen. */
+  /** Anything but `thawed`: something is frozen by this agent, or can still become so. */
   state(): FreezeState;
   /** What is held now. */
   held(): { epoch: number | undefined; remainingMs: number | undefined; mountPoints: string[] };
-  /** Frozen by somebody else, as met at the last freeze. */
+  /** Frozen by another program, as found at the last freeze. */
   foreign(): string[];
   /** Freezes all or nothing. @throws CommandError, SystemError; nothing is frozen then */
   freeze(request: FreezeRequest): Promise<FrozenReport>;
   /** How the last freeze ended; undefined before the first, and while one lasts. */
   last(): ThawedReport | undefined;
-  /** Ends what is held, whoever began it; undefined when nothing was. @throws CommandError when the kernel does not let go in time: we go on */
+  /** Ends the freeze that is held, whichever client requested it; undefined when there was none. @throws CommandError when the kernel does not thaw in time; the thaw continues */
   thaw(): Promise<ThawedReport | undefined>;
-  /** Thaws what an agent before us left frozen. */
+  /** Thaws what a previous agent left frozen. */
   takeOver(): void;
 }
 
@@ -34,10 +34,10 @@ export interface FreezeParts {
   bootId: string;
 }
 
-/** Below the ten seconds that hosts give a thaw, so that they hear why and not nothing. */
+/** Below the ten seconds that hosts allow for a thaw, so that they get the reason instead of no reply. */
 const thawLimitMs = 8_000;
 
-/** A guard sleeps until the very deadline and FITHAW takes milliseconds: one that has left something frozen so long after is stopped. */
+/** A guard wakes at the deadline and FITHAW takes milliseconds: one that still holds a freeze after this is stopped or stuck. */
 const guardGraceMs = 500;
 
 export function createFreezeControl(platform: Platform & { freezing: Freezing }, parts: FreezeParts): FreezeControl {
@@ -100,7 +100,7 @@ export function createFreezeControl(platform: Platform & { freezing: Freezing },
   async function freezeAll(mine: Freeze): Promise<void> {
     const targets = mine.plan.filesystems;
     const record: FreezeRecord = { bootId, targets, hooks: mine.hooks, processes: [] };
-    // On the tmpfs before the first filesystem freezes, and again with the processes that may still be at it after a crash.
+    // On the tmpfs before the first filesystem freezes, and again with the processes that can still freeze after a crash.
     records.write(record);
     mine.startedMs = clock.bootMs();
     const held = freezing.start(targets, mine.deadlineMs);
@@ -109,7 +109,7 @@ export function createFreezeControl(platform: Platform & { freezing: Freezing },
     records.write({ ...record, processes: [...held.processes] });
     await Promise.race([held.settled, held.over]);
     refuseIfEnding(mine);
-    // The guard comes after the freezer, and may not have been seen above. One that is stopped and forgotten would undo a later freeze.
+    // The guard starts after the freezer, and the record above may lack it. A stopped guard that is not recorded would undo a later freeze.
     records.write({ ...record, processes: [...held.processes] });
     refuseUnlessFrozen(mine);
     foreign = foreignMountPoints(mine);
@@ -126,7 +126,7 @@ export function createFreezeControl(platform: Platform & { freezing: Freezing },
     demandThaw(mine);
   }
 
-  /** A freeze that still runs its hooks sees `ending` behind the next one. */
+  /** A freeze whose hooks still run finds `ending` set by the next one. */
   function demandThaw(mine: Freeze): void {
     mine.ending = true;
     if (current !== mine || !mine.held) return;
@@ -138,7 +138,7 @@ export function createFreezeControl(platform: Platform & { freezing: Freezing },
     });
   }
 
-  /** The guard has ended: nothing is frozen any more, or it was killed and we see to it. */
+  /** The guard has ended: either nothing is frozen any more, or it was killed and this process thaws. */
   async function closed(mine: Freeze, clean: boolean): Promise<void> {
     mine.ending = true;
     state = 'thawing';
@@ -147,7 +147,7 @@ export function createFreezeControl(platform: Platform & { freezing: Freezing },
     await finish(mine);
   }
 
-  /** Every hook that was told to freeze is told to thaw, whatever happened in between. */
+  /** Every hook that ran with `freeze` runs with `thaw`, whatever happened in between. */
   async function finish(mine: Freeze): Promise<void> {
     const report = thawedReport(mine, mine.held ? Math.round(clock.bootMs() - mine.startedMs) : 0);
     log.release();
@@ -174,7 +174,7 @@ export function createFreezeControl(platform: Platform & { freezing: Freezing },
     const late = Promise.withResolvers<never>();
     const cancel = clock.after(thawLimitMs, () => {
       const names = heldMountPoints(current).join(', ') || 'the filesystems';
-      late.reject(new CommandError(`the kernel has not let go of ${names} yet: they thaw as soon as it does`));
+      late.reject(new CommandError(`the kernel still blocks the thaw of ${names}: they thaw as soon as it allows it`));
     });
     try {
       return await Promise.race([ended, late.promise]);
@@ -186,7 +186,7 @@ export function createFreezeControl(platform: Platform & { freezing: Freezing },
   async function recoverRecord(record: FreezeRecord | 'foreign'): Promise<undefined> {
     const { targets, hooks, processes } =
       record === 'foreign' ? { targets: planFreeze(platform, undefined).filesystems, hooks: [], processes: [] } : record;
-    // Its guard thaws at once when an agent dies. One that is stopped would, when it goes on, undo a freeze of ours.
+    // A guard thaws at once when its agent dies. A stopped guard would undo a freeze of this agent when it continues.
     const lost = await recover(platform, targets, untilGone(platform, processes, guardGraceMs));
     for (const hook of hooks.toReversed()) await runHook(platform, hook, 'thaw', {});
     records.remove();
@@ -226,7 +226,7 @@ export function createFreezeControl(platform: Platform & { freezing: Freezing },
   };
 }
 
-/** For hooks that want to say why, or how long they have. */
+/** For hooks that report why, or how much time they have. */
 function factsOf({ request: { epoch, leaseMs } }: Freeze): Record<string, string> {
   return {
     ...(epoch !== undefined && { STILLFRAME_EPOCH: String(epoch) }),

@@ -1,4 +1,4 @@
-/** Hooks: programs of the guest's owner that bring an application to rest before a freeze and let it go on after the thaw. */
+/** Hooks: programs of the guest's owner that quiesce an application before a freeze and resume it after the thaw. */
 
 import { CommandError } from '../command-error.ts';
 import { isWritableByOthers, SystemError, type ChildEnd, type Platform } from '../platform.ts';
@@ -16,18 +16,18 @@ export interface HookResult {
   detail?: string;
 }
 
-/** A database that flushes takes seconds; the lease runs meanwhile. */
+/** A database that flushes takes seconds; the lease runs at the same time. */
 const hookLimitMs = 10_000;
 
 /** Enough for an error message. */
 const mostDetail = 1024;
 
-/** Names that editors and packages leave behind, as qemu-ga's own dispatcher passes them over. */
+/** Names that editors and packages leave behind; qemu-ga's own dispatcher ignores them too. */
 const leftover = /(~|\.bak|\.orig|\.rpmnew|\.rpmorig|\.rpmsave|\.sample|\.dpkg-[^.]*)$/;
 
 /**
- * The program at `path`, or the programs of the directory there, by name; of `path.d` when only that is there.
- * @throws CommandError when there is neither, or when other users can write one
+ * The program at `path`, or the programs of the directory there, by name; those of `path.d` when only that exists.
+ * @throws CommandError when neither exists, or when other users can write one
  */
 export function findHooks({ files }: Platform, path: string): Hook[] {
   const place = [path, `${path}.d`].find((each) => exists(files, each));
@@ -52,7 +52,7 @@ function refuseWritable(files: Platform['files'], path: string): void {
   throw new CommandError(`fsfreeze hook '${path}' can be written by other users: run "chmod go-w ${path}"`);
 }
 
-/** One hook with its argument; never rejects. What it leaves running in the background is not waited for. */
+/** Runs one hook with its argument; never rejects. It does not wait for background processes of the hook. */
 export function runHook(
   { children, clock, process, bytes }: Platform,
   hook: Hook,

@@ -1,4 +1,4 @@
-/** What a freeze is about to freeze: every superblock with a device once, by a path that leads to it, what is stacked above first. */
+/** Plans a freeze: every superblock on a device once, by a path that leads to it, stacked ones first. */
 
 import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
 import { blockDeviceOf, deviceKey, mayHang, mountTree, onDevice, readMounts, type Mount } from '../mounts.ts';
@@ -6,7 +6,7 @@ import { orUndefined } from '../system/call-errors.ts';
 import { carriersOf, type Carrier } from './carriers.ts';
 
 export interface PlannedFilesystem extends FreezeTarget {
-  /** The mount point as its owner knows it. */
+  /** The mount point as the guest's owner knows it. */
   mountPoint: string;
   type: string;
   /** Name of the block device, `vda1`. */
@@ -16,14 +16,14 @@ export interface PlannedFilesystem extends FreezeTarget {
 export interface FreezePlan {
   /** In the order of freezing. */
   filesystems: PlannedFilesystem[];
-  /** Filesystems that no path leads to: each of their mounts lies hidden under another one. */
+  /** Filesystems without a path to them: each of their mounts is hidden under another mount. */
   unreachable: Omit<PlannedFilesystem, 'path'>[];
 }
 
 interface Superblock {
   /** `major:minor` that all its mounts have in mountinfo. */
   key: string;
-  /** All its mounts that were seen, those of our own namespace first. */
+  /** All its mounts that were found, those of our own namespace first. */
   mounts: SeenMount[];
 }
 
@@ -42,7 +42,7 @@ export function planFreeze(platform: Platform, wanted: readonly string[] | undef
     ({ mounts }) => !places || mounts.some(({ mount }) => places.has(mount.mountPoint)),
   );
   const levels = levelsOf(platform, superblocks);
-  // Later mounts stand on earlier ones more often than not: where the device graph is silent they are frozen first.
+  // Later mounts are usually stacked on earlier ones: where the device graph says nothing, they are frozen first.
   const ordered = chosen.toReversed().toSorted((one, other) => levels(other.key) - levels(one.key));
   const plan: FreezePlan = { filesystems: [], unreachable: [] };
   for (const superblock of ordered) {
@@ -61,7 +61,7 @@ export function planFreeze(platform: Platform, wanted: readonly string[] | undef
   return plan;
 }
 
-/** The targets as the mount tables have them now, in the same order; undefined where no path leads to the filesystem any more. */
+/** The targets by the present mount tables, in the same order; undefined where no path leads to the filesystem any more. */
 export function locate(platform: Platform, targets: readonly FreezeTarget[]): (FreezeTarget | undefined)[] {
   const superblocks = findSuperblocks(platform);
   return targets.map(({ device }) => {
@@ -71,13 +71,13 @@ export function locate(platform: Platform, targets: readonly FreezeTarget[]): (F
   });
 }
 
-/** A path that leads there, through no other machine where there is such a one. */
+/** A path to it, through no remote filesystem where such a path exists. */
 function bestMount(platform: Platform, { mounts }: Superblock): SeenMount | undefined {
   const reachable = mounts.filter((each) => each.reachable);
   const direct = reachable.filter(({ detour }) => !detour);
   const candidates = direct.length > 0 ? direct : reachable;
-  // A socket, a pipe or a device can be a mount point too, and cannot be opened for this. The kernel holds what is mounted in memory:
-  // asking waits for no disk.
+  // A socket, a pipe or a device can be a mount point too, and cannot be opened for this. The kernel keeps mounts in memory:
+  // this check waits for no disk.
   const openable = (path: string) => ['directory', 'file'].includes(orUndefined(() => platform.files.status(path).kind) ?? '');
   return candidates.length > 1 && direct.length > 0
     ? (candidates.find(({ path }) => openable(path)) ?? candidates[0])
@@ -108,14 +108,14 @@ function findSuperblocks(platform: Platform): Map<string, Superblock> {
       // A container's own mounts are reached through any process in it (proc(5), /proc/pid/root).
       add(readMounts(platform, pid), `/proc/${pid}/root`);
     } catch (error) {
-      // The process has ended since: so have its mounts, or another process of its namespace will be met.
+      // The process has ended since: its mounts are gone too, or another process of its namespace will be found.
       if (!(error instanceof SystemError)) throw error;
     }
   }
   return found;
 }
 
-/** One process of each mount namespace that is not ours. */
+/** One process of each mount namespace other than our own. */
 function otherNamespaces({ files }: Platform): number[] {
   const seen = new Set([files.readLink('/proc/self/ns/mnt')]);
   const pids: number[] = [];
@@ -133,10 +133,10 @@ function otherNamespaces({ files }: Platform): number[] {
   return pids;
 }
 
-/** How many filesystems lie below one: 0 on a plain disk, 1 on a loop device over a file of that, and so on. */
+/** How many filesystems are below one: 0 on a plain disk, 1 on a loop device over a file of that, and so on. */
 function levelsOf(platform: Platform, superblocks: ReadonlyMap<string, Superblock>): (key: string) => number {
   const tree = mountTree(readMounts(platform));
-  /** By st_dev, which is the superblock's own number but on a btrfs; there by the path of the file. */
+  /** By st_dev, which is the superblock's own number except on a btrfs; there by the path of the file. */
   const keyOf = ({ device, path }: Carrier): string | undefined => {
     const key = deviceKey(device);
     if (superblocks.has(key)) return key;
@@ -151,7 +151,7 @@ function levelsOf(platform: Platform, superblocks: ReadonlyMap<string, Superbloc
   function level(key: string): number {
     const before = known.get(key);
     if (before !== undefined) return before;
-    // Devices cannot lie in a circle; whoever makes it look so must not make us go round.
+    // Devices cannot form a circle; a sysfs that shows one must not make this loop for ever.
     known.set(key, 0);
     const device = blockDevice(key);
     const below = device === undefined ? [] : carriersOf(platform, device).map(keyOf);

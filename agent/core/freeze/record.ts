@@ -1,4 +1,4 @@
-/** What is frozen, on a tmpfs: an agent that was killed with its guard finds here what it still owes. */
+/** What is frozen, on a tmpfs: after an agent was killed with its guard, the next one reads here what it must thaw. */
 
 import { CommandError } from '../command-error.ts';
 import { deviceKey, mountAt } from '../mounts.ts';
@@ -9,25 +9,25 @@ import type { Hook } from './hooks.ts';
 export interface FreezeRecord {
   bootId: string;
   targets: FreezeTarget[];
-  /** Hooks that were told to freeze and must be told to thaw, in the order of freezing. */
+  /** Hooks that ran with `freeze` and must run with `thaw`, in the order of freezing. */
   hooks: Hook[];
-  /** Of freezer and guard; a process is the same one only if it also began at the same time (proc(5), field 22). */
+  /** Freezer and guard; a process is the same one only if its start time is the same too (proc(5), field 22). */
   processes: { pid: number; started: string }[];
 }
 
 const name = 'stillframe-freeze.json';
 
-/** The mark that qemu-ga leaves while frozen: whoever replaces a qemu-ga that was killed takes over what it left. */
+/** The mark that qemu-ga leaves while frozen: an agent that replaces a killed qemu-ga thaws what it left. */
 const foreignMark = 'qga.state.isfrozen';
 
 export interface Records {
   /**
    * @throws SystemError: a freeze that could not be undone after a crash must not begin
-   * @throws CommandError when we would wait for our own freeze: the record is written again while it lasts
+   * @throws CommandError when the record is on a filesystem to be frozen: it is written again during the freeze
    */
   write(record: FreezeRecord): void;
   remove(): void;
-  /** What an earlier agent of this boot left; undefined when nothing, or when it cannot be read. */
+  /** What an earlier agent of this boot left; undefined when there is nothing, or when it cannot be read. */
   read(): FreezeRecord | 'foreign' | undefined;
 }
 
@@ -56,7 +56,7 @@ export function createRecords(platform: Platform, stateDirectory: string, bootId
         if (record.bootId === bootId) return record;
         remove(path);
       } catch (error) {
-        // A record that was cut short says at least that something was about to freeze.
+        // A truncated record shows at least that a freeze was about to begin.
         if (!(error instanceof SystemError)) return 'foreign';
       }
       return orUndefined(() => files.status(mark)) !== undefined ? 'foreign' : undefined;

@@ -1,17 +1,17 @@
-/** Thawing without a guard: one that was killed or stopped, or that of an agent before us. Goes on until nothing can be frozen. */
+/** Thaws without a guard, after one that was killed or stopped, or after a previous agent. Continues until nothing can be frozen. */
 
 import type { Freezing, FreezeTarget, Platform } from '../platform.ts';
 import { SIGKILL } from '../signals.ts';
 import { locate } from './plan.ts';
 
-/** One round; a filesystem that blocks it is put behind the others. */
+/** Time for one round; a filesystem that blocks it is tried after the others. */
 const roundLimitMs = 2_000;
 const betweenRoundsMs = 100;
 
 /**
- * Resolves with those to which no path leads any more: nothing in the guest can thaw them but their own unmount. `targets` in the order of
- * freezing; each is looked for by its superblock, since its mount may have moved. `freezerGone` resolves when nobody can freeze any more: a filesystem found thawed before that may
- * still become frozen, and is looked at once more.
+ * Resolves with those to which no path leads any more: only their own unmount ends the freeze of these. `targets` in the order of
+ * freezing; each is found by its superblock, since its mount may have moved. `freezerGone` resolves when no process can freeze any more: a filesystem found thawed before that may
+ * still become frozen, and is checked once more.
  */
 export async function recover(
   platform: Platform & { freezing: Freezing },
@@ -45,8 +45,8 @@ export async function recover(
 }
 
 /**
- * Resolves when none of these processes is there any more; those that still are after `patienceMs` are killed. One that was begun later
- * under the same number is another.
+ * Resolves when none of these processes exists any more; those that still do after `patienceMs` are killed. A process that started later
+ * under the same number is another one.
  */
 export async function untilGone(
   { files, clock, process }: Platform,
@@ -56,7 +56,7 @@ export async function untilGone(
   const isThere = ({ pid, started }: { pid: number; started: string }) => {
     try {
       const status = files.readText(`/proc/${pid}/stat`);
-      // The name, in parentheses, may hold anything; field 22 is the 20th behind it. A zombie freezes nothing.
+      // The name, in parentheses, may hold any character; field 22 is the 20th after it. A zombie freezes nothing.
       const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
       return fields[19] === started && fields[0] !== 'Z';
     } catch {

@@ -1,4 +1,4 @@
-/** From what the kit knows of each filesystem to what is told of a freeze. */
+/** Builds the reports about freeze and thaw from the state of each filesystem. */
 
 import { CommandError } from '../command-error.ts';
 import { EBUSY, ENOTTY, EOPNOTSUPP, ESTALE, errnoText } from '../errno.ts';
@@ -6,11 +6,11 @@ import type { Freeze, FrozenReport, ThawedReport } from './types.ts';
 import type { HookResult } from './hooks.ts';
 import type { PlannedFilesystem } from './plan.ts';
 
-/** FIFREEZE on what has no freeze operation: EOPNOTSUPP, and ENOTTY from what is no filesystem of the usual kind. */
+/** FIFREEZE on a filesystem without a freeze operation: EOPNOTSUPP, and ENOTTY from other kinds of files. */
 const notFreezable = [EOPNOTSUPP, ENOTTY];
-/** Frozen already, and not by us. */
+/** Frozen already, by another program. */
 const foreign = EBUSY;
-/** The kit's word for "another filesystem is mounted there". */
+/** Our code for "another filesystem is mounted there". */
 const replaced = ESTALE;
 
 /** @throws CommandError for the first filesystem that should be frozen and is not */
@@ -42,7 +42,7 @@ export function frozenReport({ plan, held }: Freeze, hooks: HookResult[]): Froze
 
 const named = ({ mountPoint, type, deviceName }: Omit<PlannedFilesystem, 'path'>) => ({ mountPoint, type, deviceName });
 
-/** What a guard that was killed had not marked, somebody of ours has thawed since. */
+/** A guard that was killed had not marked it; another process of ours has thawed it since. */
 export function thawedReport(freeze: Freeze, heldMs: number): ThawedReport {
   return {
     epoch: freeze.request.epoch,
@@ -63,7 +63,7 @@ export function thawedReport(freeze: Freeze, heldMs: number): ThawedReport {
 const stateOf = (freeze: Freeze | undefined, index: number) => freeze?.held?.target(index).state ?? 'waiting';
 const isUnable = ({ held }: Freeze, index: number) => notFreezable.includes(held?.target(index).errno ?? 0);
 
-/** Mount points of what is or may become frozen. */
+/** Mount points of everything that is or may become frozen. */
 export function heldMountPoints(freeze: Freeze | undefined): string[] {
   return (freeze?.plan.filesystems ?? [])
     .filter((_, index) => ['freezing', 'frozen', 'thawing'].includes(stateOf(freeze, index)))

@@ -1,4 +1,4 @@
-/** What is asked of a freeze, what is told about it, and what is known of it while it lasts. */
+/** The request of a freeze, the reports about it, and its state while it lasts. */
 
 import type { HeldFreeze } from '../platform.ts';
 import type { Hook, HookResult } from './hooks.ts';
@@ -8,7 +8,7 @@ export type FreezeState = 'thawed' | 'freezing' | 'frozen' | 'thawing';
 export type FreezeOutcome = 'frozen' | 'not-freezable' | 'foreign' | 'unreachable';
 
 export interface FreezeRequest {
-  /** Undefined for clients that know no epochs. */
+  /** Undefined for clients that use no epochs. */
   epoch: number | undefined;
   /** Undefined: no lease. */
   leaseMs: number | undefined;
@@ -24,9 +24,9 @@ export interface FrozenReport {
 /** How a freeze ended. */
 export interface ThawedReport {
   epoch: number | undefined;
-  /** Those that it had frozen; `lost`: somebody else had thawed it before. */
+  /** The filesystems that it had frozen; `lost`: another program had thawed it before. */
   filesystems: { mountPoint: string; path: string; outcome: 'thawed' | 'lost' }[];
-  /** Whether it had frozen everything there was: then no freeze of others can stand beside it. */
+  /** Whether it had frozen every filesystem: then no freeze by others can exist beside it. */
   whole: boolean;
   hooks: HookResult[];
   heldMs: number;
@@ -41,10 +41,10 @@ export interface Freeze {
   deadlineMs: number | undefined;
   /** Before the first filesystem froze. */
   startedMs: number;
-  /** Told to freeze, in that order. */
+  /** Hooks that ran with `freeze`, in that order. */
   hooks: Hook[];
   held: HeldFreeze | undefined;
-  /** Somebody wants it to end, or it has ended by itself: it must not be reported as frozen any more. */
+  /** Its end was requested, or it has ended by itself: it must not be reported as frozen any more. */
   ending: boolean;
   leaseFired: boolean;
   over: PromiseWithResolvers<ThawedReport>;

@@ -3,7 +3,7 @@
 import { CommandError } from '../command-error.ts';
 import type { Platform } from '../platform.ts';
 
-/** @throws CommandError in qemu-ga's words; also for a text that was cut off, of which qemu-ga loses the end without a word */
+/** @throws CommandError in qemu-ga's words; also for a truncated text, of which qemu-ga silently loses the end */
 export function decodeBase64({ bytes }: Platform, text: string): Uint8Array {
   const decoded = bytes.fromBase64(text);
   if (decoded) return decoded;

@@ -1,4 +1,4 @@
-/** What sysfs and udev know of one block device. Paths are resolved ones below /sys/devices. */
+/** What sysfs and udev report about one block device. Paths are resolved ones below /sys/devices. */
 
 import type { Files } from '../platform.ts';
 import { orUndefined } from './call-errors.ts';
@@ -17,12 +17,12 @@ export function propertyOf(files: Files, sysPath: string, name: string): string 
   return line?.slice(`E:${name}=`.length);
 }
 
-/** Names of the devices that a stacked one (dm, md) lies on. Undefined for one that cannot have any. */
+/** Names of the devices below a stacked one (dm, md). Undefined for a device that cannot have any. */
 export function slavesOf(files: Files, sysPath: string): string[] | undefined {
   return orUndefined(() => files.list(`${sysPath}/slaves`));
 }
 
-/** Loop, dm, md, ram and the like: no piece of hardware. */
+/** Loop, dm, md, ram and the like: devices without hardware. */
 export function isVirtual(sysPath: string): boolean {
   return sysPath.includes('/devices/virtual/block/');
 }

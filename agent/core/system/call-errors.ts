@@ -1,4 +1,4 @@
-/** System calls on behalf of a command: what fails is reported in the command's words, with the kernel's reason behind them, or not at all. */
+/** Wraps system-call errors as command errors, "<what failed>: <errno text>", or turns them into undefined. */
 
 import { CommandError } from '../command-error.ts';
 import { SystemError } from '../platform.ts';
@@ -13,7 +13,7 @@ export function asCommandError<T>(what: string, call: () => T): T {
   }
 }
 
-/** Undefined when the call fails: for what a guest may lack. */
+/** Undefined when the call fails: for facilities that a guest may lack. */
 export function orUndefined<T>(call: () => T): T | undefined {
   try {
     return call();
@@ -23,7 +23,7 @@ export function orUndefined<T>(call: () => T): T | undefined {
   }
 }
 
-/** A C string ends at a NUL: what would be opened or run is not what was asked for. @throws CommandError */
+/** A C string ends at a NUL: the kernel would open or run another name than the one requested. @throws CommandError */
 export function withoutNul(name: string, text: string): string {
   if (text.includes('\0')) throw new CommandError(`Parameter '${name}' contains a NUL character`);
   return text;

@@ -1,11 +1,11 @@
-/** Where a disk is plugged in, read off its path in sysfs; hosts find by it which of their disks it is. */
+/** Reads from a disk's path in sysfs where it is attached; hosts identify their disks by it. */
 
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Files } from '../platform.ts';
 import { nodeOf, propertyOf } from './block-device.ts';
 import { orUndefined } from './call-errors.ts';
 
-/** Of a disk or partition at this resolved path. Undefined when nothing at all is known of it. */
+/** The address of a disk or partition at this resolved path. Undefined when nothing is known of it. */
 export function diskAddress(files: Files, sysPath: string): JsonObject | undefined {
   const dev = nodeOf(files, sysPath);
   const serial = serialOf(files, sysPath);
@@ -51,10 +51,10 @@ function targetOf(sysPath: string): [number, number, number] | undefined {
   return found ? [Number(found[1]), Number(found[2]), Number(found[3])] : undefined;
 }
 
-/** Those whose disks qemu-ga knows how to number. */
+/** The drivers whose disks qemu-ga can number. */
 const drivers = new Set(['ata_piix', 'sym53c8xx', 'virtio-pci', 'ahci', 'nvme', 'xhci_hcd', 'ehci-pci']);
 
-/** The first PCI function on the way, seen from the root, that has such a driver: bridges come before it. */
+/** The first PCI function on the path, from the root, that has such a driver: bridges precede it. */
 function controllerOf(files: Files, sysPath: string): { driver: string; pci: JsonObject } | undefined {
   const root = /^.*?\/devices\/pci[0-9a-f]+:[0-9a-f]+/.exec(sysPath)?.[0];
   if (root === undefined) return undefined;
@@ -76,7 +76,7 @@ function controllerOf(files: Files, sysPath: string): { driver: string; pci: Jso
   return undefined;
 }
 
-/** Undefined when the path does not look as this driver's paths do. */
+/** Undefined when the path does not have the form of this driver's paths. */
 function busOf(files: Files, sysPath: string, driver: string, target: ReturnType<typeof targetOf>): Place['bus'] | undefined {
   switch (driver) {
     case 'ata_piix': {
@@ -98,7 +98,7 @@ function busOf(files: Files, sysPath: string, driver: string, target: ReturnType
   }
 }
 
-/** Which of its controller's ports it hangs on: the kernel numbers ports over all controllers. */
+/** The port of its controller: the kernel numbers ports over all controllers. */
 function hostIndex(files: Files, sysPath: string): number | undefined {
   const port = /^(.*?)\/(ata)(\d+)/.exec(sysPath) ?? /^(.*?)\/(host)(\d+)/.exec(sysPath);
   if (!port) return undefined;
@@ -112,7 +112,7 @@ function hostIndex(files: Files, sysPath: string): number | undefined {
   return index < 0 ? undefined : index;
 }
 
-/** udev's where there is one, because hosts know that; else what the device says: at the disk, and for NVMe at its controller. */
+/** udev's where it exists, because hosts know that; else the device's own: at the disk, and for NVMe at its controller. */
 function serialOf(files: Files, sysPath: string): string | undefined {
   const parent = sysPath.slice(0, sysPath.lastIndexOf('/'));
   const read = (path: string) => orUndefined(() => files.readText(path))?.trim();

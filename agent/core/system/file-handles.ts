@@ -1,4 +1,4 @@
-/** The files that clients have open, by their handles. Handles belong to the agent, not to a connection, and are not used again after a restart. */
+/** The open files of clients, by their handles. Handles belong to the agent, not to a connection, and are not reused after a restart. */
 
 import { CommandError } from '../command-error.ts';
 import type { Log } from '../log.ts';
@@ -7,9 +7,9 @@ import { whenReachable } from './reach.ts';
 import { asCommandError } from './call-errors.ts';
 
 export interface FileHandles {
-  /** The handle of a file descriptor from now on; `doubtful`: its path, on a filesystem that may hang. */
+  /** Gives a file descriptor a handle; `doubtful`: its path, on a filesystem that may block. */
   add(fd: number, doubtful: string | undefined): number;
-  /** Has `act` work on the descriptor, later where it may hang. @throws CommandError when there is none, and `failed: reason` for its SystemError */
+  /** Runs `act` on the descriptor, in a later turn where it may block. @throws CommandError when the handle is unknown, and `failed: reason` for its SystemError */
   use<T>(handle: number | bigint, failed: string, act: (fd: number) => T): T | Promise<T>;
   remove(handle: number | bigint): void;
 }
@@ -28,7 +28,7 @@ export function createFileHandles(
   const open = new Map<number | bigint, { fd: number; doubtful: string | undefined }>();
   let next: number | undefined;
 
-  /** A file that cannot be kept costs the promise about restarts, and no more. */
+  /** When the file cannot be written, only the promise about restarts is lost. */
   function keep(counter: number): void {
     try {
       platform.files.replaceText(path, `[global]\nfd_counter=${counter}\n`, 0o600);
@@ -55,7 +55,7 @@ export function createFileHandles(
   };
 }
 
-/** Whatever is in the file: an agent that does not start because of it would help nobody. */
+/** Whatever the file holds: an agent that fails to start because of it would help no one. */
 function readCounter({ files }: Platform, path: string): number {
   let text: string;
   try {

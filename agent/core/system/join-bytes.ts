@@ -1,4 +1,4 @@
-/** Pieces to one. */
+/** Joins pieces of bytes. */
 
 export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
   if (pieces.length === 1) return pieces[0]!;

@@ -1,8 +1,8 @@
-/** /proc/net/dev: what each interface has received and sent (proc(5)). */
+/** Reads /proc/net/dev: what each interface has received and sent (proc(5)). */
 
 import type { JsonObject } from '../../../protocol/json.ts';
 
-/** By interface, with the names of the guest agent's schema. Lines that are none are passed over. */
+/** By interface, with the names of the guest agent's schema. Other lines are ignored. */
 export function parseNetDev(text: string): Map<string, JsonObject> {
   const statistics = new Map<string, JsonObject>();
   for (const line of text.split('\n')) {

@@ -1,6 +1,6 @@
-/** os-release(5): assignments as a shell would read them. */
+/** Reads os-release(5): assignments as a shell would read them. */
 
-/** A later assignment to a name replaces an earlier one; what is no assignment is passed over. */
+/** A later assignment to a name replaces an earlier one; other lines are ignored. */
 export function parseOsRelease(text: string): Map<string, string> {
   const values = new Map<string, string>();
   for (const line of text.split('\n')) {
@@ -10,10 +10,10 @@ export function parseOsRelease(text: string): Map<string, string> {
   return values;
 }
 
-/** Between double quotes a shell keeps the backslash before a single quote; os-release(5) wants quotes of both kinds escaped, and so does qemu-ga. */
+/** Between double quotes a shell keeps the backslash before a single quote; os-release(5) escapes quotes of both kinds, and so does qemu-ga. */
 const escapable = '$`"\'\\';
 
-/** Up to the first blank or `;` outside quotes; a quote that is not closed goes to the end of the line. */
+/** Up to the first blank or `;` outside quotes; an unclosed quote extends to the end of the line. */
 function readWord(text: string): string {
   let word = '';
   let quote = '';

@@ -1,11 +1,11 @@
-/** What a process writes to one stream, up to a limit; what comes beyond it is read and dropped, so that the process goes on. */
+/** Collects what a process writes to one stream, up to a limit; the rest is read and dropped, so that the process continues. */
 
 import { joinBytes } from './join-bytes.ts';
 
 export interface Output {
   push(bytes: Uint8Array): void;
   length(): number;
-  /** Whether something was dropped. */
+  /** Whether bytes were dropped. */
   isTruncated(): boolean;
   join(): Uint8Array;
 }
@@ -13,7 +13,7 @@ export interface Output {
 /** qemu-ga's limit for one stream. */
 export const mostOutputBytes = 16 * 2 ** 20;
 
-/** A process that writes byte by byte must not cost an object for each: smaller pieces are gathered into blocks of this size. */
+/** A process that writes byte by byte must not cost an object for each: smaller pieces are collected in blocks of this size. */
 const blockBytes = 4096;
 
 export function createOutput(): Output {

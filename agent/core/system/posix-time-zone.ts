@@ -7,7 +7,7 @@ export interface LocalTime {
   offset: number;
 }
 
-/** The local time at `seconds` since 1970; undefined when `text` is no such rule. */
+/** The local time at `seconds` since 1970; undefined when `text` is not such a rule. */
 export function localTimeByRule(text: string, seconds: number): LocalTime | undefined {
   const parsed = ruleSyntax.exec(text);
   if (!parsed) return undefined;
@@ -25,7 +25,7 @@ export function localTimeByRule(text: string, seconds: number): LocalTime | unde
   if (!begin || !end) return undefined;
   const year = new Date((seconds + offset) * 1000).getUTCFullYear();
   if (Number.isNaN(year)) return undefined;
-  // Each is told in the local time that it ends.
+  // Each is given in the local time that it ends.
   const beginsAt = changeAt(begin, year) - offset;
   const endsAt = changeAt(end, year) - summer.offset;
   const isSummer = beginsAt < endsAt ? seconds >= beginsAt && seconds < endsAt : seconds >= beginsAt || seconds < endsAt;

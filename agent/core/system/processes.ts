@@ -1,4 +1,4 @@
-/** What guest-exec has started and nobody has asked about to the end: what each process wrote, and how it ended. */
+/** The processes that guest-exec has started until a client has read their end: what each wrote, and how it ended. */
 
 import type { ChildEnd, Children, SpawnRequest } from '../platform.ts';
 import { createOutput, type Output } from './output.ts';
@@ -6,7 +6,7 @@ import { createOutput, type Output } from './output.ts';
 export interface StartedProcess {
   readonly out: Output;
   readonly err: Output;
-  /** Undefined as long as it runs or somebody holds its captured output open. */
+  /** Undefined as long as it runs or another process holds its captured output open. */
   end: ChildEnd | undefined;
 }
 
@@ -17,10 +17,10 @@ export interface Processes {
   forget(pid: number | bigint): void;
 }
 
-/** A client asks for what it started, and soon. Beyond so many that nobody asked for, the oldest are given up: qemu-ga keeps them for ever. */
+/** A client polls for what it started, and soon. Beyond this many unread ends, the oldest are dropped: qemu-ga keeps them for ever. */
 const mostEnded = 256;
 
-/** And beyond so much output, twice what one process can leave behind. */
+/** And beyond this much output, twice what one process can leave behind. */
 const mostEndedBytes = 64 * 2 ** 20;
 
 export function createProcesses(children: Children): Processes {
@@ -49,7 +49,7 @@ export function createProcesses(children: Children): Processes {
     start(request) {
       const process: StartedProcess = { out: createOutput(), err: createOutput(), end: undefined };
       let pid = 0;
-      // What listens to a child must not hold it: quickjs frees a circle late, and its output with it.
+      // A child's listener must not reference it: quickjs frees a circle late, and its output with it.
       ({ pid } = children.spawn(request, {
         output: (stream, bytes) => process[stream].push(bytes),
         closed(end) {
@@ -57,7 +57,7 @@ export function createProcesses(children: Children): Processes {
           finish(pid, process);
         },
       }));
-      // The kernel has given this pid out again, so whoever had it is gone.
+      // The kernel has reused this pid, so its former process is gone.
       drop(pid);
       started.set(pid, process);
       return pid;

@@ -1,14 +1,14 @@
-/** Files and programs on filesystems whose server may be gone: a child of ours waits there first, so that we never do. */
+/** Guards access to files and programs on filesystems whose server may be gone: a child process waits there first, so that the agent never does. */
 
 import { CommandError } from '../command-error.ts';
 import { ETIMEDOUT } from '../errno.ts';
 import { mayHang, readMounts } from '../mounts.ts';
 import { SystemError, type Platform } from '../platform.ts';
 
-/** As patient as guest-get-fsinfo: a server that lives answers in milliseconds. */
+/** As patient as guest-get-fsinfo: a live server answers in milliseconds. */
 const limitMs = 3_000;
 
-/** Whether one of the paths leads, as it is written, to a filesystem that may hang; which. A symbolic link may lead there unseen. */
+/** The first of the paths that leads, as it is written, to a filesystem that may block. A symbolic link may lead there undetected. */
 export function findDoubtful(platform: Platform, paths: readonly string[]): string | undefined {
   const risky = readMounts(platform).filter(({ type }) => mayHang.test(type));
   return paths.find((path) => {
@@ -18,7 +18,7 @@ export function findDoubtful(platform: Platform, paths: readonly string[]): stri
 }
 
 /**
- * What `act` gives, at once unless there is a `doubtful` path: then once a child has seen that somebody answers there.
+ * The result of `act`, at once unless there is a `doubtful` path: then after a child has found that its filesystem answers.
  * @throws CommandError `failed: Connection timed out`
  */
 export function whenReachable<T>(platform: Platform, doubtful: string | undefined, failed: string, act: () => T): T | Promise<T> {

@@ -1,4 +1,4 @@
-/** Programs of the guest that do what a command asks for, and are waited for. */
+/** Runs programs of the guest on behalf of a command, and waits for them. */
 
 import { CommandError } from '../command-error.ts';
 import { SystemError, type ChildEnd, type Platform } from '../platform.ts';
@@ -16,7 +16,7 @@ export async function runProgram({ children, bytes }: Platform, argv: readonly s
       {
         output: (_, piece) => void (said = (said + bytes.latin1(piece, 0, piece.length)).slice(-mostSaid)),
         exited(end) {
-          // What it leaves in the background may hold its output for ever.
+          // Its background processes may hold its output open for ever.
           child.release();
           resolve(end);
         },

@@ -1,15 +1,15 @@
-/** Time zone files (RFC 9636): the local time that one gives for a moment. */
+/** Time zone files (RFC 9636): the local time at a moment. */
 
 import { localTimeByRule, type LocalTime } from './posix-time-zone.ts';
 
-/** Undefined when the bytes are no such file. `seconds` since 1970. */
+/** Undefined when the bytes are not such a file. `seconds` since 1970. */
 export function localTimeByFile(bytes: Uint8Array, seconds: number): LocalTime | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const first = readHeader(view, 0);
   if (!first) return undefined;
   const old = layoutOf(first, 4);
   if (first.version === 1) return old.end <= view.byteLength ? lookUp(view, first, old, seconds) : undefined;
-  // Since version 2 the same follows once more with 64 bits, and a rule for what comes after the table.
+  // Since version 2 the same data follows again with 64 bits, and a rule for the time after the table.
   const second = readHeader(view, old.end);
   if (!second) return undefined;
   const layout = layoutOf(second, 8);
@@ -65,7 +65,7 @@ function layoutOf(header: Header, timeBytes: 4 | 8): Layout {
 }
 
 function lookUp(view: DataView, header: Header, layout: Layout, seconds: number): LocalTime | undefined {
-  // What was before the table is its first type.
+  // The time before the table has its first type.
   let type = 0;
   let low = 0;
   for (let high = header.transitions; low < high;) {
@@ -91,7 +91,7 @@ function timeAt(view: DataView, { timeBytes, times }: Layout, index: number): nu
   return timeBytes === 4 ? view.getInt32(at) : Number(view.getBigInt64(at));
 }
 
-/** Longer ones than this are none: the longest rule in use has 45 characters. */
+/** A longer text is not a rule: the longest rule in use has 45 characters. */
 const mostFooterBytes = 256;
 
 /** Between two newlines. */

@@ -1,4 +1,4 @@
-/** Who is logged in, by the records of utmp(5). */
+/** Reads the logged-in users from the records of utmp(5). */
 
 import type { Bytes } from '../platform.ts';
 
@@ -8,7 +8,7 @@ export interface Login {
   time: number;
 }
 
-/** `wide`: with the 64-bit times of glibc on 64-bit Arm; elsewhere they have 32 bits, to be one with 32-bit programs. */
+/** `wide`: with the 64-bit times of glibc on 64-bit Arm; elsewhere they have 32 bits, to be compatible with 32-bit programs. */
 export function parseUtmp(records: Uint8Array, codec: Bytes, wide: boolean): Login[] {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const size = wide ? 400 : 384;
@@ -24,7 +24,7 @@ export function parseUtmp(records: Uint8Array, codec: Bytes, wide: boolean): Log
   return logins;
 }
 
-/** Without a NUL when all are used. */
+/** Without a NUL when the field is full. */
 const nameBytes = 32;
 
 const userProcess = 7;

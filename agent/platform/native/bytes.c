@@ -1,4 +1,4 @@
-/** What a JavaScript engine is slow at: base64, Latin-1, UTF-8, and the end of a plain stretch of a string. */
+/** Work for which a JavaScript engine is slow: base64, Latin-1, UTF-8, and the end of a plain part of a string. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,7 @@ NATIVE(plain_string_end) {
   return JS_NewInt64(ctx, at);
 }
 
-/** As GLib decodes: padding in the middle is decoded through, an incomplete last group is refused. */
+/** Decodes as GLib does: padding in the middle is decoded too, an incomplete last group is refused. */
 NATIVE(from_base64) {
   UNUSED_SELF;
   size_t length;
@@ -76,7 +76,7 @@ NATIVE(from_base64) {
   return JS_UNDEFINED;
 }
 
-/** How many bytes it makes, or -1. */
+/** The number of bytes that it makes, or -1. */
 static ssize_t decode_base64(uint8_t *to, const uint8_t *text, size_t length) {
   uint8_t values[256], before = 0, *start = to;
   uint32_t group = 0;

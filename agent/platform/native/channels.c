@@ -1,4 +1,4 @@
-/** Ports and sockets: opening them, and moving bytes between them and JavaScript without a copy or a call too many. */
+/** Ports and sockets: opens them, and moves bytes between them and JavaScript without unnecessary copies or calls. */
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "native.h"
 
-/** <linux/vm_sockets.h>, which musl does not bring. */
+/** <linux/vm_sockets.h>, which musl lacks. */
 struct vsock_address {
   sa_family_t family;
   uint16_t reserved;
@@ -20,17 +20,17 @@ struct vsock_address {
   uint8_t zero[8];
 };
 
-/** Requests are small, and a virtio port gives 4096 bytes at a time whatever is asked for (measured). */
+/** Requests are small, and a virtio port returns 4096 bytes at a time whatever the requested size (measured). */
 static uint8_t input[4 << 10];
 
-/** qemu-ga has the same: the next client waits for the end of the one that is served. */
+/** The same as in qemu-ga: the next client waits for the end of the present one. */
 enum { BACKLOG = 1 };
 
 static int listen_on(int family, const void *address, socklen_t length);
 static uint8_t *encode(JSContext *ctx, JSValueConst pieces, size_t *length);
 static size_t add_text(uint8_t *to, const char *text, size_t length);
 
-/** The buffer that receive() fills; its content is good until the next call. */
+/** The buffer that receive() fills; its content is valid until the next call. */
 NATIVE(input_buffer) {
   UNUSED_SELF;
   return JS_NewUint8Array(ctx, input, sizeof(input), NULL, NULL, false);
@@ -45,7 +45,7 @@ NATIVE(receive) {
   return result(ctx, count);
 }
 
-/** (fd, pieces): undefined when all was taken, else the bytes that were not. A full channel is no error, a broken one is. */
+/** (fd, pieces): undefined when all was taken, else the bytes that were not. A full channel is not an error, a broken one is. */
 NATIVE(send_pieces) {
   UNUSED_SELF;
   int fd = int_of(ctx, argv[0]);
@@ -83,7 +83,7 @@ static uint8_t *encode(JSContext *ctx, JSValueConst pieces, size_t *length) {
     const uint8_t *raw = text ? NULL : JS_GetUint8Array(ctx, &size, piece);
     size_t wanted = *length + (text ? size : base64_length(size));
     if (wanted > room || !bytes) {
-      // The pieces behind this one are most often a few characters.
+      // The remaining pieces are usually a few characters.
       room = wanted + 64;
       uint8_t *more = realloc(bytes, room);
       if (!more) free(bytes);
@@ -147,7 +147,7 @@ static int listen_on(int family, const void *address, socklen_t length) {
   return -1;
 }
 
-/** (fd): 0 when it is a socket of a family that we listen on; made close-on-exec and non-blocking. */
+/** (fd): 0 when it is a socket of a family that we can listen on; made close-on-exec and non-blocking. */
 NATIVE(adopt_socket) {
   UNUSED_SELF;
   int fd = int_of(ctx, argv[0]), family = 0;
@@ -158,7 +158,7 @@ NATIVE(adopt_socket) {
   return result(ctx, fcntl(fd, F_SETFL, O_NONBLOCK));
 }
 
-/** (fd): the next client's. */
+/** (fd): the next client's descriptor. */
 NATIVE(accept_client) {
   UNUSED_SELF;
   return result(ctx, accept4(int_of(ctx, argv[0]), NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));

@@ -1,4 +1,4 @@
-/** The ways in which a host reaches us, by name. */
+/** The ways in which a host reaches the agent, by name. */
 
 import { EINVAL } from '../../core/errno.ts';
 import { openFlags, type Channel, type ChannelEvents, type Channels } from '../../core/platform.ts';

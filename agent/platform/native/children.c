@@ -1,4 +1,4 @@
-/** Programs that we start, and children that end. */
+/** Starts programs, and reports children that end. */
 
 #include <fcntl.h>
 #include <sched.h>
@@ -13,14 +13,14 @@
 
 extern char **environ;
 
-/** How a program's streams lie, as children.ts says it. */
+/** How a program's streams are connected; children.ts has the same numbers. */
 enum { WITH_INPUT = 1, WITH_OUT = 2, WITH_ERR = 4, MERGED = 8, NEW_SESSION = 16 };
 
-/** Everything that the child needs, made before it is there. */
+/** Everything that the child needs, prepared before it exists. */
 typedef struct {
   char **programs, **argv, **shell_argv, **environment;
   int wiring, null, streams[3];
-  /** Through it comes why it could not be run; nothing when it runs. */
+  /** Carries the errno when the program could not be run; nothing when it runs. */
   int report[2];
 } Order;
 
@@ -29,7 +29,7 @@ static pid_t start(Order *order);
 static int become(void *argument);
 static void close_these(int fds[3]);
 
-/** (programs, argv, environment or undefined, wiring): [pid, and our ends of its streams or -1] */
+/** (programs, argv, environment or undefined, wiring): [pid, and the agent's ends of its streams or -1] */
 NATIVE(spawn) {
   UNUSED_SELF;
   JSValue value = JS_EXCEPTION;
@@ -37,7 +37,7 @@ NATIVE(spawn) {
   bool own = JS_IsUndefined(argv[2]);
   Order order = {.programs = texts_of(ctx, argv[0]), .argv = texts_of(ctx, argv[1]), .wiring = int_of(ctx, argv[3])};
   order.environment = own ? environ : texts_of(ctx, argv[2]);
-  // What has no known format is a script for the shell, its name before the arguments (execvp(3)).
+  // A file of unknown format is a script for the shell, whose name precedes the arguments (execvp(3)).
   order.shell_argv = calloc(count_of(ctx, argv[1]) + 3, sizeof(char *));
   order.null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (order.programs && order.argv && order.environment && order.shell_argv) {
@@ -75,20 +75,20 @@ static int make_pipes(int wiring, int ours[3], int theirs[3]) {
     }
     ours[i] = ends[i == 0];
     theirs[i] = ends[i != 0];
-    // Ours only: a program may be surprised by an end of its own that does not wait.
+    // The agent's ends only: a program may not expect an end of its own that is non-blocking.
     fcntl(ours[i], F_SETFL, O_NONBLOCK);
   }
   return 0;
 }
 
-/** As vfork(2), which is a plain fork in musl for some processors: as fast for a big agent as for a small one. */
+/** Like vfork(2), which is a plain fork in musl for some processors: as fast for a large agent as for a small one. */
 static pid_t start(Order *order) {
   _Alignas(16) char stack[16 << 10];
   if (pipe2(order->report, O_CLOEXEC) < 0) return -1;
   pid_t pid = clone(become, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, order);
   int why = errno;
   close(order->report[1]);
-  // Not by memory that both share: an emulated processor may have none (qemu-user forks).
+  // Not by shared memory: an emulated processor may not share it (qemu-user forks).
   if (pid > 0 && read(order->report[0], &why, sizeof(why)) == sizeof(why)) {
     waitpid(pid, NULL, 0);
     pid = -1;
@@ -103,7 +103,7 @@ static int become(void *argument) {
   for (int fd = 0; fd < 3; fd++) dup2(order->streams[fd], fd);
   if (order->wiring & NEW_SESSION) setsid();
   setpriority(PRIO_PROCESS, 0, usual_priority);
-  // What a client starts is not to be spared with us.
+  // A client's programs do not get the agent's protection from the OOM killer.
   int score = is_spared ? open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC) : -1;
   if (score >= 0 && write(score, "0", 1) < 0) errno = 0;
   if (score >= 0) close(score);
@@ -122,7 +122,7 @@ static int become(void *argument) {
       why = errno;
       break;
     }
-    // One that may not be run is told when no other is found (execvp(3)).
+    // A program that may not be run is reported when no other is found (execvp(3)).
     if (errno != ENOENT && errno != ENOTDIR) why = errno;
     if (why != ENOENT && why != EACCES) break;
   }
@@ -154,7 +154,7 @@ void close_all_but(const int *keep, size_t count) {
   getrlimit(RLIMIT_NOFILE, &limit);
   for (size_t i = 0; i <= count; i++) {
     unsigned last = i < count ? (unsigned)keep[i] - 1 : ~0U;
-    // close_range(2) is there since Linux 5.9, and has one number everywhere.
+    // close_range(2) exists since Linux 5.9, and has one number everywhere.
     if (first <= last && syscall(436, first, last, 0) != 0)
       for (unsigned fd = first; fd <= last && fd < limit.rlim_cur; fd++) close((int)fd);
     first = last + 2;

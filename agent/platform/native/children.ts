@@ -1,4 +1,4 @@
-/** Programs that we start: their streams, and how they end. */
+/** The programs that the agent starts: their streams, and how they end. */
 
 import { EAGAIN } from '../../core/errno.ts';
 import type { Child, ChildEnd, ChildEvents, Children, SpawnRequest } from '../../core/platform.ts';
@@ -6,7 +6,7 @@ import { SIGCHLD } from '../../core/signals.ts';
 import { onSignal, pollIn, pollOut, unwatch, watch } from './loop.ts';
 import { checkValue, native } from './natives.ts';
 
-/** How streams lie, as children.c has it. */
+/** How streams are connected; children.c has the same numbers. */
 const withInput = 1;
 const withOut = 2;
 const withErr = 4;
@@ -21,7 +21,7 @@ const wiring: Record<SpawnRequest['capture'], number> = {
   merged: withOut | merged,
 };
 
-/** The whole of a pipe as it is by default. */
+/** The default capacity of a pipe. */
 const chunkBytes = 64 * 1024;
 const none = -1;
 
@@ -29,7 +29,7 @@ const endings = new Map<number, (end: ChildEnd) => void>();
 
 onSignal((signal) => {
   if (signal !== SIGCHLD) return;
-  // One signal may stand for several.
+  // One signal may stand for several ends.
   for (let ended = native.reap(); ended; ended = native.reap()) {
     const [pid, status] = ended;
     const listener = endings.get(pid);
@@ -38,7 +38,7 @@ onSignal((signal) => {
   }
 });
 
-/** Told once, when this child of ours has ended; its number is then free for another. */
+/** Called once, when this child has ended; its number can then be reused. */
 export function onEnd(pid: number, listener: (end: ChildEnd) => void): void {
   endings.set(pid, listener);
 }
@@ -102,19 +102,19 @@ function follow(pid: number, isGroup: boolean, events: ChildEvents, streams: Str
   return {
     pid,
     kill(signal) {
-      // Its number is nobody else's until we have been told.
+      // Its number cannot be reused before its end was reported.
       if (!end) native.kill(isGroup ? -pid : pid, signal);
-      // Who holds its streams is most likely of its group, which then keeps the number.
+      // A process that holds its streams is most likely of its group, which then keeps the number.
       else if (isGroup && open.size > 0) native.kill(-pid, signal);
     },
     release() {
-      // Closing takes out of the set what is walked.
+      // Closing removes elements from the set that is being iterated.
       Array.from(open).forEach((fd) => close(fd));
     },
   };
 }
 
-/** A program that ends without reading is nothing to report. */
+/** A program that ends without reading its input is not an error. */
 function feed(fd: number, input: Uint8Array): void {
   let from = 0;
   watch(fd, pollOut, () => {

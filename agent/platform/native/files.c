@@ -1,4 +1,4 @@
-/** System calls on files and directories, one function each; names that are not UTF-8 do not come through. */
+/** System calls on files and directories, one function each; names that are not UTF-8 do not survive. */
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "native.h"
 
-/** <linux/loop.h>, which musl does not bring: the beginning of struct loop_info64. */
+/** <linux/loop.h>, which musl lacks: the beginning of struct loop_info64. */
 struct loop_status {
   uint64_t device;
   uint64_t rest[28];
@@ -48,7 +48,7 @@ NATIVE(file_read) {
   if (!bytes) return JS_ThrowOutOfMemory(ctx);
   ssize_t length = read(int_of(ctx, argv[0]), bytes, count);
   if (length >= 0) {
-    // What was not needed goes back: output of a program comes in small pieces, and each may be kept for long.
+    // Unused memory is returned: output of a program arrives in small pieces, and each may be kept for long.
     uint8_t *less = realloc(bytes, length + 1);
     return owned_bytes(ctx, less ? less : bytes, 0, length);
   }
@@ -57,7 +57,7 @@ NATIVE(file_read) {
   return value;
 }
 
-/** (fd, bytes, from): how many were taken */
+/** (fd, bytes, from): the number of bytes that were taken */
 NATIVE(file_write) {
   UNUSED_SELF;
   size_t length;
@@ -82,7 +82,7 @@ NATIVE(change_mode) {
   return result(ctx, fchmod(int_of(ctx, argv[0]), int_of(ctx, argv[1])));
 }
 
-/** (bytes): what is not UTF-8 in it becomes U+FFFD. */
+/** (bytes): invalid UTF-8 becomes U+FFFD. */
 NATIVE(decode) {
   UNUSED_SELF;
   size_t length;
@@ -168,7 +168,7 @@ NATIVE(status) {
   return value;
 }
 
-/** (path of a loop device): [major, minor] of what holds its file */
+/** (path of a loop device): [major, minor] of the filesystem with its file */
 NATIVE(loop_backing) {
   UNUSED_SELF;
   const char *path = path_of(ctx, argv[0]);

@@ -4,10 +4,10 @@ import { EFBIG } from '../../core/errno.ts';
 import { openFlags, type FileStatus, type Files } from '../../core/platform.ts';
 import { check, checkValue, failure, native } from './natives.ts';
 
-/** Files of proc and sysfs that we read are a few pages; nobody may make us hold more. */
+/** Files of proc and sysfs are a few pages; a larger one must not fill the memory. */
 const mostBytes = 4 * 2 ** 20;
 
-/** Of proc files, whose size nobody knows before. */
+/** For files of proc, whose size is unknown before. */
 const chunkBytes = 64 * 1024;
 
 /** st_mode's type (inode(7)). */

@@ -1,4 +1,4 @@
-/** The agent's side of a freeze: the memory that all share, the freezer that is forked, and the demand to thaw. */
+/** The agent's side of a freeze: the shared memory, the fork of the freezer, and the demand to thaw. */
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -12,7 +12,7 @@ static JSValue start_freezer(JSContext *ctx, Freeze *freeze);
 static void *unmap(JSRuntime *rt, void *opaque, void *ptr, size_t size);
 static size_t shared_size(size_t count);
 
-/** (paths, superblocks, deadline by the boot clock or 0): [pid of the freezer, our socket, shared memory] */
+/** (paths, superblocks, deadline by the boot clock or 0): [pid of the freezer, the agent's socket, shared memory] */
 NATIVE(freeze_start) {
   UNUSED_SELF;
   Freeze freeze = {.paths = texts_of(ctx, argv[0]), .count = count_of(ctx, argv[0]), .agent = getpid()};
@@ -62,7 +62,7 @@ static void *unmap(JSRuntime *rt, void *opaque, void *ptr, size_t size) {
 
 static size_t shared_size(size_t count) { return sizeof(Shared) + count * sizeof(Target); }
 
-/** (memory, socket): here too, because there may be no guard yet, and the freezer may never get so far. */
+/** (memory, socket): called off here too, because the guard may not exist yet, and the freezer may never create it. */
 NATIVE(freeze_cancel) {
   UNUSED_SELF;
   size_t size;

@@ -13,30 +13,30 @@
 
 #include "native.h"
 
-/** <linux/fs.h>, which musl does not bring. */
+/** <linux/fs.h>, which musl lacks. */
 #define FIFREEZE 0xC0045877UL
 #define FITHAW 0xC0045878UL
 
 /**
- * WAITING → FREEZING by the freezer, or FAILED by whoever calls it off; from there FROZEN or FAILED, by the freezer alone while it
- * lives. FROZEN → THAWING by whoever is first, and only that one thaws: an ioctl too many would undo somebody else's freeze.
+ * WAITING → FREEZING by the freezer, or FAILED by the process that calls it off; from there FROZEN or FAILED, by the freezer alone while it
+ * lives. FROZEN → THAWING by the first process that tries, and only that one thaws: an extra ioctl would undo another program's freeze.
  */
 enum { WAITING, FREEZING, FROZEN, THAWING, THAWED, FAILED, LOST };
 
 typedef struct {
   _Atomic uint32_t state;
   _Atomic uint32_t error;
-  /** That the ioctl which froze it took. */
+  /** How long the ioctl took that froze it. */
   _Atomic uint32_t microseconds;
 } Target;
 
 typedef struct {
-  /** Set once, by call_off: nothing more is frozen, and what is must be thawed. */
+  /** Set once, by call_off: nothing more is frozen, and everything frozen must be thawed. */
   _Atomic uint32_t cancel;
   _Atomic uint32_t deadline_passed;
-  /** Process number, 0 while there is none. */
+  /** Process number, 0 while it does not exist. */
   _Atomic uint32_t guard;
-  /** RCU is expedited because of us. */
+  /** This freeze has set RCU to expedited. */
   _Atomic uint32_t expedited;
   Target targets[];
 } Shared;
@@ -46,11 +46,11 @@ typedef struct {
   size_t count;
   char **paths;
   Superblock *superblocks;
-  /** Of the opened targets; -1 where that failed. */
+  /** The opened targets; -1 where that failed. */
   int *files;
   double deadline_ms;
   pid_t agent;
-  /** The guard's end of its socket to the agent: its end of file tells each of the other's death. */
+  /** The guard's end of its socket to the agent: its end of file reports each process the other's death. */
   int control;
   /** Readable at the deadline. */
   int timer;
@@ -62,21 +62,21 @@ typedef struct {
   int expedite;
 } Freeze;
 
-/* freezer.c, guard.c: what the two children do, from fork(2) to their end. They allocate nothing and never touch JavaScript. */
+/* freezer.c, guard.c: the code of the two children, from fork(2) to their end. They allocate nothing and never touch JavaScript. */
 _Noreturn void run_freezer(Freeze *freeze);
 _Noreturn void run_guard(Freeze *freeze);
 
 /* thaw.c */
-/** Nothing that has not been begun can be begun any more. */
+/** From now on no freeze can begin that has not begun. */
 void call_off(Shared *shared, size_t count);
 /**
- * In reverse order, everything that is frozen. `freezer_gone`: also what a dead freezer may have frozen without being able to say so.
- * False: the kernel did not thaw something that is ours; it must be tried again.
+ * Everything that is frozen, in reverse order. `freezer_gone`: also what a dead freezer may have frozen without recording it.
+ * False: the kernel did not thaw a filesystem that this freeze holds; call it again.
  */
 bool thaw_all(const Freeze *freeze, bool freezer_gone);
-/** Whether anything is frozen, or about to be or to be no more. */
+/** Whether anything is frozen, or is just being frozen or thawed. */
 bool is_any_held(const Freeze *freeze);
-/** Whether anything has not come to an end that the freezer can give it: never so when one that was not called off is done. */
+/** Whether a target still waits for a step of the freezer: never so when a freeze that was not called off is complete. */
 bool is_any_unsettled(const Freeze *freeze);
 void expedite_rcu(const Freeze *freeze, bool wanted);
 

@@ -1,4 +1,4 @@
-/** The freezer: a child of the agent that opens, syncs and freezes in order, each of which may take long or for ever. */
+/** The freezer: a child of the agent that opens, syncs and freezes in order; each of these may take long or for ever. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 /** pidfd_open(2), which has one number everywhere. */
 enum { PIDFD_OPEN = 434 };
 
-/** A thaw that the kernel refuses is tried again so often. */
+/** How often a thaw is tried that the kernel refuses. */
 enum { RETRY_MS = 100 };
 
 static void detach_from_agent(const Freeze *freeze);
@@ -35,13 +35,13 @@ void run_freezer(Freeze *freeze) {
   detach_from_agent(freeze);
   if (!open_resources(freeze)) give_up(freeze, errno);
   open_targets(freeze);
-  // Behind the opens, so that it has them; before the first ioctl, so that nothing is ever frozen without it.
+  // After the opens, so that the guard inherits them; before the first ioctl, so that nothing is ever frozen without a guard.
   pid_t guard = fork();
   if (guard == 0) run_guard(freeze);
   if (guard < 0) give_up(freeze, errno);
   close(freeze->control);
   close(freeze->freezer_life[0]);
-  // What is dirty now need not be written while everybody waits: 51 ms instead of 471 with 200 MB (measured).
+  // Dirty data need not be written while every writer waits: 51 ms instead of 471 with 200 MB (measured).
   for (size_t i = 0; i < freeze->count && !freeze->shared->cancel; i++)
     if (freeze->files[i] >= 0) syncfs(freeze->files[i]);
   expedite_rcu(freeze, true);
@@ -51,19 +51,19 @@ void run_freezer(Freeze *freeze) {
   _exit(0);
 }
 
-/** Nothing that ends the agent may end us half-way, and nobody may wait for an end of file that we hold back. */
+/** A signal that ends the agent must not end the freezer half-way, and no one may wait for an end of file that it holds back. */
 static void detach_from_agent(const Freeze *freeze) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, NULL);
   setsid();
-  // Everything that writes waits for us and for the guard.
+  // Every writer waits for the freezer and for the guard.
   setpriority(PRIO_PROCESS, 0, -20);
   prctl(PR_SET_NAME, "sf-freezer");
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd = 0; null >= 0 && fd <= 2; fd++) dup2(null, fd);
   close_all_but(&freeze->control, 1);
-  // For us and the guard; needs a privilege that who may freeze has.
+  // For freezer and guard; it needs a privilege that every process that may freeze has.
   int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (score >= 0) {
     if (write(score, "-1000", 5) < 0) errno = 0;
@@ -99,7 +99,7 @@ static void open_targets(Freeze *freeze) {
   }
 }
 
-/** Before anything is frozen: there is no guard, so there must be no freeze. */
+/** Before anything is frozen: without a guard there must not be a freeze. */
 static void give_up(Freeze *freeze, int why) {
   for (size_t i = 0; i < freeze->count; i++) set_fields(&freeze->shared->targets[i], (uint32_t)why, FAILED);
   _exit(1);
@@ -120,12 +120,12 @@ static bool freeze_one(Freeze *freeze, size_t index, pid_t guard) {
     return true;
   }
   target->state = FROZEN;
-  // Whoever called it off before that store has not seen it frozen; whoever does so from now on has.
+  // A process that called it off before that store has not seen it frozen; one that does so from now on has.
   return !is_called_off(freeze, guard);
 }
 
 /**
- * A guard that is no more is a reason too. It may also have gone because this was called off before anything was frozen. What is
+ * A dead guard is a reason too. The guard may also have ended because this was called off before anything was frozen. What is
  * frozen by now is thawed here, with the guard or instead of it.
  */
 static bool is_called_off(Freeze *freeze, pid_t guard) {

@@ -1,4 +1,4 @@
-/** Freezes that are held by a guard process; all state lies in memory that we share with it and with the freezer. */
+/** Freezes that are held by a guard process; all state is in memory that agent, guard and freezer share. */
 
 import { EAGAIN, EINVAL } from '../../core/errno.ts';
 import type { Freezing, FreezeTarget, HeldFreeze, TargetState } from '../../core/platform.ts';
@@ -9,7 +9,7 @@ import { pollIn, unwatch, watch } from './loop.ts';
 import { checkValue, native } from './natives.ts';
 import { identities, probe, probeKinds } from './probes.ts';
 
-/** As freeze.h numbers them. */
+/** The numbers of freeze.h. */
 const states: TargetState[] = ['waiting', 'freezing', 'frozen', 'thawing', 'thawed', 'failed', 'lost'];
 const held: TargetState[] = ['freezing', 'frozen', 'thawing'];
 
@@ -19,19 +19,19 @@ const guardWord = 2;
 const firstTargetWord = 4;
 const targetWords = 3;
 
-/** Each byte says only that something has changed. */
+/** Each byte reports only that the state has changed. */
 const chunkBytes = 64;
 
 export const freezing: Freezing = {
   start(targets, deadlineMs) {
-    // We may have been started an instant ago (main.ts).
+    // The agent may have started a moment ago (main.ts).
     native.lockMemory();
     return follow(targets.length, ...begin(targets, deadlineMs));
   },
   async thawAgain(targets, limitMs) {
     const paths = targets.map(({ path }) => path);
     const outcomes = await probe(probeKinds.thawOnce, paths, limitMs, () => 'thawed' as const, { superblocks: targets });
-    // FITHAW on what is not frozen.
+    // FITHAW on a filesystem that is not frozen.
     return outcomes.map((each) => (each !== 'thawed' && each.errno === EINVAL ? 'not-frozen' : each));
   },
 };
@@ -63,7 +63,7 @@ function follow(count: number, freezer: number, control: number, memory: ArrayBu
     return false;
   };
 
-  /** Without a guard and without a freezer, or with one that has nothing left to begin, nothing changes any more. */
+  /** Without a guard, and with a freezer that is gone or has nothing left to begin, nothing changes any more. */
   function look(): void {
     noteGuard();
     const nothingCanFreeze = freezerEnded || !isAny(['waiting', 'freezing']);
@@ -112,7 +112,7 @@ function follow(count: number, freezer: number, control: number, memory: ArrayBu
   };
 }
 
-/** Field 22 of proc(5)'s stat, behind a name in parentheses that may hold anything. */
+/** Field 22 of proc(5)'s stat, behind a name in parentheses that may hold any character. */
 function withStart(pid: number): { pid: number; started: string } {
   try {
     const status = files.readText(`/proc/${pid}/stat`);

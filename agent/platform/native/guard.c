@@ -1,4 +1,4 @@
-/** The guard: thaws when it is told, at the deadline, or when the agent dies, and lives until nothing is or can become frozen. */
+/** The guard: thaws on request, at the deadline, or when the agent dies, and lives until nothing is or can become frozen. */
 
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include "freeze.h"
 #include "native.h"
 
-/** A thaw that the kernel refuses is tried again so often. */
+/** How often a thaw is tried that the kernel refuses. */
 enum { RETRY_MS = 100 };
 
 enum { CONTROL, FREEZER, TIMER, AGENT, LIVES };
@@ -22,7 +22,7 @@ void run_guard(Freeze *freeze) {
   Shared *shared = freeze->shared;
   prctl(PR_SET_NAME, "sf-guard");
   close(freeze->freezer_life[1]);
-  // No code of ours has to come back from a disk that is frozen, even when the agent, which has locked it too, is gone. What is ours
+  // The guard's code need not be read back from a frozen disk, even when the agent, which has locked it too, is gone. Memory of the guard
   // alone is not locked: a copy of the agent's memory would cost a few milliseconds at the worst time (measured).
   lock_code();
   shared->guard = (uint32_t)getpid();
@@ -41,7 +41,7 @@ void run_guard(Freeze *freeze) {
       freezer_gone = true;
       lives[FREEZER].fd = -1;
       expedite_rcu(freeze, false);
-      // One that died at its work has left a freeze that is not whole: it ends.
+      // The freezer died before it finished, so the freeze is incomplete: end it.
       if (is_any_unsettled(freeze)) call_off(shared, freeze->count);
     }
     if (shared->cancel) is_thawed = thaw_all(freeze, freezer_gone);
@@ -50,7 +50,7 @@ void run_guard(Freeze *freeze) {
   _exit(0);
 }
 
-/** Takes what there is to hear; each is heard once, so that nothing wakes us for ever. */
+/** Reads all pending notifications; each is read once, so that none wakes the guard for ever. */
 static bool end_requested(const Freeze *freeze, struct pollfd lives[LIVES]) {
   bool is_end = false;
   if (lives[CONTROL].fd >= 0 && lives[CONTROL].revents) {
@@ -71,5 +71,5 @@ static bool end_requested(const Freeze *freeze, struct pollfd lives[LIVES]) {
   return is_end;
 }
 
-/** Wakes the agent to look; one that is stopped or gone must not keep us. */
+/** Wakes the agent so that it reads the state; a stopped or dead agent must not block the guard. */
 static void tell(const Freeze *freeze) { send(freeze->control, "c", 1, MSG_DONTWAIT | MSG_NOSIGNAL); }

@@ -1,4 +1,4 @@
-/** The engine's own JSON parser, for the texts that it is sure to read as QEMU's would: nearly all that hosts send. */
+/** Uses the engine's own JSON parser for the texts that it is sure to read as QEMU's would: nearly all that hosts send. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 /** More than this is left to the parser that counts. */
 enum { MOST_LEVELS = 32, MOST_KEYS = 16, MOST_DIGITS = 15 };
 
-/** The keys of one object, by where they stand in the text. */
+/** The keys of one object, by their position in the text. */
 typedef struct {
   size_t count;
   struct {
@@ -22,7 +22,7 @@ static size_t number_end(const uint8_t *text, size_t at, size_t length);
 static bool add_key(Level *level, const uint8_t *text, size_t from, size_t length);
 static JSValue parse(JSContext *ctx, const uint8_t *text, size_t length);
 
-/** (bytes, from, to, deepest): the value, or undefined where only the parser in TypeScript can tell. */
+/** (bytes, from, to, deepest): the value, or undefined where only the parser in TypeScript can decide. */
 NATIVE(parse_canonical) {
   UNUSED_SELF;
   size_t length;
@@ -35,7 +35,7 @@ NATIVE(parse_canonical) {
   return JS_UNDEFINED;
 }
 
-/** Whether JSON.parse, if it takes the text at all, loses nothing: of two equal keys it takes the last, and one number for another (1.0, 2^53 + 1). */
+/** Whether JSON.parse, if it accepts the text at all, loses nothing: of two equal keys it takes the last, and one number for another (1.0, 2^53 + 1). */
 static bool reads_alike(const uint8_t *text, size_t length, int deepest) {
   Level levels[MOST_LEVELS];
   int depth = 0;
@@ -66,13 +66,13 @@ static bool reads_alike(const uint8_t *text, size_t length, int deepest) {
   return true;
 }
 
-/** Where its quote stands; `length` for one that does not end, or holds anything but printable ASCII without escapes. */
+/** Position of its quote; `length` for a string that does not end, or holds anything but printable ASCII without escapes. */
 static size_t string_end(const uint8_t *text, size_t at, size_t length) {
   while (at < length && text[at] != '"' && text[at] != '\\' && text[at] >= 0x20 && text[at] <= 0x7e) at++;
   return at < length && text[at] == '"' ? at : length;
 }
 
-/** Behind its digits, where neither a point nor a capital E is taken for anything else; 0 for too many of them and for an exponent. */
+/** Position behind its digits, where neither a point nor a capital E is misread; 0 for too many digits and for an exponent. */
 static size_t number_end(const uint8_t *text, size_t at, size_t length) {
   size_t from = at += text[at] == '-';
   while (at < length && text[at] >= '0' && text[at] <= '9') at++;
@@ -89,7 +89,7 @@ static bool add_key(Level *level, const uint8_t *text, size_t from, size_t lengt
   return true;
 }
 
-/** JS_ParseJSON wants a NUL behind the text. */
+/** JS_ParseJSON requires a NUL behind the text. */
 static JSValue parse(JSContext *ctx, const uint8_t *text, size_t length) {
   char few[1024], *copy = length < sizeof(few) ? few : malloc(length + 1);
   if (!copy) return JS_ThrowOutOfMemory(ctx);

@@ -1,4 +1,4 @@
-/** Facts about the system, and what is asked of every filesystem by a process that may hang. */
+/** Facts about the system, and queries to every filesystem by a process that may block. */
 
 import type { FilesystemSize, Kernel } from '../../core/platform.ts';
 import { checkValue, native } from './natives.ts';

@@ -14,7 +14,7 @@ export function createListener(listening: number, events: ChannelEvents): Channe
   const queue = createSendQueue();
   let client = none;
   let paused = false;
-  /** It has said that it sends nothing more; it may still read. */
+  /** It has closed its sending side; it may still read. */
   let finished = false;
   let watched = 0;
   let cancelRetry: (() => void) | undefined;
@@ -24,7 +24,7 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     if (client !== none || listening === none) return;
     const fd = native.accept(listening);
     if (fd === -EAGAIN) return;
-    // No descriptors or no memory left, or a client that has gone already: it passes, and nothing else would make us look again.
+    // No descriptors or no memory left, or a client that has gone already: this passes, and no event would trigger another attempt.
     if (fd < 0) return void (cancelRetry = after(retryMs, accept));
     client = fd;
     finished = false;
@@ -34,11 +34,11 @@ export function createListener(listening: number, events: ChannelEvents): Channe
 
   function onEdge(): void {
     accept();
-    // A client's first request is most often there already.
+    // A client's first request has usually arrived already.
     if (watched & pollIn) read();
   }
 
-  /** Level-triggered: what is left is told again. */
+  /** Level-triggered: the rest is reported again. */
   function want(): void {
     if (client === none) return;
     const wanted = (paused || finished ? 0 : pollIn) | (queue.queued() > 0 ? pollOut : 0);
@@ -50,7 +50,7 @@ export function createListener(listening: number, events: ChannelEvents): Channe
   function onClient(reported: number): void {
     if (reported & pollOut) flush();
     if (reported & pollIn && !paused && !finished) read();
-    // It cannot be answered any more, and nothing else tells while we do not read.
+    // It cannot be answered any more, and no other event reports that while nothing is read.
     if (reported & (pollHangUp | pollError) && (paused || finished)) leave();
   }
 
@@ -58,7 +58,7 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     const count = native.receive(client);
     if (count > 0) return events.data(input.subarray(0, count));
     if (count === -EAGAIN) return;
-    // ECONNRESET and the like are an end too, and one that nobody waits behind.
+    // ECONNRESET and the like are an end too, and no reply is due after one.
     if (count < 0) return leave();
     finished = true;
     leaveWhenDone();
@@ -88,14 +88,14 @@ export function createListener(listening: number, events: ChannelEvents): Channe
     accept();
   }
 
-  // An edge: who comes while another is served waits in the backlog without waking us, and is looked for when that one goes.
+  // Edge-triggered: a client that comes while another is served waits in the backlog without an event, and is accepted when that one goes.
   check(watch(listening, pollIn | pollEdge, onEdge));
   return {
     send(pieces) {
-      // A client that goes in the middle of an answer is told by its end of file.
+      // A client that goes in the middle of a reply is reported by its end of file.
       if (client === none || queue.send(client, pieces) < 0) return;
       if (queue.queued() > 0) want();
-      // Whoever answers is not to find the client gone in the middle of it.
+      // The code that answers must not find the client gone in the middle of it.
       else if (finished) void Promise.resolve().then(leaveWhenDone);
     },
     queued: queue.queued,

@@ -14,7 +14,7 @@ static int poller = -1, signals = -1, timer = -1;
 static JSValue handler;
 static double spent_before;
 
-/** Processor seconds for one event; the longest that we know (8 MiB of small tokens, emulated) takes a tenth. */
+/** Processor seconds for one event; the longest known (8 MiB of small tokens, emulated) takes a tenth. */
 static const double most_seconds = 60;
 
 static void dispatch(JSContext *ctx, int kind, int fd, int events);
@@ -23,7 +23,7 @@ static int interrupt(JSRuntime *rt, void *opaque);
 static void watch_own(int fd);
 static double processor_seconds(void);
 
-/** Of memory that a guest could use; looking for it takes some 0.1 ms. */
+/** Memory that a guest could use; a collection takes about 0.1 ms. */
 enum { MOST_GARBAGE = 64 << 10 };
 
 /** First argument of the handler. */
@@ -39,7 +39,7 @@ void loop_open(JSContext *ctx) {
   signal(SIGPIPE, SIG_IGN);
   poller = epoll_create1(EPOLL_CLOEXEC);
   signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-  // The boot clock goes on while the guest sleeps, and an alarm that came due meanwhile fires at once (timerfd_create(2)).
+  // The boot clock continues while the guest sleeps, and a timer that came due meanwhile fires at once (timerfd_create(2)).
   timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
   if (poller < 0 || signals < 0 || timer < 0) fatal(ctx, "epoll, signalfd or timerfd is missing in this kernel");
   watch_own(signals);
@@ -50,7 +50,7 @@ void loop_open(JSContext *ctx) {
 void loop_run(JSContext *ctx) {
   for (;;) {
     struct epoll_event event;
-    // One at a time: what an event makes of another descriptor is then never told from before. The kernel goes round by itself.
+    // One at a time: an event may change the state of another descriptor, which must not be reported from before. The kernel is fair by itself.
     if (epoll_wait(poller, &event, 1, -1) < 1) continue;
     int fd = event.data.fd;
     if (fd == signals) {
@@ -86,7 +86,7 @@ static void dispatch(JSContext *ctx, int kind, int fd, int events) {
   collect_early(JS_GetRuntime(ctx));
 }
 
-/** The engine lets cycles grow to half of what is alive before it looks for them; it sets the threshold anew whenever it has. */
+/** The engine lets cycles grow to half of the live memory before it collects; it sets a new threshold after each collection. */
 static void collect_early(JSRuntime *rt) {
   static size_t threshold;
   if (JS_GetGCThreshold(rt) == threshold) return;
@@ -94,7 +94,7 @@ static void collect_early(JSRuntime *rt) {
   JS_SetGCThreshold(rt, threshold);
 }
 
-/** Called every ten thousand jumps or so: the first call of an event starts its clock. */
+/** Called about every ten thousand jumps: the first call of an event starts its clock. */
 static int interrupt(JSRuntime *rt, void *opaque) {
   (void)rt, (void)opaque;
   double now = processor_seconds();
@@ -121,7 +121,7 @@ NATIVE(on_event) {
   return JS_UNDEFINED;
 }
 
-/** (fd, events, whether it is watched already): instead of what was watched; a condition that is already there is told again. */
+/** (fd, events, whether it is watched already): replaces the earlier events; a condition that holds already is reported again. */
 NATIVE(watch) {
   UNUSED_SELF;
   int fd = int_of(ctx, argv[0]);
@@ -141,7 +141,7 @@ NATIVE(set_deadline) {
   UNUSED_SELF;
   double ms = 0;
   JS_ToFloat64(ctx, &ms, argv[0]);
-  // A time that has passed fires at once; zero would turn it off.
+  // A past time fires at once; zero would turn the timer off.
   int64_t ns = ms <= 0 ? 0 : (int64_t)(ms * 1e6) + 1;
   struct itimerspec spec = {.it_value = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000}};
   return result(ctx, timerfd_settime(timer, TFD_TIMER_ABSTIME, &spec, NULL));

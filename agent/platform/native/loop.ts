@@ -1,4 +1,4 @@
-/** Who is called for what the event loop tells: descriptors, signals, and timers, of which only the earliest is known to the kernel. */
+/** Dispatches the events of the loop: descriptors, signals, and timers, of which the kernel knows only the earliest. */
 
 import { native } from './natives.ts';
 
@@ -50,7 +50,7 @@ export function onSignal(listener: (signal: number) => void): void {
   signalListeners.push(listener);
 }
 
-/** Once, by the boot clock; @returns what cancels it */
+/** Once, by the boot clock; @returns a function that cancels it */
 export function after(ms: number, run: () => void): () => void {
   const timer: Timer = { dueMs: native.bootMs() + Math.max(0, ms), run };
   let place = timers.length;
@@ -75,7 +75,7 @@ function arm(): void {
 
 function runDue(): void {
   const now = native.bootMs();
-  // A timer that is set meanwhile has its own turn, and cannot keep us here; one that is cancelled meanwhile does not run.
+  // A timer that is set by another one waits for its own turn, and cannot extend this loop; one that is cancelled by another does not run.
   for (const timer of timers.filter(({ dueMs }) => dueMs <= now)) if (remove(timer)) timer.run();
   arm();
 }

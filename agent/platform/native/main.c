@@ -1,4 +1,4 @@
-/** Starts the engine, gives it the natives, runs the main module, and hands over to the loop. */
+/** Starts the engine, gives it the native functions, runs the main module, and enters the loop. */
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@ static const NativeList *const lists[] = {&bytes_natives, &channel_natives, &chi
                                           &json_natives,  &loop_natives,    &probe_natives,   &process_natives, &system_natives};
 
 int main(int argc, char **argv) {
-  // Who was started without standard streams must not take a pipe for one of them.
+  // Without standard streams, a pipe must not get one of their numbers.
   int null;
   do null = open("/dev/null", O_RDWR | O_CLOEXEC);
   while (null >= 0 && null < 3);

@@ -5,7 +5,7 @@ import { after } from './loop.ts';
 import { native } from './natives.ts';
 import { platform } from './platform.ts';
 
-/** Long after the first answer, which would wait for it (measured: a tenth of the start). A freeze that comes sooner locks by itself. */
+/** Long after the first reply, which would wait for it (measured: a tenth of the start). A freeze that comes sooner locks by itself. */
 const lockAfterMs = 1_000;
 
 native.hurry();

@@ -1,6 +1,6 @@
 /**
  * What the files of this layer share. Each offers functions to JavaScript in a list of its own; main.c makes them the one global
- * object `native`, and natives.ts says what they take and give. A system call that fails answers -errno in place of its result.
+ * object `native`, and natives.ts declares their parameters and results. A system call that fails returns -errno in place of its result.
  */
 
 #ifndef STILLFRAME_NATIVE_H
@@ -26,7 +26,7 @@ typedef struct {
 extern const NativeList bytes_natives, channel_natives, child_natives, file_natives, freeze_natives, json_natives, loop_natives,
     probe_natives, process_natives, system_natives;
 
-/** A program asked for bytes of this many at most, so that no count from outside makes us reserve more. */
+/** A program requested at most this many bytes, so that no count from outside makes the agent reserve more. */
 enum { MOST_BYTES = 64 << 20 };
 
 static inline JSValue failed(JSContext *ctx) { return JS_NewInt32(ctx, -errno); }
@@ -42,13 +42,13 @@ static inline int int_of(JSContext *ctx, JSValueConst value) {
 }
 
 /* values.c */
-/** UTF-8, a NUL in it as C0 80, which no file has for a name; freed by JS_FreeCString. NULL: an exception is pending. */
+/** UTF-8, a NUL in it as C0 80, which no file name contains; freed by JS_FreeCString. NULL: an exception is pending. */
 const char *path_of(JSContext *ctx, JSValueConst value);
 /** The texts of an array, NULL behind the last; freed by free_texts. NULL: an exception is pending. */
 char **texts_of(JSContext *ctx, JSValueConst array);
 void free_texts(char **texts);
 size_t count_of(JSContext *ctx, JSValueConst array);
-/** What a mount point must lead to: the superblock by its number, and the mount for one whose files have other numbers. */
+/** What a mount point must lead to: the superblock by its number, and the mount for a superblock whose files have other numbers. */
 typedef struct {
   dev_t device;
   long mount;
@@ -72,32 +72,32 @@ char *base64_write(char *to, const uint8_t *from, size_t count);
 /* loop.c */
 void loop_open(JSContext *ctx);
 _Noreturn void loop_run(JSContext *ctx);
-/** A signalfd tells the process that added it to the epoll, and no child of it (ep_insert polls it for the caller). */
+/** A signalfd reports to the process that added it to the epoll, and to no child of it (ep_insert polls it for the caller). */
 void loop_follow_fork(void);
 /** CLOCK_BOOTTIME in milliseconds. */
 double boot_ms(void);
 
 /* engine.c */
-/** With its limits and its module loader; ends us when there is no memory for it. */
+/** With its limits and its module loader; ends the process when there is no memory for it. */
 JSContext *new_context(void);
-/** Ends everything: guards thaw because we are gone. */
+/** Ends everything: guards thaw because the agent is gone. */
 _Noreturn void fatal(JSContext *ctx, const char *what);
-/** Runs what promises have made ready; a rejection that nobody has taken by then ends us. */
+/** Runs the jobs of promises; a rejection that is still without a handler ends the process. */
 void run_jobs(JSContext *ctx);
 
 /* process.c */
-/** What we were started with, for main to set. */
+/** The program's own arguments, for main to set. */
 extern int argument_count;
 extern char **arguments;
-/** The priority that we were started with: programs that we start get it. */
+/** The priority that the agent was started with: programs that it starts get it. */
 extern int usual_priority;
-/** Our unit has us spared when memory runs out (proc(5), oom_score_adj). */
+/** The agent's unit spares it when memory runs out (proc(5), oom_score_adj). */
 extern bool is_spared;
-/** Keeps all code of ours in memory. Negative when that fails, as mlock(2). */
+/** Keeps all code of the agent in memory. Negative when that fails, as mlock(2). */
 int lock_code(void);
 
 /* children.c */
-/** In a forked child: no descriptor but the standard ones and these, so that nobody's end of file waits for us. `keep` is sorted. */
+/** In a forked child: no descriptor but the standard ones and these, so that no end of file waits for the child. `keep` is sorted. */
 void close_all_but(const int *keep, size_t count);
 
 #endif

@@ -1,4 +1,4 @@
-/** The functions of the C layer as TypeScript sees them, and the one way to tell their failures. */
+/** The functions of the C layer as TypeScript sees them, and the one check for their failures. */
 
 import type { ByteTools } from '../../../protocol/json-lexer.ts';
 import { errnoText } from '../../core/errno.ts';
@@ -20,7 +20,7 @@ interface Natives extends ByteTools {
   setDeadline(ms: number): number;
   bootMs(): number;
 
-  /** What `receive` fills. */
+  /** The buffer that `receive` fills. */
   inputBuffer(): Uint8Array;
   receive(fd: number): number;
   /** Undefined when everything was taken, otherwise the rest. */
@@ -66,20 +66,20 @@ interface Natives extends ByteTools {
   realNs(): bigint;
   setRealNs(ns: bigint): number;
 
-  /** pid, then the descriptors of standard input, output and error, or -1; events come by the signal SIGCHLD. */
+  /** pid, then the descriptors of standard input, output and error, or -1; ends are reported by the signal SIGCHLD. */
   spawn(
     programs: readonly string[],
     argv: readonly string[],
     environment: readonly string[] | undefined,
     wiring: number,
   ): [number, number, number, number] | Failed;
-  /** A child that has ended: pid and status (wait(2)); undefined when none has. */
+  /** A child that has ended: pid and status (wait(2)); undefined when there is none. */
   reap(): [number, number] | undefined;
 
   /** pid, and the pipe that its records come through (probes.ts). */
   probe(kind: number, paths: readonly string[], superblocks: readonly number[], minimum: bigint): [number, number] | Failed;
 
-  /** pid of the freezer, our end of the guard's socket, and the shared memory (freezing.ts). `deadlineMs` 0: none. */
+  /** pid of the freezer, the agent's end of the guard's socket, and the shared memory (freezing.ts). `deadlineMs` 0: none. */
   freeze(paths: readonly string[], superblocks: readonly number[], deadlineMs: number): [number, number, ArrayBuffer] | Failed;
   /** Demands the thaw. */
   cancelFreeze(memory: ArrayBuffer, control: number): void;
@@ -93,7 +93,7 @@ export function check<T>(value: T): Exclude<T, number> | (T & number) {
   return value as Exclude<T, number> | (T & number);
 }
 
-/** For results that are no numbers. @throws SystemError */
+/** For results that are not numbers. @throws SystemError */
 export function checkValue<T>(value: T | Failed): T {
   if (typeof value === 'number') throw failure(-value);
   return value;

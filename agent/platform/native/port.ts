@@ -1,6 +1,6 @@
 /**
- * A serial port that is opened once and never closed while it serves: the virtio port of a host that comes and goes, or a serial line.
- * Edge-triggered, because a virtio port without a host is hung up for as long as that lasts, which a level would tell for ever.
+ * A serial port that is opened once and never closed while it serves: the virtio port of a host that connects and disconnects, or a serial line.
+ * Edge-triggered, because a virtio port without a host is hung up for as long as that lasts, which a level would report for ever.
  */
 
 import { EAGAIN } from '../../core/errno.ts';
@@ -11,10 +11,10 @@ import { createSendQueue } from './send-queue.ts';
 
 const interestingEdges = pollIn | pollOut | pollEdge;
 
-/** Reads of one turn (4096 bytes each): one who sends without an end must not keep timers and other channels from theirs. */
+/** Reads of one turn (4096 bytes each): a client that sends without end must not keep timers and other channels waiting. */
 const mostReads = 16;
 
-/** A reply that met a port not yet open was never lost when it was kept so long (measured: 400 of 400 reconnects). */
+/** A reply that met a port not yet open was never lost when it was kept this long (measured: 400 of 400 reconnects). */
 const overlapMs = 300;
 
 export function createPort(fd: number, events: ChannelEvents): Channel {
@@ -23,7 +23,7 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
   let paused = false;
   let closed = false;
   let connected = false;
-  /** Cancels the loss that the last hang-up set: a timer that outlives its hang-up would drop what the next client asked. */
+  /** Cancels the loss that the last hang-up set: a timer that outlives its hang-up would drop the next client's reply. */
   let cancelLoss: (() => void) | undefined;
   let readMs = Number.NEGATIVE_INFINITY;
 
@@ -41,7 +41,7 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
 
   /**
    * The host's next client may be there already, and its first request read: the kernel reports data and clients by two queues
-   * (measured: a freeze that is requested immediately after a reconnect). So what was read recently is kept until no client can follow.
+   * (measured: a freeze that is requested immediately after a reconnect). So recent data is kept until no client can follow.
    */
   function hangUp(): void {
     if (!connected && queue.queued() === 0) return;
@@ -61,7 +61,7 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
     cancelLoss = undefined;
   }
 
-  /** What was queued before was for a host that has gone. */
+  /** Data that was queued before was for a host that has gone. */
   function lose(): void {
     keep();
     queue.drop();
@@ -77,19 +77,19 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
 
   function read(): void {
     for (let reads = 0; !paused && !closed; reads++) {
-      // Told again at once if there is anything.
+      // Reported again at once if there is any.
       if (reads === mostReads) return void watch(fd, interestingEdges, onEdge);
       const count = native.receive(fd);
       if (count === 0 || count === -EAGAIN) return;
       if (count < 0) return events.failed(failure(-count));
       readMs = native.bootMs();
-      // Read before its client is reported: that report, or the lack of it, decides about the reply.
+      // Read before its client is reported: that report, or its absence, decides about the reply.
       if (!connected) loseLater();
       events.data(input.subarray(0, count));
     }
   }
 
-  // What is there already is told by the first edge, after everything has been set up.
+  // Data that has arrived already is reported by the first edge, after everything has been set up.
   check(watch(fd, interestingEdges, onEdge));
   return {
     send(pieces) {
@@ -103,9 +103,9 @@ export function createPort(fd: number, events: ChannelEvents): Channel {
     },
     resume() {
       paused = false;
-      // Another file may have its descriptor by now.
+      // Another file may have this descriptor by now.
       if (closed) return;
-      // The edge of what came meanwhile has passed.
+      // The edge for data that came meanwhile has passed.
       watch(fd, interestingEdges, onEdge);
     },
     close() {

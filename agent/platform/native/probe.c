@@ -1,4 +1,4 @@
-/** Questions to filesystems in a forked child, one record for each path; whatever hangs there hangs alone. */
+/** Queries to filesystems in a forked child, one record for each path; a call that blocks blocks only the child. */
 
 #include <fcntl.h>
 #include <signal.h>
@@ -12,10 +12,10 @@
 #include "freeze.h"
 #include "native.h"
 
-/** As probes.ts numbers them. */
+/** The numbers of probes.ts. */
 enum { SIZE, TRIM, THAW, THAW_ONCE };
 
-/** <linux/fs.h>, which musl does not bring. */
+/** <linux/fs.h>, which musl lacks. */
 #define FITRIM 0xC0185879UL
 struct trim_range {
   uint64_t start, length, minimum;
@@ -24,7 +24,7 @@ struct trim_range {
 typedef struct {
   int kind, to;
   char **paths;
-  /** NULL: any filesystem will do. */
+  /** NULL: any filesystem is accepted. */
   Superblock *superblocks;
   uint64_t minimum;
 } Question;
@@ -71,11 +71,11 @@ NATIVE(probe) {
   return value;
 }
 
-/** Allocates nothing; ends by SIGPIPE when nobody wants to know any more. */
+/** Allocates nothing; ends by SIGPIPE when its reader has gone. */
 static _Noreturn void answer(const Question *question) {
   prctl(PR_SET_NAME, "sf-probe");
   signal(SIGPIPE, SIG_DFL);
-  // A guard must not take us for the agent.
+  // A guard must not take this child for the agent.
   close_all_but(&question->to, 1);
   for (size_t i = 0; question->paths[i]; i++) {
     Record record = {0};
@@ -117,7 +117,7 @@ static bool ask_file(const Question *question, int file, int64_t values[4]) {
   }
   if (question->kind == THAW_ONCE) return ioctl(file, FITHAW, 0) == 0;
   while (ioctl(file, FITHAW, 0) == 0) values[0]++;
-  // Not frozen, or of a kind that cannot be: neither is a failure (fs/super.c).
+  // Not frozen, or of a kind that cannot be frozen: neither is a failure (fs/super.c).
   return errno == EINVAL || errno == EOPNOTSUPP || errno == ENOTTY;
 }
 

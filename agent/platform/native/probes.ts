@@ -1,4 +1,4 @@
-/** Questions to filesystems, asked by a child process: one that hangs is given up, and we go on. */
+/** Queries to filesystems by a child process: one that blocks is abandoned, and the agent continues. */
 
 import { EAGAIN, ETIMEDOUT } from '../../core/errno.ts';
 import type { FreezeTarget, SystemError } from '../../core/platform.ts';
@@ -7,7 +7,7 @@ import { onEnd } from './children.ts';
 import { after, pollIn, unwatch, watch } from './loop.ts';
 import { checkValue, failure, native } from './natives.ts';
 
-/** What is asked of each path; probe.c has the same numbers. */
+/** The query to make for each path; probe.c has the same numbers. */
 export const probeKinds = { size: 0, trim: 1, thaw: 2, thawOnce: 3 } as const;
 
 /** One record of probe.c: errno and four values, 64 bits each. */
@@ -17,11 +17,11 @@ const chunkBytes = 100 * recordBytes;
 
 interface Details {
   minimum?: bigint;
-  /** One for each path: asked only where this is the filesystem. */
+  /** One for each path: the query is made only where this is the filesystem. */
   superblocks?: readonly Pick<FreezeTarget, 'device' | 'mountId'>[];
 }
 
-/** As the C layer takes them: major, minor and mount of each in turn. */
+/** In the form of the C layer: major, minor and mount of each in turn. */
 export function identities(superblocks: readonly Pick<FreezeTarget, 'device' | 'mountId'>[]): number[] {
   return superblocks.flatMap(({ device, mountId }) => [device.major, device.minor, mountId]);
 }
@@ -45,7 +45,7 @@ export function probe<T>(
       cancel();
       unwatch(fd);
       native.close(fd);
-      // It may sit in a call that no signal ends; it is reaped when it does.
+      // It may be in a call that no signal ends; it is reaped when it ends.
       if (!ended) native.kill(pid, SIGKILL);
       while (results.length < paths.length) results.push(failure(ETIMEDOUT));
       resolve(results);
@@ -55,7 +55,7 @@ export function probe<T>(
       const bytes = native.read(fd, chunkBytes);
       if (bytes === -EAGAIN) return;
       if (typeof bytes === 'number' || bytes.length === 0) return finish();
-      // A record is written by one write(2), and a pipe keeps one that small in one piece (pipe(7)).
+      // A record is written by one write(2), and a pipe keeps a small one in one piece (pipe(7)).
       const fields = new BigInt64Array(bytes.buffer, 0, bytes.length / 8);
       for (let at = 0; at < fields.length; at += recordFields) {
         const errno = Number(fields[at]);

@@ -1,4 +1,4 @@
-/** Our own process. */
+/** The agent's own process. */
 
 import { ESRCH } from '../../core/errno.ts';
 import type { ProcessControl } from '../../core/platform.ts';
@@ -10,7 +10,7 @@ import { check, native } from './natives.ts';
 const priorities = { error: 27, warning: 28, info: 30 };
 
 export const processControl: ProcessControl = {
-  /** Another one after daemonize. */
+  /** It changes with daemonize. */
   get pid() {
     return native.pid();
   },

@@ -1,4 +1,4 @@
-/** Our own process: what it was started with, what it says, how it goes to the background and ends. */
+/** The agent's own process: its arguments, its output, how it goes to the background and ends. */
 
 #include <fcntl.h>
 #include <link.h>
@@ -16,7 +16,7 @@
 
 #include "native.h"
 
-/** Before everybody's work, behind what keeps the system alive (nice(1)). */
+/** Before ordinary programs, behind what keeps the system alive (nice(1)). */
 enum { AGENT_PRIORITY = -10 };
 
 int usual_priority;
@@ -50,7 +50,7 @@ NATIVE(process_id) {
   return JS_NewInt32(ctx, getpid());
 }
 
-/** (status): nothing of ours waits to be written, and guards thaw because we are gone. */
+/** (status): no buffered output waits to be written, and guards thaw because the agent is gone. */
 NATIVE(process_exit) {
   UNUSED_SELF;
   _exit(int_of(ctx, argv[0]));
@@ -77,7 +77,7 @@ NATIVE(say) {
   return JS_UNDEFINED;
 }
 
-/** (priority with facility, text): to /dev/log as syslog(3) does, but it never waits: a log that is full loses lines, not guests. */
+/** (priority with facility, text): to /dev/log as syslog(3) does, but without waiting: a full log loses lines and delays no one. */
 NATIVE(log_line) {
   UNUSED_SELF;
   struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
@@ -98,7 +98,7 @@ NATIVE(log_line) {
   return JS_UNDEFINED;
 }
 
-/** What was open stays open, except for the standard streams; the parent ends here. */
+/** Open files stay open, except for the standard streams; the parent ends here. */
 NATIVE(daemonize) {
   UNUSED_SELF;
   pid_t pid = fork();
@@ -115,7 +115,7 @@ NATIVE(daemonize) {
   return JS_NewInt32(ctx, 0);
 }
 
-/** (path): stays open and locked for as long as we live. */
+/** (path): stays open and locked for as long as the agent lives. */
 NATIVE(write_pid_file) {
   UNUSED_SELF;
   const char *path = path_of(ctx, argv[0]);
@@ -126,15 +126,15 @@ NATIVE(write_pid_file) {
   char text[16];
   int length = snprintf(text, sizeof(text), "%d\n", getpid());
   if (lockf(fd, F_TLOCK, 0) == 0 && ftruncate(fd, 0) == 0 && write(fd, text, length) == length) return JS_NewInt32(ctx, 0);
-  // POSIX lets lockf(3) say EACCES for what is locked.
+  // POSIX allows lockf(3) to return EACCES for a locked file.
   int why = errno == EACCES ? EAGAIN : errno;
   close(fd);
   return JS_NewInt32(ctx, -why);
 }
 
 /**
- * Pages that a frozen disk would have to bring back are never given up (measured with the root frozen and all pages evicted: ping
- * 2 ms with it, 134 ms without). All of our code, and of the rest what has been touched once. Not allowed for an ordinary user, who
+ * Pages that would have to be read back from a frozen disk are never given up (measured with the root frozen and all pages evicted: ping
+ * 2 ms with it, 134 ms without). All of the agent's code, and of the rest what has been touched once. Not allowed for an ordinary user, who
  * cannot freeze either.
  */
 NATIVE(lock_memory) {
@@ -143,10 +143,10 @@ NATIVE(lock_memory) {
   return result(ctx, lock_code() < 0 ? -1 : 0);
 }
 
-/** By its segments: what lies beside the code, and is seldom read, differs from linker to linker. */
+/** By its segments: the data beside the code, which is seldom read, differs from linker to linker. */
 int lock_code(void) { return dl_iterate_phdr(lock_segments, NULL); }
 
-/** The program comes first (dl_iterate_phdr(3)), and it is all there is of one that is linked statically. */
+/** The program comes first (dl_iterate_phdr(3)), and a statically linked one has nothing else. */
 static int lock_segments(struct dl_phdr_info *program, size_t size, void *data) {
   (void)size, (void)data;
   for (int i = 0; i < program->dlpi_phnum; i++) {
@@ -158,7 +158,7 @@ static int lock_segments(struct dl_phdr_info *program, size_t size, void *data) 
 }
 
 /**
- * A guest whose processors are all busy is the one that must not wait for us, least of all while it is frozen (measured with three busy
+ * When all processors of a guest are busy, its agent must not wait, least of all while it is frozen (measured with three busy
  * processes on one processor: ping 0.7 ms instead of 5, freeze 50 instead of 130). Not allowed for an ordinary user.
  */
 NATIVE(hurry) {

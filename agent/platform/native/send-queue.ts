@@ -1,4 +1,4 @@
-/** What a descriptor would not take yet, in order. While there is nothing, answers go out directly and are never copied. */
+/** What a descriptor did not take yet, in order. While it is empty, replies are sent directly and are never copied. */
 
 import { EAGAIN } from '../../core/errno.ts';
 import type { Piece } from '../../core/platform.ts';
@@ -16,7 +16,7 @@ export interface SendQueue {
 
 export function createSendQueue(): SendQueue {
   let waiting: Uint8Array[] = [];
-  /** Of the first one, how much is gone already. */
+  /** How much of the first one has been sent. */
   let from = 0;
   let bytes = 0;
 

@@ -1,4 +1,4 @@
-/** Whether an open file is on the filesystem that was planned. */
+/** Checks whether an open file is on the filesystem that was planned. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,7 @@ bool is_on(int file, const Superblock *superblock) {
   return is_same;
 }
 
-/** -1 where /proc does not say. */
+/** -1 where /proc does not have it. */
 static long mount_of(int file) {
   char path[64], text[512];
   snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", file);

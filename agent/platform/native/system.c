@@ -1,4 +1,4 @@
-/** Facts about the system that only a system call or the C library tells. */
+/** Facts about the system that only a system call or the C library gives. */
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -30,7 +30,7 @@ NATIVE(system_name) {
   return array;
 }
 
-/** In the order of getifaddrs(3): what has no IP address of its own comes once, for its name. */
+/** In the order of getifaddrs(3): an interface without an IP address appears once, for its name. */
 NATIVE(interfaces) {
   UNUSED_SELF;
   struct ifaddrs *all;

@@ -1,4 +1,4 @@
-/** Thawing, once for each freeze of ours, by whichever process gets there first. */
+/** Thaws, once for each freeze of this agent, by whichever process gets there first. */
 
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -33,12 +33,12 @@ static bool thaw_frozen(Target *target, int file) {
     return true;
   }
   target->error = (uint32_t)errno;
-  // Not frozen any more: somebody else has thawed it (fs/super.c). Any other failure leaves it frozen.
+  // Not frozen any more: another program has thawed it (fs/super.c). Any other failure leaves it frozen.
   target->state = errno == EINVAL ? LOST : FROZEN;
   return errno == EINVAL;
 }
 
-/** The freezer died between an ioctl and its note of it. Whether the one that it was at had worked, only another can tell. */
+/** The freezer died between an ioctl and its record of it. Only another ioctl shows whether that one had worked. */
 static bool thaw_orphan(Target *target, int file) {
   uint32_t state = target->state;
   if (state != FREEZING && state != THAWING) return true;
@@ -74,12 +74,12 @@ void expedite_rcu(const Freeze *freeze, bool wanted) {
   Shared *shared = freeze->shared;
   if (freeze->expedite < 0) return;
   if (!wanted) {
-    // One of freezer and guard is enough, and the note goes last: a writer that is killed is followed by the other.
+    // One of freezer and guard is enough, and the flag is cleared last: a process that is killed here is followed by the other.
     if (shared->expedited && pwrite(freeze->expedite, "0", 1, 0) == 1) shared->expedited = 0;
     return;
   }
   char old = 0;
-  // Somebody else's setting is left alone.
+  // A setting that another program made is left alone.
   if (pread(freeze->expedite, &old, 1, 0) != 1 || old != '0') return;
   shared->expedited = 1;
   if (pwrite(freeze->expedite, "1", 1, 0) != 1) shared->expedited = 0;

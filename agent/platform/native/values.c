@@ -1,4 +1,4 @@
-/** Between JavaScript's values and C's, where the engine's own functions do not do. */
+/** Converts between JavaScript's values and C's, where the engine's own functions do not suffice. */
 
 #include <stdlib.h>
 #include <string.h>

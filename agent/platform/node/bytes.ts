@@ -18,7 +18,7 @@ function viewOf(source: Uint8Array): Buffer {
   return Buffer.from(source.buffer, source.byteOffset, source.byteLength);
 }
 
-/** Padding where none belongs counts as zero bits, and costs the bytes that a group's last two places stand for (GLib's way). */
+/** Padding in a wrong place counts as zero bits, and costs the bytes of the last two places of its group (GLib's way). */
 function decodeGroups(plain: string): Uint8Array {
   const decoded: number[] = [];
   for (let at = 0; at < plain.length; at += 4) {

@@ -10,7 +10,7 @@ import { asSystemError, sys, systemError } from './system-error.ts';
 export const channels: Channels = {
   open(method, path, events) {
     if (method !== 'unix-listen') throw systemError(ENOSYS);
-    // Node tells why it cannot listen later; the common reason is told at once.
+    // Node reports later why it cannot listen; the common reason is reported at once.
     sys(() => statSync(dirname(path)));
     removeStale(path);
     return serve(events, (server) => server.listen({ path, backlog: 1 }));
@@ -22,11 +22,11 @@ function removeStale(path: string): void {
   try {
     if (lstatSync(path).isSocket()) unlinkSync(path);
   } catch {
-    // There is none.
+    // There is no socket file.
   }
 }
 
-/** Node takes every client from the backlog; those behind the first wait here, and nothing of theirs is read. */
+/** Node accepts every client from the backlog; those after the first wait here, and none of their data is read. */
 function serve(events: ChannelEvents, listen: (server: Server) => void): Channel {
   const waiting: Socket[] = [];
   let current: Socket | undefined;
@@ -40,13 +40,13 @@ function serve(events: ChannelEvents, listen: (server: Server) => void): Channel
     if (!paused) client.resume();
   }
 
-  /** One that sends nothing more may still wait for an answer. */
+  /** A client that sends nothing more may still wait for a reply. */
   function leaveWhenDone(): void {
     if (current?.readableEnded && current.writableLength === 0 && !events.owes?.()) current.end();
   }
 
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (client) => {
-    // A client that goes in the middle of an answer is nothing to report.
+    // A client that goes in the middle of a reply is not an error.
     client.on('error', () => {});
     client.on('close', () => {
       if (client !== current) return void waiting.splice(waiting.indexOf(client), 1);

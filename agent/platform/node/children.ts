@@ -20,7 +20,7 @@ export const children: Children = {
       stdio: [input ? 'pipe' : 'ignore', out, err],
       detached: newSession === true,
     });
-    // Node tells most failures to start later, when nobody could be answered any more; what can be foreseen was looked for above.
+    // Node reports most failures to start later, when the client could not be answered any more; the foreseeable ones were checked above.
     if (child.pid === undefined) {
       child.on('error', () => {});
       throw systemError(ENOENT);
@@ -30,7 +30,7 @@ export const children: Children = {
     child.stderr?.on('data', (bytes: Buffer) => events.output?.('err', bytes));
     child.on('exit', (code, signal) => events.exited?.(endOf(code, signal)));
     child.on('close', (code, signal) => events.closed?.(endOf(code, signal)));
-    // It may end without having read what it was given.
+    // It may end without having read its input.
     child.stdin?.on('error', () => {});
     child.stdin?.end(input);
     return {
@@ -50,7 +50,7 @@ export const children: Children = {
   },
 };
 
-/** Node gives a child no stream twice; the shell does. It keeps the name that the program is called by. */
+/** Node gives a child no stream twice; the shell does. It keeps the program's name. */
 const bash = '/bin/bash';
 const intoOnePipe = 'exec -a "$1" "$0" "${@:2}" 2>&1';
 

@@ -1,4 +1,4 @@
-/** Time by Node. Its clock stands still while the machine sleeps, which the binary's does not; and nobody's clock is set from here. */
+/** Time by Node. Its clock stops while the machine sleeps, which the binary's does not; and it never sets the machine's clock. */
 
 import { EPERM } from '../../core/errno.ts';
 import type { Clock } from '../../core/platform.ts';

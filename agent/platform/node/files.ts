@@ -1,4 +1,4 @@
-/** Files by node:fs. Node has no lseek(2), so where each file stands is kept here. */
+/** Files by node:fs. Node has no lseek(2), so the position in each file is kept here. */
 
 import fs from 'node:fs';
 import { EFBIG, EINVAL, ESPIPE } from '../../core/errno.ts';
@@ -8,13 +8,13 @@ import { sys, systemError } from './system-error.ts';
 /** The contract's bound for files that are read whole. */
 const mostWholeBytes = 4 * 2 ** 20;
 
-/** Of one open file; undefined where it is not one that has places. */
+/** Of one open file; undefined where the file has no positions. */
 interface Place {
   at: number;
   append: boolean;
 }
 
-/** `root` stands before every absolute path: a tree that a test has made looks like the guest's own. */
+/** `root` precedes every absolute path: a tree that a test has made looks like the guest's own. */
 export function createFiles(root = ''): Files {
   const places = new Map<number, Place | undefined>();
   const real = (path: string) => (path.startsWith('/') ? root + path : path);

@@ -1,4 +1,4 @@
-/** What Node knows of its machine. It has no ioctl(2), so nothing is trimmed or thawed from here. */
+/** What Node knows of its machine. It has no ioctl(2), so it can neither trim nor thaw. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** The agent under Node, to work on it: `node agent/platform/node/main.ts -m unix-listen -p DIR/sock -t DIR`. */
+/** The agent under Node, for development: `node agent/platform/node/main.ts -m unix-listen -p DIR/sock -t DIR`. */
 
 import { runAgent } from '../../core/main.ts';
 import { createNodePlatform } from './platform.ts';

@@ -1,4 +1,4 @@
-/** The agent's world by Node: for unit tests and for working on the core. It cannot freeze; who wants a freeze brings one. */
+/** The agent's platform by Node: for unit tests and for work on the core. It cannot freeze; a test that needs a freeze brings one. */
 
 import type { Platform } from '../../core/platform.ts';
 import { bytes } from './bytes.ts';
@@ -9,7 +9,7 @@ import { createFiles } from './files.ts';
 import { kernel } from './kernel.ts';
 import { createProcessControl } from './process-control.ts';
 
-/** `parts` stand in for Node's own. */
+/** `parts` replace Node's own. */
 export function createNodePlatform(args: readonly string[], parts: Partial<Platform> = {}): Platform {
   return {
     process: createProcessControl(args),

@@ -1,4 +1,4 @@
-/** Our own process, by Node. It cannot fork, and has no syslog(3). */
+/** The agent's own process, by Node. It cannot fork, and has no syslog(3). */
 
 import { writeFileSync, writeSync } from 'node:fs';
 import { ENOSYS } from '../../core/errno.ts';

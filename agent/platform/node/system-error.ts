@@ -1,4 +1,4 @@
-/** Node's errors in the core's words. */
+/** Converts Node's errors to the core's. */
 
 import { errnoText } from '../../core/errno.ts';
 import { SystemError } from '../../core/platform.ts';
@@ -16,7 +16,7 @@ export function sys<T>(call: () => T): T {
   }
 }
 
-/** Node has error numbers below zero. What has none is thrown on as it is. */
+/** Node has negative error numbers. An error without one is thrown on unchanged. */
 export function asSystemError(error: unknown): unknown {
   const errno = (error as NodeJS.ErrnoException).errno;
   return typeof errno === 'number' && errno < 0 ? systemError(-errno) : error;

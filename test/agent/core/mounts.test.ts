@@ -5,7 +5,7 @@ import { mountTree, parseMount, type Mount } from '../../../agent/core/mounts.ts
 const table = (...lines: string[]): Mount[] => lines.map((line) => parseMount(line)!);
 
 suite('the mount table', () => {
-  it('a line with optional fields, and octal escapes in both paths', () => {
+  it('a line is read with optional fields, and with octal escapes in both paths', () => {
     assert.deepEqual(
       parseMount('36 35 98:0 /mnt1 /mnt\\040two rw,noatime master:1 propagate_from:2 - ext3 /dev/my\\134root rw'),
       {
@@ -21,12 +21,12 @@ suite('the mount table', () => {
     );
   });
 
-  it('a line that is none', () => {
+  it('a line that is not a mount is ignored', () => {
     for (const line of ['', 'x', '36 35 98:0 / /mnt rw', '36 35 nonsense / /mnt rw - ext4 /dev/vda rw'])
       assert.equal(parseMount(line), undefined, line);
   });
 
-  it('what is mounted over a place hides what was there, and what was below it', () => {
+  it('a mount over a place hides what was there, and what was below it', () => {
     const [root, lower, below, upper] = table(
       '1 0 254:0 / / rw - ext4 /dev/vda rw',
       '2 1 254:16 / /om rw - ext4 /dev/vdb rw',
@@ -40,7 +40,7 @@ suite('the mount table', () => {
     assert.equal(tree.isReachable(upper), true);
   });
 
-  it('a mount on a directory above hides the ones below', () => {
+  it('a mount on a directory above hides the mounts below', () => {
     const [root, deep, cover, inside] = table(
       '1 0 254:0 / / rw - ext4 /dev/vda rw',
       '2 1 254:16 / /a/b rw - ext4 /dev/vdb rw',
@@ -53,7 +53,7 @@ suite('the mount table', () => {
     assert.deepEqual(tree.typesOnTheWay(inside), ['ext4', 'tmpfs']);
   });
 
-  it('a root that was mounted over the first one', () => {
+  it('a root that was mounted over the first one hides that one', () => {
     const [first, second, data] = table(
       '1 1 0:2 / / rw - rootfs rootfs rw',
       '20 1 254:0 / / rw - ext4 /dev/vda rw',

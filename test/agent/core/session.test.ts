@@ -104,7 +104,7 @@ const sync = (id: number) => `{"execute":"guest-sync","arguments":{"id":${id}}}\
 const execute = (name: string, id?: number) => `{"execute":"${name}"${id === undefined ? '' : `,"id":${id}`}}\n`;
 
 suite('a session', () => {
-  it('answers in order, errors included, with the id behind a return and before an error', () => {
+  it('a session answers in order, errors included, with the id after a return and before an error', () => {
     const { send, said } = stage();
     send(execute('guest-ping', 1) + execute('nope', 2) + sync(3) + execute('silent') + execute('bytes'));
     assert.equal(
@@ -116,7 +116,7 @@ suite('a session', () => {
     );
   });
 
-  it('the delimiter stands before the reply of its command, and not before its error', () => {
+  it('the delimiter precedes the reply of its command, and not its error', () => {
     const { send, said } = stage();
     send('{"execute":"guest-sync-delimited","arguments":{"id":5},"id":"x"}{"execute":"guest-sync-delimited"}');
     assert.equal(
@@ -125,7 +125,7 @@ suite('a session', () => {
     );
   });
 
-  it('what comes behind a slow command waits for it', async () => {
+  it('requests behind a slow command wait for it', async () => {
     const { send, said, finish } = stage();
     send(execute('slow') + sync(1));
     send(execute('guest-ping'));
@@ -134,7 +134,7 @@ suite('a session', () => {
     assert.equal(said(), `${slowReply}{"return": 1}\n{"return": {}}\n`);
   });
 
-  it('what comes behind a command whose code is still to be read waits for it, and only the first time', async () => {
+  it('requests behind a command whose code must be loaded wait for it, and only the first time', async () => {
     const { send, said } = stage();
     send(execute('later') + sync(1));
     assert.equal(said(), '');
@@ -144,7 +144,7 @@ suite('a session', () => {
     assert.equal(said(), '{"return": "late"}\n');
   });
 
-  it('a command that is disabled while its code is read does not run', async () => {
+  it('a command that is disabled while its code is loaded does not run', async () => {
     const { send, said, block } = stage();
     send(execute('later'));
     block('later');
@@ -152,14 +152,14 @@ suite('a session', () => {
     assert.match(said(), /^\{"error": .*Command later has been disabled/);
   });
 
-  it('a command whose code cannot be read is one that fails', async () => {
+  it('a command whose code cannot be loaded fails', async () => {
     const { send, said } = stage();
     send(execute('broken') + sync(1));
     await new Promise(setImmediate);
     assert.match(said(), /^\{"error": .*no memory.*\n\{"return": 1\}\n$/);
   });
 
-  it('a command that fails late, or in a way that nobody foresaw, is that command’s error', async () => {
+  it('a command that fails late, or unexpectedly, fails alone', async () => {
     const { send, said } = stage();
     send(execute('fails') + execute('throws') + sync(1));
     await new Promise(setImmediate);
@@ -169,7 +169,7 @@ suite('a session', () => {
     assert.equal(third, '{"return": 1}');
   });
 
-  it('a byte 0xFF gives up what still runs: its reply never comes', async () => {
+  it('a byte 0xFF abandons a running command: its reply never comes', async () => {
     const { send, said, finish } = stage();
     send(execute('slow') + sync(1));
     send(`\xff${sync(2)}`);
@@ -178,13 +178,13 @@ suite('a session', () => {
     assert.equal(said(), '');
   });
 
-  it('what was answered before a byte 0xFF in the same read is not lost', () => {
+  it('replies from before a byte 0xFF in the same read are not lost', () => {
     const { send, said } = stage();
     send(`${sync(1)}\xff${sync(2)}`);
     assert.match(said(), /^\{"return": 1\}\n\{"error": [^\n]*\n\{"return": 2\}\n$/);
   });
 
-  it('a sync that waits too long behind a command gives that command up', async () => {
+  it('a sync that waits too long behind a command abandons that command', async () => {
     const { send, said, finish, timePasses } = stage();
     send(execute('slow'));
     timePasses();
@@ -196,7 +196,7 @@ suite('a session', () => {
     assert.equal(said(), '');
   });
 
-  it('a ping behind a hung command waits: its reply would be taken for the other’s', async () => {
+  it('a ping behind a hung command waits, because its reply would be taken for the other’s', async () => {
     const { send, said, finish, timePasses } = stage();
     send(execute('slow') + execute('guest-ping'));
     timePasses();
@@ -205,7 +205,7 @@ suite('a session', () => {
     assert.equal(said(), `${slowReply}{"return": {}}\n`);
   });
 
-  it('a client that leaves takes half a request, waiting ones and late replies with it', async () => {
+  it('a client that leaves takes half a request, waiting requests and late replies with it', async () => {
     const { send, said, finish, clientChanged } = stage();
     send(`${execute('slow')}${sync(1)}{"execute":"guest-sync","argu`);
     clientChanged();
@@ -215,7 +215,7 @@ suite('a session', () => {
     assert.equal(said(), '');
   });
 
-  it('a request that may be the next client’s already goes on; half a request is forgotten all the same', async () => {
+  it('a request that may be the next client’s already is kept; half a request is dropped', async () => {
     const { send, said, finish, clientChanged } = stage();
     send(`${execute('slow')}{"execute":"guest-sync","argu`);
     clientChanged(true);
@@ -224,7 +224,7 @@ suite('a session', () => {
     assert.equal(said(), `${slowReply}{"return": 2}\n`);
   });
 
-  it('a reader that does not read stops the answering, and reading on starts it again', () => {
+  it('a client that does not read stops the replies, and reading resumes them', () => {
     const it = stage();
     it.send(execute('long').repeat(30));
     const before = it.said().split('\n').length - 1;
@@ -237,7 +237,7 @@ suite('a session', () => {
     assert.equal(it.paused, false);
   });
 
-  it('requests without end behind a slow command stop the reading', async () => {
+  it('endless requests behind a slow command stop the reading', async () => {
     const it = stage();
     it.send(execute('slow'));
     for (let count = 0; count < 40 && !it.paused; count++) it.send(sync(1).repeat(200));

@@ -1,4 +1,4 @@
-/** A kernel whose filesystems freeze, hang, fail or are somebody else's, and a guard that does what a test says. */
+/** A kernel whose filesystems freeze, block, fail or are frozen by another program, and a guard that does what a test says. */
 
 import {
   SystemError,

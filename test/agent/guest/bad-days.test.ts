@@ -19,7 +19,7 @@ suite('an agent on a bad day', () => {
   after(() => on[Symbol.asyncDispose]());
   afterEach(() => calm(on));
 
-  it('a filesystem whose server never answers is left alone, and holds nobody up', async () => {
+  it('a filesystem whose server never answers is left alone, and delays nothing', async () => {
     // Whoever holds /dev/fuse is the server; this one reads no request, as a dead one does.
     await on.run(`insmod /lib/modules/fuse.ko && mkdir -p /mnt/dead
       (exec 3<>/dev/fuse; mount -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 dead /mnt/dead; exec sleep 1000000) >/dev/null 2>&1 &
@@ -45,7 +45,7 @@ suite('an agent on a bad day', () => {
     await on.run('umount -f -l /mnt/dead');
   });
 
-  it('what was unmounted while frozen is thawed, and mounts again with what it held', async () => {
+  it('a filesystem that was unmounted while frozen is thawed, and mounts again with its content', async () => {
     const { device } = on.guest.spares[0]!;
     await on.run(
       `/sbin/mke2fs -q -F -t ext4 ${device} && mkdir -p /mnt/a && mount -t ext4 ${device} /mnt/a && echo kept >/mnt/a/file`,
@@ -64,7 +64,7 @@ suite('an agent on a bad day', () => {
     await on.run(`mount -t ext4 ${device} /mnt/a && grep -q kept /mnt/a/file && echo more >/mnt/a/file && umount /mnt/a`);
   });
 
-  it('memory that runs out while frozen ends others, not the agent, and the thaw comes', async () => {
+  it('a guest that runs out of memory while frozen keeps its agent, and is thawed', async () => {
     const before = await on.run(`pid ${agentName}`);
     const channel = await on.channel('own');
     const { epoch } = await on.freeze(channel, longLeaseMs);

@@ -35,7 +35,7 @@ suite('an agent with hooks', () => {
   const ran = async (lines: number) =>
     (await on.run(`until [ "$(wc -l </run/ran)" -ge ${lines} ]; do sleep 0.02; done; cat /run/ran`)).split('\n');
 
-  it('run before the freeze and after the thaw, each with its result', async () => {
+  it('hooks run before the freeze and after the thaw, each with its result', async () => {
     await hook('10-db', 'echo flushed');
     await hook('20-cache', '[ $1 = freeze ] || exit 3');
     const channel = await on.channel('own');
@@ -53,7 +53,7 @@ suite('an agent with hooks', () => {
     channel.close();
   });
 
-  it('one that fails: nothing is frozen, and those that were told to freeze are told to thaw', async () => {
+  it('a hook that fails prevents the freeze, and every hook that ran with freeze runs with thaw', async () => {
     await hook('10-db', 'true');
     await hook('20-no', '[ $1 = thaw ] || { echo not now; exit 1; }');
     await hook('30-never', 'true');
@@ -65,7 +65,7 @@ suite('an agent with hooks', () => {
     await on.writersMove();
   });
 
-  it('are told to thaw when the lease ends the freeze', async () => {
+  it('hooks run with thaw when the lease ends the freeze', async () => {
     await hook('10-db', 'true');
     const channel = await on.channel('own');
     await on.freeze(channel, 500);
@@ -73,7 +73,7 @@ suite('an agent with hooks', () => {
     assert.deepEqual(await ran(2), ['10-db freeze', '10-db thaw']);
   });
 
-  it('are told to thaw when the agent was killed, by the one that comes after', async () => {
+  it('hooks run with thaw by the next agent when the agent was killed', async () => {
     await hook('10-db', 'true');
     const channel = await on.channel('own');
     await on.freeze(channel, longLeaseMs);
@@ -83,7 +83,7 @@ suite('an agent with hooks', () => {
     await on.thawed();
   });
 
-  it('one that leaves a process behind, with its output open, is not waited for', async () => {
+  it('a hook that leaves a process behind, with its output open, is not waited for', async () => {
     await hook('10-db', 'sleep 1000 & echo $! >>/run/left');
     const channel = await on.channel('own');
     const { epoch } = await on.freeze(channel, longLeaseMs);
@@ -92,7 +92,7 @@ suite('an agent with hooks', () => {
     channel.close();
   });
 
-  it('one that does not end is ended: nothing is frozen, and it is told to thaw', async () => {
+  it('a hook that does not end is killed, nothing is frozen, and it runs with thaw', async () => {
     await hook('10-stuck', '[ $1 = thaw ] || { echo $$ >/run/stuck; exec sleep 1000; }');
     const channel = await on.channel('own');
     await assert.rejects(on.freeze(channel, longLeaseMs), /did not end within 10 s \(10-stuck\)/);
@@ -102,7 +102,7 @@ suite('an agent with hooks', () => {
     channel.close();
   });
 
-  it('none runs for a thaw that finds nothing frozen', async () => {
+  it('no hook runs for a thaw that finds nothing frozen', async () => {
     await hook('10-db', 'true');
     const channel = await on.channel();
     assert.equal(await channel.execute(fsfreezeThaw, undefined), 0);
@@ -110,7 +110,7 @@ suite('an agent with hooks', () => {
     channel.close();
   });
 
-  it('while frozen nothing is written to any disk, whatever is asked; commands that would are refused', async () => {
+  it('nothing is written to any disk while frozen, and commands that would write are refused', async () => {
     await on.run('mkdir -p /data/disk0/logs');
     const channel = await on.channel('own');
     const { epoch } = await on.freeze(channel, longLeaseMs);

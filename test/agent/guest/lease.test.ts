@@ -1,4 +1,4 @@
-/** No guest is left frozen by its agent: whoever dies, is stopped, or never comes back. The writers' own clock is the judge. */
+/** No guest is left frozen by its agent, whatever dies, is stopped, or never comes back. Times are by the writers' own clock. */
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, it, suite } from 'node:test';
@@ -20,7 +20,7 @@ suite('an agent in a guest', () => {
 
   const stall = () => on.guest.console.longestStallMs();
 
-  it('freezes what the writers write to, proves it, and thaws it', async () => {
+  it('an agent freezes the filesystems that the writers use, proves it, and thaws them', async () => {
     const channel = await on.channel('own');
     on.guest.console.mark();
     const { bootId, epoch, filesystems } = await on.freeze(channel, longLeaseMs);
@@ -45,7 +45,7 @@ suite('an agent in a guest', () => {
     channel.close();
   });
 
-  it('thaws by itself when the host does not come back', async () => {
+  it('an agent thaws by itself when the host does not come back', async () => {
     const channel = await on.channel('own');
     on.guest.console.mark();
     const { epoch } = await on.freeze(channel, 1_500);
@@ -73,7 +73,7 @@ suite('an agent in a guest', () => {
     await on.restartAgent('');
   });
 
-  it('thaws when the agent is killed', async () => {
+  it('a guest is thawed when its agent is killed', async () => {
     const channel = await on.channel('own');
     await on.freeze(channel, longLeaseMs);
     on.guest.console.mark();
@@ -85,7 +85,7 @@ suite('an agent in a guest', () => {
     assert.equal(await on.run('ls /run/stillframe-agent | grep -c freeze; true'), '0');
   });
 
-  it('thaws at the lease when the agent is stopped', async () => {
+  it('a guest is thawed at the lease when its agent is stopped', async () => {
     const channel = await on.channel('own');
     on.guest.console.mark();
     const { epoch } = await on.freeze(channel, 1_500);
@@ -97,7 +97,7 @@ suite('an agent in a guest', () => {
     channel.close();
   });
 
-  it('thaws at the lease when the guard is stopped', async () => {
+  it('a guest is thawed at the lease when its guard is stopped', async () => {
     const channel = await on.channel('own');
     on.guest.console.mark();
     const { epoch } = await on.freeze(channel, 1_500);
@@ -109,7 +109,7 @@ suite('an agent in a guest', () => {
     channel.close();
   });
 
-  it('thaws when the guard is killed', async () => {
+  it('a guest is thawed when its guard is killed', async () => {
     const channel = await on.channel('own');
     const { epoch } = await on.freeze(channel, longLeaseMs);
     on.guest.console.mark();
@@ -120,7 +120,7 @@ suite('an agent in a guest', () => {
     channel.close();
   });
 
-  it('thaws when agent and guard are killed at once, by the agent that comes after', async () => {
+  it('a guest is thawed by the next agent when agent and guard are killed at once', async () => {
     const channel = await on.channel('own');
     await on.freeze(channel, longLeaseMs);
     on.guest.console.mark();
@@ -131,7 +131,7 @@ suite('an agent in a guest', () => {
     await on.thawed();
   });
 
-  it('thaws when the agent is killed and its guard is stopped, by the agent that comes after', async () => {
+  it('a guest is thawed by the next agent when its agent is killed and its guard is stopped', async () => {
     const channel = await on.channel('own');
     await on.freeze(channel, longLeaseMs);
     on.guest.console.mark();
@@ -143,7 +143,7 @@ suite('an agent in a guest', () => {
     assert.equal(await on.run('pid sf-guard'), '');
   });
 
-  it('thaws and ends with status 0 when it is asked to end while frozen', async () => {
+  it('an agent that gets SIGTERM while frozen thaws and ends with status 0', async () => {
     for (const signal of ['TERM', 'INT']) {
       const channel = await on.channel('own');
       await on.freeze(channel, longLeaseMs);
@@ -160,7 +160,7 @@ suite('an agent in a guest', () => {
     }
   });
 
-  it('holds one freeze over both its ports', async () => {
+  it('an agent holds one freeze over both its ports', async () => {
     const [classic, own] = [await on.channel('classic'), await on.channel('own')];
     const { epoch } = await on.freeze(own, longLeaseMs);
     assert.equal(await classic.execute(fsfreezeStatus, undefined), 'frozen');
@@ -185,7 +185,7 @@ suite('an agent in a guest', () => {
     channel.close();
   });
 
-  it('freezes and thaws twenty times in a row', async () => {
+  it('an agent freezes and thaws twenty times in a row', async () => {
     const channel = await on.channel('own');
     for (let round = 0; round < 20; round++) {
       const { epoch, filesystems } = await on.freeze(channel, longLeaseMs);

@@ -8,7 +8,7 @@ import { getOsinfo } from '../../../protocol/agent/commands/guest-get-osinfo.ts'
 import { leaseThaw } from '../../../protocol/agent/commands/stillframe-thaw.ts';
 import { longLeaseMs, stage } from './stage.ts';
 
-it('a guest of a kernel and busybox: answers, starts a program, freezes and thaws', async () => {
+it('a guest of a kernel and busybox answers, starts a program, freezes and thaws', async () => {
   await using on = await stage({ minimal: true });
   assert.equal(await on.run('ls /lib64 /lib/x86_64-linux-gnu 2>/dev/null; true'), '');
   const channel = await on.channel('own');

@@ -29,7 +29,7 @@ suite('an agent among mounts', () => {
     rm -f /data/disk0/*.img; true`);
   });
 
-  /** Freezes everything and tells what became of it; thaws again. */
+  /** Freezes everything and returns the report; thaws again. */
   async function outcomes(): Promise<Record<string, string>> {
     const channel = await on.channel('own');
     const { epoch, filesystems } = await on.freeze(channel, longLeaseMs);
@@ -47,13 +47,13 @@ suite('an agent among mounts', () => {
     truncate -s 16M ${image} && /sbin/mke2fs -q -F -t ext4 ${image} && losetup ${device} ${image} && mount -t ext4 ${device} ${place}`;
   const lab = { '/data/disk0': 'frozen', '/data/disk1': 'frozen' };
 
-  it('a loop device over a file, and a bind mount of what holds the file, mounted last', async () => {
+  it('a loop device over a file freezes before the filesystem of the file, though a bind mount of that came last', async () => {
     await on.run(`${makeLoop('/dev/loop0', '/data/disk0/a.img', '/mnt/a')} && mount --bind /data/disk0 /mnt/b`);
     assert.deepEqual(await outcomes(), { ...lab, '/mnt/a': 'frozen' });
     await on.writersMove();
   });
 
-  it('a loop device whose file was mounted elsewhere since', async () => {
+  it('a loop device freezes first although its file has been mounted elsewhere since', async () => {
     await on.run(
       `/sbin/mke2fs -q -F -t ext4 ${on.guest.spares[0]!.device} && mount -t ext4 ${on.guest.spares[0]!.device} /mnt/a`,
     );
@@ -61,7 +61,7 @@ suite('an agent among mounts', () => {
     assert.deepEqual(await outcomes(), { ...lab, '/mnt/b': 'frozen', '/mnt/c': 'frozen' });
   });
 
-  it('loops on loops', async () => {
+  it('loop devices on loop devices freeze from the top', async () => {
     await on.run(makeLoop('/dev/loop0', '/data/disk0/a.img', '/mnt/a'));
     await on.run(
       'cd /mnt/a; truncate -s 8M inner && /sbin/mke2fs -q -F -t ext4 inner && losetup /dev/loop1 inner && mount -t ext4 /dev/loop1 /mnt/b',
@@ -78,7 +78,7 @@ suite('an agent among mounts', () => {
     await on.writersMove();
   });
 
-  it('one filesystem over another: the hidden one is told, not passed over in silence', async () => {
+  it('a filesystem that is hidden under another one is reported', async () => {
     const [first, second] = on.guest.spares.map(({ device }) => device);
     await on.run(
       `for device in ${first} ${second}; do /sbin/mke2fs -q -F -t ext4 $device && mount -t ext4 $device /mnt/a || exit 1; done`,
@@ -109,7 +109,7 @@ suite('an agent among mounts', () => {
     channel.close();
   });
 
-  it('overlay, tmpfs, bind mounts, read-only, vfat', async () => {
+  it('overlay, tmpfs, bind mounts, read-only mounts and vfat do not prevent a freeze', async () => {
     await on.run(`mkdir -p /data/disk0/upper /data/disk0/work /data/disk0/lower &&
       mount -t overlay -o lowerdir=/data/disk0/lower,upperdir=/data/disk0/upper,workdir=/data/disk0/work none /mnt/a &&
       mount --bind /data/disk1 /mnt/b &&
@@ -119,7 +119,7 @@ suite('an agent among mounts', () => {
     assert.deepEqual(await outcomes(), { ...lab, '/mnt/c': 'frozen', '/mnt/d': 'not-freezable' });
   });
 
-  it('five hundred mounts of two filesystems and of none', async () => {
+  it('five hundred mounts of two filesystems and of tmpfs freeze as two', async () => {
     await on.run(`for each in $(seq 250); do
       mkdir -p /mnt/many/$each /mnt/many/t$each
       mount --bind /data/disk0 /mnt/many/$each && mount -t tmpfs none /mnt/many/t$each || exit 1
@@ -127,7 +127,7 @@ suite('an agent among mounts', () => {
     assert.deepEqual(await outcomes(), lab);
   });
 
-  it('what only a container has mounted', async () => {
+  it('a filesystem that only a container has mounted is frozen', async () => {
     const device = on.guest.spares[0]!.device;
     await on.run(`/sbin/mke2fs -q -F -t ext4 ${device}
       unshare -m sh -c 'mount --make-rprivate / 2>/dev/null; mount -t ext4 ${device} /mnt/a && : >/run/mounted && exec sleep 1000' >/dev/null 2>&1 &
@@ -137,7 +137,7 @@ suite('an agent among mounts', () => {
     await on.run('kill $(cat /run/container); rm -f /run/mounted');
   });
 
-  it('a freeze of somebody else is told, and outlives the lease, our thaw and the agent', async () => {
+  it('a freeze by another program is reported, and outlives the lease, our thaw and the agent', async () => {
     await on.run('fsfreeze --freeze /data/disk0');
     assert.deepEqual(await outcomes(), { '/data/disk0': 'foreign', '/data/disk1': 'frozen' });
     const channel = await on.channel('own');
@@ -155,7 +155,7 @@ suite('an agent among mounts', () => {
     await on.writersMove();
   });
 
-  it('plain guest-fsfreeze-thaw undoes a freeze of somebody else', async () => {
+  it('a plain guest-fsfreeze-thaw undoes a freeze by another program', async () => {
     await on.run('fsfreeze --freeze /data/disk0');
     const channel = await on.channel();
     assert.equal(await channel.execute(fsfreezeFreeze, undefined), 1);
@@ -165,8 +165,8 @@ suite('an agent among mounts', () => {
     await on.writersMove();
   });
 
-  it('a freeze that hangs in the kernel: ping, status and sync go on, the lease ends it, and nothing stays frozen', async () => {
-    // The loop device waits for the file's filesystem, which somebody has frozen: nothing that is dirty on it can be written.
+  it('ping, status and sync are answered while a freeze blocks in the kernel, the lease ends it, and nothing stays frozen', async () => {
+    // The loop device waits for the file's filesystem, which another program has frozen: no dirty data of it can be written.
     await on.run(`${makeLoop('/dev/loop0', '/data/disk0/a.img', '/mnt/a')} && dd if=/dev/zero of=/run/free.img bs=1M count=8 2>/dev/null &&
       ${makeLoop('/dev/loop1', '/run/free.img', '/mnt/b')} && fsfreeze --freeze /data/disk0 && echo dirty >/mnt/a/file`);
     const [classic, own] = [await on.channel('classic'), await on.channel('own')];
@@ -190,7 +190,7 @@ suite('an agent among mounts', () => {
     assert.deepEqual(await outcomes(), { ...lab, '/mnt/a': 'frozen', '/mnt/b': 'frozen' });
   });
 
-  it('freeze-list takes a bind mount for its filesystem, and leaves the others alone', async () => {
+  it('freeze-list takes a bind mount for its filesystem, and freezes no other', async () => {
     await on.run('mount --bind /data/disk1 /mnt/a');
     const channel = await on.channel();
     assert.equal(await channel.execute(fsfreezeFreezeList, { mountpoints: ['/mnt/a'] }), 1);

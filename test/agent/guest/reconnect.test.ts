@@ -16,14 +16,14 @@ suite('a host that reconnects', () => {
   });
   after(() => on?.[Symbol.asyncDispose]());
 
-  it('gets each answer when it asks for a freeze or a thaw as soon as it is there, a hundred times', async () => {
+  it('a host that requests a freeze or a thaw as soon as it has reconnected gets each reply, a hundred times', async () => {
     for (let round = 0; round < 50; round++) {
       assert.equal(await askAtOnce(on.guest.ownChannel, '{"execute":"guest-fsfreeze-freeze"}\n'), '{"return": 2}');
       assert.equal(await askAtOnce(on.guest.ownChannel, '{"execute":"guest-fsfreeze-thaw"}\n'), '{"return": 2}');
     }
   });
 
-  it('gets each answer when a hang-up of one of the clients before it is about 300 ms old', async () => {
+  it('a host gets each reply when a hang-up of an earlier client is about 300 ms old', async () => {
     await on.run(urgentWork);
     for (let round = 0; round < 25; round++) {
       for (const pauseMs of pausesMs) {

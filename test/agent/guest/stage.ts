@@ -22,11 +22,11 @@ export interface GuestStage extends AsyncDisposable {
   writersMove(): Promise<void>;
   /** Resolves when the agent says that nothing is frozen; a channel that is open already keeps everybody else out. */
   thawed(asking?: AgentChannel): Promise<void>;
-  /** Starts the agent anew with more options, and waits until it answers. */
+  /** Restarts the agent with more options, and waits until it answers. */
   restartAgent(options: string): Promise<void>;
 }
 
-/** A freeze by hand, for a test that goes wrong: nobody must wait for its lease. */
+/** The lease of a freeze by hand: a test that fails must not wait long for it. */
 export const longLeaseMs = 120_000;
 
 export async function stage(options: Partial<LabGuestOptions> = {}): Promise<GuestStage> {
@@ -85,7 +85,7 @@ export async function stage(options: Partial<LabGuestOptions> = {}): Promise<Gue
 export const agentName = 'stillframe-agen';
 const pidOf = 'pid() { grep -lx "$1" /proc/[0-9]*/comm 2>/dev/null | cut -d/ -f3; }';
 
-/** Between two tests: everything thawed, whoever froze it, and every channel given back. */
+/** Between two tests: everything is thawed, and every channel is released. */
 export async function calm({ channel }: GuestStage): Promise<void> {
   const asking = await channel();
   await asking.execute(fsfreezeThaw, undefined);

@@ -119,7 +119,7 @@ export function assertRuns({ exitCode, signalCode, spawnargs }: ChildProcess): v
   if (exitCode !== null || signalCode !== null) assert.fail(`the agent ended by itself: ${spawnargs.join(' ')}`);
 }
 
-/** Nothing tells when it listens, so it is tried. */
+/** No event reports that it listens, so this polls. */
 export async function connectWhenThere(child: ChildProcess, path: string): Promise<Socket> {
   for (;;) {
     assertRuns(child);
@@ -156,7 +156,7 @@ export function clientOf(socket: Duplex): Client {
       else lines.push(part);
     }
   });
-  // A reset is an end, which `close` tells.
+  // A reset is an end, which `close` reports.
   socket.on('error', () => {});
   socket.on('close', () => waiting.forEach((waiter) => waiter.reject(new Error('the agent has closed the connection'))));
 

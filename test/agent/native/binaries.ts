@@ -5,7 +5,7 @@ import { before, describe } from 'node:test';
 import { buildAgent } from '../../../infra/agent/build.ts';
 import type { RunningAgent } from './agent-process.ts';
 
-/** On a new machine the compiler is installed and the engine compiled, which is no test's time. */
+/** On a new machine the compiler is installed and the engine compiled, which does not count as a test's time. */
 export const longestBuild = { timeout: 1_200_000 };
 
 export function forEachBinary(tests: (binary: () => Promise<string>) => void): void {

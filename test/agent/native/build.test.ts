@@ -20,7 +20,7 @@ const sources = ['lib', 'agent', 'protocol', 'model', 'host', 'infra', 'package.
 /** The issue's bound. */
 const mostBytes = 1_000_000;
 
-it('a copy elsewhere, with nothing in its cache, makes the same bytes', longestBuild, async (t) => {
+it('a copy elsewhere, with an empty cache, makes the same bytes', longestBuild, async (t) => {
   const directory = await temporaryFolder(t);
   const here = await readFile(await buildAgent());
   for (const name of sources) await cp(join(root, name), join(directory, name), { recursive: true });
@@ -32,7 +32,7 @@ it('a copy elsewhere, with nothing in its cache, makes the same bytes', longestB
   assert.ok((await readFile(there)).equals(here));
 });
 
-it('it is small, and static', longestBuild, async () => {
+it('the program is small and static', longestBuild, async () => {
   const binary = await buildAgent();
   assert.ok((await stat(binary)).size <= mostBytes);
   const content = (await readFile(binary)).toString('latin1');
@@ -40,7 +40,7 @@ it('it is small, and static', longestBuild, async () => {
 });
 
 for (const arch of ['aarch64', 'riscv64'] as const) {
-  it(`on an emulated ${arch} it answers`, longestBuild, async (t) => {
+  it(`the agent for ${arch} answers on an emulated processor`, longestBuild, async (t) => {
     const emulator = `qemu-${arch}-static`;
     await ensureEmulator(emulator);
     const agent = await startAgent(t, await buildAgent({ arch }), { runner: [emulator] });

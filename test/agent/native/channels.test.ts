@@ -37,7 +37,7 @@ os.execv(sys.argv[4], sys.argv[4:])
 `;
 
 forEachBinary((binary) => {
-  it('a serial line carries bytes as they are, those that a terminal takes for itself too', async (t) => {
+  it('a serial line carries bytes unchanged, including those that a terminal would interpret', async (t) => {
     const line = spawn('python3', ['-c', terminal]);
     t.after(() => line.kill());
     const [name] = (await once(createInterface(line.stderr), 'line')) as [string];
@@ -52,17 +52,17 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('a socket that a service manager passes is served', async (t) => {
+  it('the agent serves a socket that a service manager passes', async (t) => {
     const { agent, passed } = await startWithSocket(t, await binary(), { count: 1, off: 0 });
     await serves(agent, passed);
   });
 
-  it('one that is meant for another process is left alone', async (t) => {
+  it('the agent leaves a socket alone that is meant for another process', async (t) => {
     const { agent, own } = await startWithSocket(t, await binary(), { count: 1, off: 1 });
     await serves(agent, own);
   });
 
-  it('two are too many', async (t) => {
+  it('the agent refuses two passed sockets', async (t) => {
     const { agent } = await startWithSocket(t, await binary(), { count: 2, off: 0 });
     assert.deepEqual(await agent.ended, [1, null]);
     assert.match(agent.errors(), /2 sockets were passed \(LISTEN_FDS\): one is served/);

@@ -13,7 +13,7 @@ const ping = '{"execute":"guest-ping"}';
 const sync = (id: number) => `{"execute":"guest-sync","arguments":{"id":${id}}}`;
 
 forEachBinary((binary) => {
-  it('a ping is answered, and a sync behind a stray 0xFF with one before it', async (t) => {
+  it('the agent answers a ping, and a sync behind a stray 0xFF with a 0xFF before the reply', async (t) => {
     const agent = await startAgent(t, await binary());
     const client = await agent.connect();
     client.send(ping);
@@ -24,7 +24,7 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('one client after another is served, each without what the one before had left', async (t) => {
+  it('the agent serves one client after another, and none gets what the previous one left', async (t) => {
     const agent = await startAgent(t, await binary());
     for (let id = 0; id < 50; id++) {
       const client = await agent.connect();
@@ -36,7 +36,7 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('the second client waits until the first has gone', async (t) => {
+  it('a second client waits until the first has gone', async (t) => {
     const agent = await startAgent(t, await binary());
     const first = await agent.connect();
     const second = await agent.connect();
@@ -48,7 +48,7 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('thousands of requests at once are answered in order', async (t) => {
+  it('the agent answers thousands of requests at once in their order', async (t) => {
     const agent = await startAgent(t, await binary());
     const client = await agent.connect();
     const ids = Array.from({ length: 5_000 }, (_, id) => id);
@@ -57,7 +57,7 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('a command whose code is not read before it is asked for keeps its place among the others', async (t) => {
+  it('a command whose code is loaded on its first call keeps its place among the others', async (t) => {
     const agent = await startAgent(t, await binary());
     const client = await agent.connect();
     client.send([sync(1), '{"execute":"guest-get-host-name"}', sync(2), '{"execute":"guest-get-timezone"}', sync(3)].join(''));
@@ -69,7 +69,7 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('a client that does not read gets every byte of many large answers once it does', async (t) => {
+  it('a client that does not read gets every byte of many large replies once it does', async (t) => {
     const agent = await startAgent(t, await binary());
     const client = await agent.connect();
     const handle = await openZeros(client, agent.directory);
@@ -86,7 +86,7 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('a client that goes in the middle of large answers leaves none of them to the next', async (t) => {
+  it('a client that goes in the middle of large replies leaves none of them to the next', async (t) => {
     const agent = await startAgent(t, await binary());
     for (let times = 0; times < 5; times++) {
       const client = await agent.connect();
@@ -102,7 +102,7 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('who says that nothing more comes still gets the answer', async (t) => {
+  it('a client that has closed its sending side still gets the reply', async (t) => {
     const agent = await startAgent(t, await binary());
     const client = await agent.connect();
     client.socket.end(ping);
@@ -111,7 +111,7 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('who says so behind a command that takes its time gets that answer too', async (t) => {
+  it('a client that closes its sending side behind a slow command gets that reply too', async (t) => {
     const agent = await startAgent(t, await binary());
     const client = await agent.connect();
     client.socket.end('{"execute":"guest-get-fsinfo"}');
@@ -120,14 +120,14 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('a SIGTERM with a client connected ends it with status 0', async (t) => {
+  it('a SIGTERM with a client connected ends the agent with status 0', async (t) => {
     const agent = await startAgent(t, await binary());
     const client = await agent.connect();
     await client.ask('guest-ping');
     await endsWell(agent);
   });
 
-  it('the socket that a killed agent has left is taken over', async (t) => {
+  it('the agent takes over the socket that a killed agent left', async (t) => {
     const first = await startAgent(t, await binary());
     await first.end('SIGKILL');
     const second = await startAgent(t, await binary(), { directory: first.directory });

@@ -8,10 +8,10 @@ import { startAgent } from './agent-process.ts';
 import { endsWell, forEachBinary } from './binaries.ts';
 
 forEachBinary((binary) => {
-  it('a message, and the same one behind a space, get the same answer', async (t) => {
+  it('a message, and the same message behind a space, get the same reply', async (t) => {
     const agent = await startAgent(t, await binary());
     const client = await agent.connect();
-    // A line that does not begin with a brace goes the long way. The sync tells where the answers end; a control character ends any message.
+    // A line that does not begin with a brace takes the slow parser. The sync shows where the replies end; a control character ends any message.
     const answers = async (before: string, any: string) => {
       client.send(`${before}{"execute":"guest-sync","id":${any},"arguments":{"id":${any}}}\n`);
       client.send('\x01{"execute":"guest-sync","arguments":{"id":4}}');

@@ -42,7 +42,7 @@ suite('a timer', () => {
   const ran: string[] = [];
   beforeEach(() => void (ran.length = 0));
 
-  it('that is cancelled by one that is due in the same moment does not run', () => {
+  it('a timer that another one cancels in the same moment does not run', () => {
     after(10, () => {
       ran.push('first');
       cancel();
@@ -52,7 +52,7 @@ suite('a timer', () => {
     assert.deepEqual(ran, ['first']);
   });
 
-  it('that is set by one that runs has its own turn', () => {
+  it('a timer that another one sets waits for its own turn', () => {
     after(10, () => {
       ran.push('first');
       after(0, () => ran.push('second'));
@@ -64,7 +64,7 @@ suite('a timer', () => {
     assert.deepEqual(ran, ['first', 'second']);
   });
 
-  it('after which a listener tries again is one, however many clients knock, and ends with the listener', () => {
+  it('a listener has one timer for its next attempt, however many clients connect, and it ends with the listener', () => {
     const listener = createListener(listening, {
       data() {},
       clientChanged() {},

@@ -1,4 +1,4 @@
-/** A virtio port whose host changes: what the kernel tells late, and in the wrong order, no host brings about on demand. */
+/** A virtio port whose host changes, on a fake kernel: no real host makes the kernel report late, or in the wrong order, on demand. */
 
 import assert from 'node:assert/strict';
 import { before, it, suite } from 'node:test';
@@ -62,7 +62,7 @@ suite('a port', () => {
     ({ createPort } = await import('../../../agent/platform/native/port.ts'));
   });
 
-  it('a request that is read before its client is told of is answered when that client is', () => {
+  it('a request that is read before its client is reported is answered when the client is', () => {
     const { clients } = open();
     ask();
     kernel.tell(fileEvent, port, hungUp);
@@ -71,7 +71,7 @@ suite('a port', () => {
     assert.deepEqual(clients, ['may be next']);
   });
 
-  it('what a client asked long before it went is answered to nobody', () => {
+  it('the reply to a request from long before the client went is sent to no one', () => {
     const { clients } = open();
     ask();
     kernel.now += 10_000;
@@ -81,7 +81,7 @@ suite('a port', () => {
     assert.deepEqual(clients, ['gone']);
   });
 
-  it('what the last client asked is answered to nobody when none comes soon', () => {
+  it('the reply to the last client’s request is dropped when no other client comes soon', () => {
     const { clients } = open();
     ask();
     kernel.tell(fileEvent, port, hungUp);
@@ -92,7 +92,7 @@ suite('a port', () => {
     assert.deepEqual(clients, ['may be next', 'gone']);
   });
 
-  it('the wait that one hang-up began does not drop the reply to the client after it', () => {
+  it('the timer that one hang-up began does not drop the reply to the client after it', () => {
     open();
     hostComes();
     ask();
@@ -107,7 +107,7 @@ suite('a port', () => {
     assert.equal(kernel.written, 'reply');
   });
 
-  it('what is read after a hang-up is answered to nobody when no client comes soon', () => {
+  it('the reply to a request that is read after a hang-up is dropped when no client comes soon', () => {
     open();
     hostComes();
     hostGoes();
@@ -153,7 +153,7 @@ function open(): { clients: string[]; channel: Channel } {
   return { clients, channel };
 }
 
-/** The port is not open for writing yet: the kernel hears of the request by one queue and of the client by another. */
+/** The port is not open for writing yet: the kernel reports the request by one queue and the client by another. */
 function ask(): void {
   kernel.unread = 'request';
   kernel.tell(fileEvent, port, kernel.isOpen ? readable : readable | hungUp);

@@ -1,4 +1,4 @@
-/** The binary as a process: how it ends, what it starts, and that it does nothing when nobody asks. */
+/** The binary as a process: how it ends, what it starts, and that it does nothing while idle. */
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -9,7 +9,7 @@ import { makeDirectory, runToEnd, startAgent } from './agent-process.ts';
 import { endsWell, forEachBinary } from './binaries.ts';
 
 forEachBinary((binary) => {
-  it('wrong usage ends with status 1 and one sentence, questions about itself with 0', async (t) => {
+  it('wrong usage ends with status 1 and one sentence, and questions about the program with 0', async (t) => {
     const directory = await makeDirectory(t);
     const file = join(directory, 'file');
     await writeFile(file, 'not a socket');
@@ -33,7 +33,7 @@ forEachBinary((binary) => {
     assert.deepEqual(run('-D', ...listen, file), told);
   });
 
-  it('in the background it holds its file, serves, and ends on SIGTERM', async (t) => {
+  it('an agent in the background holds its pid file, serves, and ends on SIGTERM', async (t) => {
     const directory = await makeDirectory(t);
     const pidFile = join(directory, 'pid');
     const args = ['-d', '-m', 'unix-listen', '-p', join(directory, 'agent.sock'), '-t', directory, '-f', pidFile];
@@ -47,7 +47,7 @@ forEachBinary((binary) => {
     await untilGone(pid);
   });
 
-  it('programs: both streams, much output, input, statuses and signals, scripts without a first line', async (t) => {
+  it('programs run with both streams, much output, input, statuses, signals, and as scripts without a first line', async (t) => {
     const agent = await startAgent(t, await binary());
     const client = await agent.connect();
     const shell = (script: string, more = {}) => runToEnd(client, { path: '/bin/sh', arg: ['-c', script], ...more });
@@ -78,7 +78,7 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('a program has nothing of ours open, and the signals that any program has', async (t) => {
+  it('a program inherits no descriptor of the agent, and has the usual signals', async (t) => {
     const agent = await startAgent(t, await binary());
     const client = await agent.connect();
     const script = 'ls /proc/self/fd; grep -E "SigBlk|SigIgn" /proc/self/status; nice';
@@ -89,7 +89,7 @@ forEachBinary((binary) => {
     await endsWell(agent);
   });
 
-  it('nothing wakes it while it is idle, with a client and without', async (t) => {
+  it('nothing wakes the agent while it is idle, with a client and without', async (t) => {
     const agent = await startAgent(t, await binary());
     const client = await agent.connect();
     await client.ask('guest-ping');

@@ -12,7 +12,7 @@ const decode = (text: string) => {
 };
 
 suite('bytes', () => {
-  it('decode base64 with newlines anywhere, and padding where GLib takes it', () => {
+  it('base64 is decoded with newlines anywhere, and with padding where GLib accepts it', () => {
     assert.equal(decode(''), '');
     assert.equal(decode('aGVs\nbG8=\n'), 'hello');
     assert.equal(decode('YQ==YmM=ZGVm'), 'abcdef');
@@ -21,12 +21,12 @@ suite('bytes', () => {
     assert.equal(decode('ab=c'), 'i\x1c');
   });
 
-  it('refuse other characters and an incomplete end', () => {
+  it('base64 with other characters or an incomplete end is refused', () => {
     for (const text of ['a', 'ab', 'abc', 'aGVsbG8', 'aGVs bG8=', 'aGV\r', '-_==', 'é===', 'aGVs\0bG8'])
       assert.equal(decode(text), undefined, text);
   });
 
-  it('decode what Node encodes', () => {
+  it('base64 that Node encoded is decoded to the same bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (any) =>
         assert.deepEqual(Uint8Array.from(bytes.fromBase64(Buffer.from(any).toString('base64'))!), any),
@@ -34,7 +34,7 @@ suite('bytes', () => {
     );
   });
 
-  it('read Latin-1 as the plain way does', () => {
+  it('Latin-1 is read in the same way as byte by byte', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(100), (any, from) => {
         const at = Math.min(from, any.length);

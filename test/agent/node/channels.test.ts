@@ -68,7 +68,7 @@ async function readUntil(client: Socket, length: number): Promise<string> {
 }
 
 suite('listening channels', () => {
-  it('read, and send text as Latin-1 and bytes as base64', async (t) => {
+  it('listening channels read bytes, and send text as Latin-1 and bytes as base64', async (t) => {
     const stage = createStage(t);
     const client = await stage.client();
     const data = stage.next();
@@ -81,7 +81,7 @@ suite('listening channels', () => {
     assert.equal(stage.channel.queued(), 0);
   });
 
-  it('serve the next client when the one before has gone', async (t) => {
+  it('listening channels serve the next client when the previous one has gone', async (t) => {
     const stage = createStage(t);
     const first = await stage.client();
     const firstData = stage.next();
@@ -98,7 +98,7 @@ suite('listening channels', () => {
     assert.equal(await readUntil(second, 7), 'for two');
   });
 
-  it('keep one that sends nothing more until it has its answer', async (t) => {
+  it('listening channels keep a client that sends nothing more until it has its reply', async (t) => {
     const stage = createStage(t);
     stage.owes = true;
     const client = await stage.client();
@@ -116,7 +116,7 @@ suite('listening channels', () => {
     await once(gone.resume(), 'end');
   });
 
-  it('say how much a client has not taken, and when it has', async (t) => {
+  it('listening channels report how much a client has not taken, and when it has', async (t) => {
     const stage = createStage(t);
     const client = await stage.client();
     const data = stage.next();
@@ -133,7 +133,7 @@ suite('listening channels', () => {
     assert.equal(stage.channel.queued(), 0);
   });
 
-  it('read nothing while they are paused', async (t) => {
+  it('listening channels read nothing while they are paused', async (t) => {
     const stage = createStage(t);
     stage.channel.pause();
     const client = await stage.client();
@@ -147,7 +147,7 @@ suite('listening channels', () => {
     assert.equal(await data, 'data held');
   });
 
-  it('take over a socket that was left behind, and say why they cannot listen', async (t) => {
+  it('listening channels replace a stale socket, and report why they cannot listen', async (t) => {
     const stage = createStage(t);
     stage.channel.close();
     writeFileSync(`${stage.path}-x`, '');

@@ -8,7 +8,7 @@ import { SystemError } from '../../../agent/core/platform.ts';
 import { createFiles } from '../../../agent/platform/node/files.ts';
 
 suite('error numbers', () => {
-  it('have a text each, and one that says so when they are none', () => {
+  it('every error number has a text, and an unknown number has one that says so', () => {
     assert.equal(errnoText(2), 'No such file or directory');
     assert.equal(errnoText(28), 'No space left on device');
     assert.equal(errnoText(95), 'Operation not supported');
@@ -18,7 +18,7 @@ suite('error numbers', () => {
       if (errno > -134) assert.ok(!errnoText(-errno).startsWith('Unknown'), String(errno));
   });
 
-  it('come with what files say', () => {
+  it('errors of files carry the number and the text of the kernel’s refusal', () => {
     const files = createFiles();
     const refused = (call: () => unknown, errno: number) =>
       assert.throws(

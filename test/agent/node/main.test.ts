@@ -13,7 +13,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 const entry = join(import.meta.dirname, '../../../agent/platform/node/main.ts');
 
 suite('the agent under Node', () => {
-  it('answers on its socket, and ends with 0 when it is told to although somebody is connected', async (t) => {
+  it('the agent under Node answers on its socket, and SIGTERM ends it with status 0 while a client is connected', async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'sf-agent-'));
     t.after(() => rmSync(directory, { recursive: true, force: true }));
     const path = join(directory, 'sock');
@@ -31,7 +31,7 @@ suite('the agent under Node', () => {
   });
 });
 
-/** The socket's file is there a moment before anybody listens, and nothing tells when somebody does. */
+/** The socket's file exists a moment before the agent listens, and no event reports that it does. */
 async function connectOnceThere(path: string, isAlive: () => boolean): Promise<Socket> {
   for (;;) {
     const client = connect(path);

@@ -55,9 +55,9 @@ suite('addresses of disks', () => {
     ],
   ];
   for (const [name, disk, expected] of cases)
-    it(`tell ${name}`, async (t) => assert.deepEqual(bus(await addressOf(t, disk)), expected));
+    it(`the address of ${name} is read from its path`, async (t) => assert.deepEqual(bus(await addressOf(t, disk)), expected));
 
-  it('name the PCI function that has the driver, behind bridges, in hexadecimal', async (t) => {
+  it('an address names the PCI function that has the driver, behind bridges, in hexadecimal', async (t) => {
     const behind = '/pci0000:00/0000:00:1e.0/0000:0a:1f.7';
     const address = await addressOf(t, {
       path: `${behind}/virtio0/block/vda`,
@@ -69,7 +69,7 @@ suite('addresses of disks', () => {
     assert.deepEqual(unknown?.['pci-controller'], { domain: -1, bus: -1, slot: -1, function: -1 });
   });
 
-  it('tell the serial that udev knows, else that of the device', async (t) => {
+  it('an address has the serial that udev knows, else that of the device', async (t) => {
     const serial = async (more: Partial<Disk>) => (await addressOf(t, { ...virtio, ...more }))?.serial;
     const sysfs = { [`${virtio.path}/serial`]: 'SYSFS\n' };
     assert.equal(await serial({}), undefined);

@@ -13,7 +13,7 @@ import { onMachine } from './machine.ts';
 import { disksMachine, virtio, type Disk } from './disks-machine.ts';
 
 suite('guest-get-disks', () => {
-  it('lists disks and partitions with what they lie on, the last first', async (t) => {
+  it('guest-get-disks lists disks and partitions with the devices below them, the last first', async (t) => {
     const dm: Disk = {
       path: '/virtual/block/dm-0',
       number: '253:0',
@@ -39,12 +39,12 @@ suite('guest-get-disks', () => {
     assert.equal(disks.find(({ name }) => name === '/dev/vda')?.address?.busType, 'virtio');
   });
 
-  it('leaves out drives without a medium', async (t) => {
+  it('guest-get-disks omits drives without a medium', async (t) => {
     const empty = { ...virtio, files: { [`${virtio.path}/size`]: '0\n' } };
     assert.deepEqual(await disksMachine(t, [empty]).ask(getDisks, undefined), []);
   });
 
-  it('says so where there is no sysfs', async (t) => {
+  it('guest-get-disks reports a missing sysfs', async (t) => {
     assert.equal(
       await onMachine(t, {}).refusal('guest-get-disks'),
       'Can\'t open directory "/sys/block": No such file or directory',
@@ -53,7 +53,7 @@ suite('guest-get-disks', () => {
 });
 
 suite('guest-get-fsinfo', () => {
-  it('tells where filesystems are, how full, and on which disks, the last mounted first', async (t) => {
+  it('guest-get-fsinfo reports mount points, used space and disks, the last mounted first', async (t) => {
     const size: FilesystemSize = { blockSize: 4096, blocks: 2n ** 40n, free: 2n ** 39n, available: 2n ** 38n };
     const answers: (FilesystemSize | SystemError)[] = [systemError(110), size];
     const asked: unknown[] = [];
@@ -76,7 +76,7 @@ suite('guest-get-fsinfo', () => {
     assert.equal((first!.disk as JsonObject[])[0]!.dev, '/dev/vda1');
   });
 
-  it('looks through device-mapper and md to every disk below', async (t) => {
+  it('guest-get-fsinfo looks through device-mapper and md to every disk below', async (t) => {
     const other: Disk = {
       path: '/pci0000:00/0000:00:06.0/virtio3/block/vdb',
       number: '254:16',
@@ -92,19 +92,19 @@ suite('guest-get-fsinfo', () => {
     );
   });
 
-  it('ends although devices lie in a circle', async (t) => {
+  it('guest-get-fsinfo ends although devices form a circle', async (t) => {
     const one: Disk = { path: '/virtual/block/dm-0', number: '253:0', slaves: ['dm-1'] };
     const two: Disk = { path: '/virtual/block/dm-1', number: '253:1', slaves: ['dm-0'] };
     const [found] = (await disksMachine(t, [one, two], ['253:0']).value('guest-get-fsinfo')) as JsonObject[];
     assert.deepEqual(found!.disk, []);
   });
 
-  it('names by its number a device that sysfs does not show', async (t) => {
+  it('guest-get-fsinfo names a device by its number when sysfs does not show it', async (t) => {
     const found = await disksMachine(t, [], ['8:1']).value('guest-get-fsinfo');
     assert.deepEqual(found, [{ name: '8:1', mountpoint: '/m0', type: 'ext4', disk: [] }]);
   });
 
-  it('says so without a mount table', async (t) => {
+  it('guest-get-fsinfo reports a missing mount table', async (t) => {
     assert.equal(await onMachine(t, {}).refusal('guest-get-fsinfo'), 'failed to open mount table: No such file or directory');
   });
 });
@@ -112,7 +112,7 @@ suite('guest-get-fsinfo', () => {
 suite('guest-fstrim', () => {
   const mounts = ['254:1', '254:2', '8:1', '8:2'];
 
-  it('tells of each filesystem what was trimmed or why not', async (t) => {
+  it('guest-fstrim reports for each filesystem how much was trimmed, or why nothing was', async (t) => {
     const stage = disksMachine(t, [], mounts, {
       trim: () => Promise.resolve([{ trimmed: 2n ** 60n, minimum: 4096n }, systemError(95), systemError(25), systemError(5)]),
     });
@@ -126,7 +126,7 @@ suite('guest-fstrim', () => {
     assert.deepEqual(stage.audits, ['info: guest-fstrim called']);
   });
 
-  it('hands the kernel the minimum, which has no sign there', async (t) => {
+  it('guest-fstrim passes the minimum to the kernel as an unsigned number', async (t) => {
     const asked: bigint[] = [];
     const stage = disksMachine(t, [], [], { trim: (_, minimum) => (asked.push(minimum), Promise.resolve([])) });
     for (const minimum of [0, 2 ** 31, 2n ** 63n - 1n, -1]) await stage.value('guest-fstrim', { minimum });

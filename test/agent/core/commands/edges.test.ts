@@ -1,4 +1,4 @@
-/** Every command with arguments of every kind: one answer each, foreseen, and the agent goes on. */
+/** Every command with arguments of every kind: one reply each, never an unexpected error, and the agent continues. */
 
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
@@ -74,7 +74,7 @@ suite('every command', () => {
     await rm(directory, { recursive: true });
   });
 
-  it('answers whatever it is asked with once, and never in a way that nobody foresaw', async (t) => {
+  it('every command answers every argument once, and never with an unexpected error', async (t) => {
     const stage = createStage(t);
     const taken = await takenBy(stage);
     const names = [...taken.keys()];
@@ -107,7 +107,7 @@ suite('every command', () => {
     }
   });
 
-  it('refuses what it does not take, after what is wrong with what it takes', async (t) => {
+  it('every command refuses unknown arguments, after it has reported wrong ones', async (t) => {
     const stage = createStage(t);
     for (const [name, takes] of await takenBy(stage)) {
       const required = Object.entries(takes).find(([, { optional }]) => !optional)?.[0];

@@ -50,13 +50,13 @@ function createExecStage(t: TestContext) {
 const shell = (script: string, more: Partial<Execution> = {}): Execution => ({ path: '/bin/sh', arg: ['-c', script], ...more });
 
 suite('guest-exec', () => {
-  it('says how a program ended, and nothing of streams that it was not asked to keep', async (t) => {
+  it('guest-exec-status reports how a program ended, and omits streams that were not captured', async (t) => {
     const stage = createExecStage(t);
     assert.equal(await stage.wireStatus(shell('echo out; exit 3')), '{"return": {"exited": true, "exitcode": 3}}\n');
     assert.equal(await stage.wireStatus(shell('kill -9 $$')), '{"return": {"exited": true, "signal": 9}}\n');
   });
 
-  it('keeps each stream as it was asked to', async (t) => {
+  it('guest-exec captures each stream as requested', async (t) => {
     const stage = createExecStage(t);
     const script = 'echo out; echo err >&2';
     const captured = async (capture: Execution['capture']) => {
@@ -74,13 +74,13 @@ suite('guest-exec', () => {
     assert.deepEqual(await captured('merged'), { out: 'out\nerr\n', err: undefined });
   });
 
-  it('keeps the order of two streams that are merged', async (t) => {
+  it('guest-exec keeps the order of two merged streams', async (t) => {
     const stage = createExecStage(t);
     const { out } = await stage.run(shell('for i in 1 2 3; do echo out$i; echo err$i >&2; done', { capture: 'merged' }));
     assert.equal(out, 'out1\nerr1\nout2\nerr2\nout3\nerr3\n');
   });
 
-  it('mentions truncation with the data only', async (t) => {
+  it('guest-exec-status reports truncation with the data only', async (t) => {
     const stage = createExecStage(t);
     assert.equal(
       await stage.wireStatus(shell('printf x', { capture: true })),
@@ -88,7 +88,7 @@ suite('guest-exec', () => {
     );
   });
 
-  it('keeps 16 MiB of a stream and reads the rest to its end', async (t) => {
+  it('guest-exec keeps 16 MiB of a stream and reads the rest to its end', async (t) => {
     const stage = createExecStage(t);
     const most = 16 * 2 ** 20;
     for (const [size, truncated] of [
@@ -101,14 +101,14 @@ suite('guest-exec', () => {
     }
   });
 
-  it('keeps what comes byte by byte', async (t) => {
+  it('guest-exec keeps output that comes byte by byte', async (t) => {
     const stage = createExecStage(t);
     const script = 'i=0; while [ $i -lt 3000 ]; do printf x; i=$((i+1)); done; head -c 10000 /dev/zero | tr "\\0" y; printf z';
     const { out } = await stage.run(shell(script, { capture: true }));
     assert.equal(out, `${'x'.repeat(3000)}${'y'.repeat(10_000)}z`);
   });
 
-  it('gives it its arguments, its name and its input, and no input else', async (t) => {
+  it('guest-exec gives a program its arguments, its name and its input, and no other input', async (t) => {
     const stage = createExecStage(t);
     const input = Buffer.from('in\0put');
     assert.equal((await stage.run({ path: 'cat', input: input.toString('base64'), capture: true })).out, 'in\0put');
@@ -119,7 +119,7 @@ suite('guest-exec', () => {
     assert.equal((await stage.run({ path: 'true', input: Buffer.alloc(2 ** 20).toString('base64') })).exitCode, 0);
   });
 
-  it('gives it the environment that was named, else our own', async (t) => {
+  it('guest-exec gives a program the requested environment, else the agent’s own', async (t) => {
     const stage = createExecStage(t);
     const env = (more: Partial<Execution>) => stage.run({ path: '/usr/bin/env', capture: true, ...more });
     assert.equal((await env({ env: ['A=1', 'B=x=y', 'EMPTY='] })).out, 'A=1\nB=x=y\nEMPTY=\n');
@@ -127,7 +127,7 @@ suite('guest-exec', () => {
     assert.ok((await env({})).out?.includes(`PATH=${process.env.PATH}\n`));
   });
 
-  it('looks for a name in the PATH that was given, in its order', async (t) => {
+  it('guest-exec searches a name in the given PATH, in its order', async (t) => {
     const stage = createExecStage(t);
     for (const [name, status] of [
       ['one', 1],
@@ -149,7 +149,7 @@ suite('guest-exec', () => {
     );
   });
 
-  it('says why a program cannot be started', async (t) => {
+  it('guest-exec reports why a program cannot be started', async (t) => {
     const stage = createExecStage(t);
     assert.match(
       await stage.wire('guest-exec', { path: '/bin/invalid-cmd42' }),
@@ -164,7 +164,7 @@ suite('guest-exec', () => {
     );
   });
 
-  it('refuses a NUL wherever a program would not see what follows it', async (t) => {
+  it('guest-exec refuses a NUL wherever a program would not see what follows it', async (t) => {
     const stage = createExecStage(t);
     const nul = (name: string) => `Parameter '${name}' contains a NUL character`;
     assert.equal(await stage.refusal('guest-exec', { path: 'true\0' }), nul('path'));
@@ -172,7 +172,7 @@ suite('guest-exec', () => {
     assert.equal(await stage.refusal('guest-exec', { path: 'true', env: ['A=\0'] }), nul('env[0]'));
   });
 
-  it('refuses arguments of other types in the words of the schema', async (t) => {
+  it('guest-exec refuses arguments of other types in the words of the schema', async (t) => {
     const stage = createExecStage(t);
     const type = (name: string, expected: string) => `Invalid parameter type for '${name}', expected: ${expected}`;
     assert.equal(await stage.refusal('guest-exec', { path: 5 }), type('path', 'string'));
@@ -188,7 +188,7 @@ suite('guest-exec', () => {
     );
   });
 
-  it('tells the owner of the guest what was run', async (t) => {
+  it('guest-exec writes an audit line with the program', async (t) => {
     const stage = createExecStage(t);
     await stage.run({ path: 'true', arg: ['-x', 'a b'], env: ['SECRET=1'] });
     assert.deepEqual(stage.audits[0], 'info: guest-exec called: "true -x a b"');
@@ -197,7 +197,7 @@ suite('guest-exec', () => {
 });
 
 suite('guest-exec-status', () => {
-  it('says that a program runs until its captured streams are closed too', async (t) => {
+  it('guest-exec-status reports a program as running until its captured streams are closed too', async (t) => {
     const stage = createExecStage(t);
     const background = shell('(read x; echo late) <"$0" & exit 0', { capture: true });
     const fifo = join(stage.directory, 'fifo');
@@ -210,7 +210,7 @@ suite('guest-exec-status', () => {
     assert.deepEqual([exited, exitCode, out], [true, 0, Buffer.from('late\n').toString('base64')]);
   });
 
-  it('forgets what it has told', async (t) => {
+  it('guest-exec-status forgets a process once it has reported its end', async (t) => {
     const stage = createExecStage(t);
     const pid = await stage.ask(exec, { path: 'true' });
     await stage.ended(pid);
@@ -218,7 +218,7 @@ suite('guest-exec-status', () => {
     assert.equal(await stage.refusal('guest-exec-status', { pid }), `PID ${pid} does not exist`);
   });
 
-  it('knows no process that guest-exec has not started', async (t) => {
+  it('guest-exec-status knows no process that guest-exec has not started', async (t) => {
     const stage = createExecStage(t);
     for (const pid of [0, 1, -1, process.pid, 2 ** 31, 2n ** 53n, 2n ** 63n - 1n, -(2n ** 63n)])
       assert.equal(await stage.refusal('guest-exec-status', { pid }), `PID ${pid} does not exist`);

@@ -1,4 +1,4 @@
-/** What the agent tells of its guest: from trees that stand for other machines, and from this one. */
+/** What the agent reports about its guest: from trees that imitate other machines, and from this machine. */
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ const at = (text: string): Clock => ({ ...clock, realNs: () => BigInt(Date.parse
 suite('guest-get-osinfo', () => {
   const osRelease = 'ID=one\nNAME=One\nPRETTY_NAME="One 1"\n';
 
-  it('says what the kernel and os-release say', async (t) => {
+  it('guest-get-osinfo reports what the kernel and os-release say', async (t) => {
     const stage = onMachine(t, { '/etc/os-release': osRelease });
     assert.deepEqual(await stage.ask(getOsinfo, undefined), {
       name: 'One',
@@ -37,7 +37,7 @@ suite('guest-get-osinfo', () => {
     );
   });
 
-  it('looks where the environment says, and nowhere else then', async (t) => {
+  it('guest-get-osinfo reads the file that the environment names, and then no other', async (t) => {
     const files = { '/etc/os-release': osRelease, '/own': 'NAME=Own\n', '/usr/lib/os-release': 'NAME=Lib\n' };
     const name = async (env: Record<string, string>, texts: Record<string, string> = files) =>
       (await onMachine(t, texts, { env }).ask(getOsinfo, undefined)).name;
@@ -49,12 +49,12 @@ suite('guest-get-osinfo', () => {
 });
 
 suite('guest-get-time and guest-get-timezone', () => {
-  it('tells nanoseconds to the microsecond', async (t) => {
+  it('guest-get-time reports nanoseconds to the microsecond', async (t) => {
     const stage = createStage(t, { clock: { ...clock, realNs: () => 1_795_511_187_876_997_654n } });
     assert.equal(await stage.ask(getTime, undefined), 1_795_511_187_876_997_000n);
   });
 
-  it('goes by TZ as a rule or a file, then by /etc/localtime, else by UTC', async (t) => {
+  it('guest-get-timezone follows TZ as a rule or a file, then /etc/localtime, else UTC', async (t) => {
     // A fixed zone of version 1: one type, no changes (RFC 9636).
     const file = Buffer.concat([
       Buffer.from('TZif'),
@@ -88,7 +88,7 @@ suite('guest-get-users', () => {
     return record;
   };
 
-  it('names each user once, since the earliest login', async (t) => {
+  it('guest-get-users names each user once, with the earliest login', async (t) => {
     const system = { ...kernel, system: () => ({ release: '', version: '', machine: 'x86_64' }) };
     const records = Buffer.concat([login('one', 20), login('two', 30), login('one', 10)]);
     const expected = [
@@ -99,20 +99,20 @@ suite('guest-get-users', () => {
       assert.deepEqual(await onMachine(t, { [path]: records }, { kernel: system }).ask(getUsers, undefined), expected);
   });
 
-  it('knows nobody where nothing is kept', async (t) => {
+  it('guest-get-users is empty where no record is kept', async (t) => {
     assert.equal(await onMachine(t, {}).wire('guest-get-users'), '{"return": []}\n');
   });
 });
 
 suite('guest-get-host-name and guest-get-load', () => {
-  it('say what the kernel says', async (t) => {
+  it('guest-get-host-name and guest-get-load report what the kernel says', async (t) => {
     const stage = onMachine(t, { '/proc/sys/kernel/hostname': 'box\n', '/proc/loadavg': '0.5 1.25 12.00 1/80 11206\n' });
     assert.equal(await stage.ask(getHostName, undefined), 'box');
     assert.deepEqual(await stage.ask(getLoad, undefined), [0.5, 1.25, 12]);
     assert.equal(await stage.wire('guest-get-load'), '{"return": {"load1m": 0.5, "load5m": 1.25, "load15m": 12}}\n');
   });
 
-  it('say so when it does not', async (t) => {
+  it('guest-get-host-name and guest-get-load report the kernel’s error', async (t) => {
     const stage = onMachine(t, { '/proc/loadavg': 'NaN Infinity' });
     assert.equal(await stage.refusal('guest-get-host-name'), 'failed to get hostname: No such file or directory');
     assert.equal(await stage.refusal('guest-get-load'), 'failed to get load average: /proc/loadavg is damaged');
@@ -120,7 +120,7 @@ suite('guest-get-host-name and guest-get-load', () => {
 });
 
 suite('guest-get-vcpus', () => {
-  it('tells which processors are on and which can be turned off', async (t) => {
+  it('guest-get-vcpus reports which processors are on and which can be turned off', async (t) => {
     const directory = '/sys/devices/system/cpu';
     const files = {
       [`${directory}/cpu0/topology`]: '',
@@ -140,7 +140,7 @@ suite('guest-get-vcpus', () => {
     );
   });
 
-  it('says so where there is no such directory', async (t) => {
+  it('guest-get-vcpus reports a missing directory', async (t) => {
     assert.equal(
       await onMachine(t, {}).refusal('guest-get-vcpus'),
       'failed to list entries: /sys/devices/system/cpu: No such file or directory',
@@ -151,7 +151,7 @@ suite('guest-get-vcpus', () => {
 suite('guest-get-memory-blocks', () => {
   const directory = '/sys/devices/system/memory';
 
-  it('tells which blocks are on, and how big one is', async (t) => {
+  it('guest-get-memory-blocks reports which blocks are on, and their size', async (t) => {
     const stage = onMachine(t, {
       [`${directory}/memory0/state`]: 'online\n',
       [`${directory}/memory0/removable`]: '0\n',
@@ -171,7 +171,7 @@ suite('guest-get-memory-blocks', () => {
     assert.equal(await stage.ask(getMemoryBlockInfo, undefined), 134_217_728n);
   });
 
-  it('knows none without hot-plug, and finds it wrong when there should be some', async (t) => {
+  it('guest-get-memory-blocks is empty without hot-plug, and fails when blocks should exist', async (t) => {
     const none = onMachine(t, {});
     assert.equal(await none.wire('guest-get-memory-blocks'), '{"return": []}\n');
     assert.equal(
@@ -185,7 +185,7 @@ suite('guest-get-memory-blocks', () => {
 });
 
 suite('this machine', () => {
-  it('is told as its own files tell it', async (t) => {
+  it('facts about this machine agree with its own files', async (t) => {
     const stage = createStage(t);
     assert.equal(await stage.ask(getHostName, undefined), readFileSync('/proc/sys/kernel/hostname', 'utf8').trim());
     assert.equal(

@@ -13,7 +13,7 @@ import { base64, opened } from './opened-file.ts';
 import { createStage } from './stage.ts';
 
 suite('guest-file-open', () => {
-  it('takes the modes of fopen and no others', async (t) => {
+  it('guest-file-open accepts the modes of fopen and no others', async (t) => {
     const { stage, path } = await opened(t, 'old');
     for (const mode of ['r', 'rb', 'r+', 'rb+', 'r+b', 'a', 'ab', 'a+', 'ab+', 'a+b']) await stage.ask(fileOpen, { path, mode });
     assert.equal(readFileSync(path, 'utf8'), 'old');
@@ -26,14 +26,14 @@ suite('guest-file-open', () => {
       assert.equal(await stage.refusal('guest-file-open', { path, mode }), `invalid file open mode '${mode}'`);
   });
 
-  it('appends wherever the file stands', async (t) => {
+  it('a file that is opened for appending is written at its end, wherever its position is', async (t) => {
     const { stage, handle, path } = await opened(t, 'one', 'a+');
     await stage.ask(fileSeek, { handle, offset: 0n, whence: 'set' });
     await stage.ask(fileWrite, { handle, base64: base64(' two') });
     assert.equal(readFileSync(path, 'utf8'), 'one two');
   });
 
-  it('makes new files for everybody whatever the umask, and leaves the mode of those that are there', async (t) => {
+  it('guest-file-open creates files with mode 0666 whatever the umask, and keeps the mode of existing ones', async (t) => {
     const { stage, path } = await opened(t, '');
     chmodSync(path, 0o600);
     await stage.ask(fileOpen, { path, mode: 'w' });
@@ -42,7 +42,7 @@ suite('guest-file-open', () => {
     assert.equal(statSync(`${path}-new`).mode & 0o777, 0o666);
   });
 
-  it('makes nothing through a link that leads nowhere', async (t) => {
+  it('guest-file-open creates nothing through a dangling link', async (t) => {
     const stage = createStage(t);
     const path = join(stage.directory, 'link');
     symlinkSync(join(stage.directory, 'nowhere'), path);
@@ -52,7 +52,7 @@ suite('guest-file-open', () => {
     );
   });
 
-  it('says which file in which mode the kernel refused', async (t) => {
+  it('guest-file-open reports which file in which mode the kernel refused', async (t) => {
     const stage = createStage(t);
     const missing = join(stage.directory, 'missing');
     assert.equal(
@@ -69,12 +69,12 @@ suite('guest-file-open', () => {
     assert.match(await stage.refusal('guest-file-open', { path: long }), /: File name too long$/);
   });
 
-  it('refuses a NUL instead of opening what stands before it', async (t) => {
+  it('guest-file-open refuses a NUL instead of opening the name before it', async (t) => {
     const { stage, path } = await opened(t, '');
     assert.equal(await stage.refusal('guest-file-open', { path: `${path}\0.txt` }), "Parameter 'path' contains a NUL character");
   });
 
-  it('tells the owner of the guest what was opened and closed', async (t) => {
+  it('guest-file-open and guest-file-close write audit lines', async (t) => {
     const { stage, handle, path } = await opened(t, '');
     await stage.ask(fileClose, { handle });
     assert.deepEqual(stage.audits, [
@@ -86,7 +86,7 @@ suite('guest-file-open', () => {
 });
 
 suite('handles', () => {
-  it('are counted from 1000, and on after a restart', async (t) => {
+  it('handles are counted from 1000, and continue after a restart', async (t) => {
     const { stage, handle, path } = await opened(t, '');
     assert.equal(handle, 1000);
     assert.equal(await stage.ask(fileOpen, { path, mode: 'r' }), 1001);
@@ -96,7 +96,7 @@ suite('handles', () => {
     assert.equal(await stage.ask(fileOpen, { path, mode: 'r' }), 1002);
   });
 
-  it('begin anew when what was kept is damaged', async (t) => {
+  it('handles start from 1000 when the kept counter is damaged', async (t) => {
     for (const content of [
       '',
       'fd_counter=1500',
@@ -112,14 +112,14 @@ suite('handles', () => {
     }
   });
 
-  it('are given out although nothing can be kept', async (t) => {
+  it('handles are given out although the counter cannot be kept', async (t) => {
     const stage = createStage(t);
     mkdirSync(join(stage.directory, 'qga.state'));
     assert.equal(await stage.ask(fileOpen, { path: '/dev/null', mode: 'r' }), 1000);
     assert.equal(await stage.ask(fileOpen, { path: '/dev/null', mode: 'r' }), 1001);
   });
 
-  it('are gone when they are closed; numbers that never were any are refused in the same words', async (t) => {
+  it('closed handles, and numbers that never were handles, are refused in the same words', async (t) => {
     const { stage, handle } = await opened(t, '');
     await stage.ask(fileFlush, { handle });
     await stage.ask(fileClose, { handle });

@@ -12,34 +12,34 @@ import { opened, read } from './opened-file.ts';
 import { createStage } from './stage.ts';
 
 suite('guest-file-read', () => {
-  it('meets the end only by reading beyond it', async (t) => {
+  it('guest-file-read reports the end of a file only by reading beyond it', async (t) => {
     const { stage, handle } = await opened(t, 'hello');
     assert.deepEqual(await read(stage, handle, 5), { text: 'hello', count: 5, eof: false });
     assert.equal(await stage.wire('guest-file-read', { handle }), '{"return": {"count": 0, "buf-b64": "", "eof": true}}\n');
     assert.deepEqual(await read(stage, handle, 5), { text: '', count: 0, eof: true });
   });
 
-  it('says both bytes and end when fewer are left than were asked for', async (t) => {
+  it('guest-file-read returns both bytes and the end when fewer are left than requested', async (t) => {
     const { stage, handle } = await opened(t, 'hello');
     assert.deepEqual(await read(stage, handle, 4096), { text: 'hello', count: 5, eof: true });
     assert.deepEqual(await stage.ask(fileSeek, { handle, offset: 1n, whence: 'set' }), 1n);
     assert.deepEqual(await read(stage, handle, 2), { text: 'el', count: 2, eof: false });
   });
 
-  it('sees what a file gains after its end was met', async (t) => {
+  it('guest-file-read sees what a file gains after its end was reported', async (t) => {
     const { stage, handle, path } = await opened(t, 'one');
     await read(stage, handle, 10);
     writeFileSync(path, 'one two');
     assert.deepEqual(await read(stage, handle, 10), { text: ' two', count: 4, eof: true });
   });
 
-  it('reads 4096 bytes when no count is given, and none when 0 is', async (t) => {
+  it('guest-file-read reads 4096 bytes without a count, and none for a count of 0', async (t) => {
     const { stage, handle } = await opened(t, 'x'.repeat(5000));
     assert.deepEqual(await read(stage, handle, 0), { text: '', count: 0, eof: false });
     assert.match(await stage.wire('guest-file-read', { handle }), /"count": 4096, .*"eof": false/);
   });
 
-  it('reads 48 MiB at once and refuses a byte more', async (t) => {
+  it('guest-file-read reads 48 MiB at once and refuses a byte more', async (t) => {
     const { stage, path } = await opened(t, '');
     const most = 48 * 2 ** 20;
     writeFileSync(path, Buffer.alloc(most + 1, 7));
@@ -53,7 +53,7 @@ suite('guest-file-read', () => {
     }
   });
 
-  it('loses nothing that a FIFO has given', async (t) => {
+  it('guest-file-read loses nothing that a FIFO has returned', async (t) => {
     const stage = createStage(t);
     const path = join(stage.directory, 'fifo');
     await run(['mkfifo', path]);
@@ -66,7 +66,7 @@ suite('guest-file-read', () => {
     assert.deepEqual(await read(stage, handle, 4096), { text: '', count: 0, eof: true });
   });
 
-  it('says what the kernel said about a directory', async (t) => {
+  it('guest-file-read reports the kernel’s error for a directory', async (t) => {
     const stage = createStage(t);
     const handle = await stage.ask(fileOpen, { path: stage.directory, mode: 'r' });
     assert.equal(await stage.refusal('guest-file-read', { handle }), 'failed to read file: Is a directory');

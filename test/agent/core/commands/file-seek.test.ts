@@ -9,7 +9,7 @@ import { fileSeek } from '../../../../protocol/agent/commands/guest-file-seek.ts
 import { opened } from './opened-file.ts';
 
 suite('guest-file-seek', () => {
-  it('goes where it is told, from each of the three places', async (t) => {
+  it('guest-file-seek moves from each of the three places', async (t) => {
     const { stage, handle } = await opened(t, '0123456789');
     assert.equal(await stage.ask(fileSeek, { handle, offset: 6n, whence: 'set' }), 6n);
     assert.equal(await stage.ask(fileSeek, { handle, offset: -2n, whence: 'cur' }), 4n);
@@ -21,7 +21,7 @@ suite('guest-file-seek', () => {
       );
   });
 
-  it('looks for the handle before it looks at the number of the place, and at its word first of all', async (t) => {
+  it('guest-file-seek checks the word of the place first, then the handle, then the number of the place', async (t) => {
     const { stage, handle } = await opened(t, '');
     assert.equal(await stage.refusal('guest-file-seek', { handle, offset: 0, whence: 3 }), 'invalid whence code 3');
     assert.equal(await stage.refusal('guest-file-seek', { handle, offset: 0, whence: -1 }), 'invalid whence code -1');
@@ -36,7 +36,7 @@ suite('guest-file-seek', () => {
     );
   });
 
-  it('says what the kernel says about places that are none', async (t) => {
+  it('guest-file-seek reports the kernel’s error for invalid places', async (t) => {
     const { stage, handle } = await opened(t, 'x');
     for (const offset of [-1, -(2n ** 63n)])
       assert.equal(

@@ -13,7 +13,7 @@ import { base64, opened, read } from './opened-file.ts';
 import { createStage } from './stage.ts';
 
 suite('guest-file-write', () => {
-  it('has written when it answers', async (t) => {
+  it('guest-file-write has written the bytes when it answers', async (t) => {
     const { stage, handle, path } = await opened(t, '', 'w');
     assert.equal(
       await stage.wire('guest-file-write', { handle, 'buf-b64': base64('hello\0world') }),
@@ -22,7 +22,7 @@ suite('guest-file-write', () => {
     assert.equal(readFileSync(path, 'latin1'), 'hello\0world');
   });
 
-  it('takes as many bytes as count says', async (t) => {
+  it('guest-file-write takes as many bytes as count says', async (t) => {
     const { stage, handle, path } = await opened(t, '', 'w');
     for (const count of [3, 0]) await stage.value('guest-file-write', { handle, 'buf-b64': base64('hello'), count });
     assert.equal(readFileSync(path, 'utf8'), 'hel');
@@ -32,7 +32,7 @@ suite('guest-file-write', () => {
     }
   });
 
-  it('takes base64 as qemu-ga does, and says so when its end is missing', async (t) => {
+  it('guest-file-write accepts base64 as qemu-ga does, and reports a missing end', async (t) => {
     const { stage, handle, path } = await opened(t, '', 'w');
     for (const text of ['aGVs\nbG8=\n', '', 'IQ==aGk=']) await stage.ask(fileWrite, { handle, base64: text });
     assert.equal(readFileSync(path, 'latin1').slice(0, 6), 'hello!');
@@ -44,7 +44,7 @@ suite('guest-file-write', () => {
     assert.match(await stage.refusal('guest-file-write', { handle, 'buf-b64': 'aGVsbG8' }), /^Base64 data is incomplete/);
   });
 
-  it('tells a full disk by the write that met it, and goes on', async (t) => {
+  it('guest-file-write reports a full disk by the write that met it, and the agent continues', async (t) => {
     const stage = createStage(t);
     const handle = await stage.ask(fileOpen, { path: '/dev/full', mode: 'w' });
     const args = { handle, 'buf-b64': base64('hello') };
@@ -53,7 +53,7 @@ suite('guest-file-write', () => {
     assert.equal(await stage.refusal('guest-file-write', args), `handle '${handle}' has not been found`);
   });
 
-  it('says how much a FIFO took before it was full', async (t) => {
+  it('guest-file-write reports how much a FIFO took before it was full', async (t) => {
     const stage = createStage(t);
     const path = join(stage.directory, 'fifo');
     await run(['mkfifo', path]);
@@ -68,7 +68,7 @@ suite('guest-file-write', () => {
     );
   });
 
-  it('refuses what was opened for reading, and reads what was just written', async (t) => {
+  it('guest-file-write refuses a file that was opened for reading, and what was just written can be read', async (t) => {
     const { stage, handle } = await opened(t, 'x');
     assert.equal(
       await stage.refusal('guest-file-write', { handle, 'buf-b64': 'eA==' }),

@@ -26,7 +26,7 @@ suite('guest-network-get-interfaces', () => {
 dummy0: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1
 `;
 
-  it('merges addresses by interface, and counts where there is an address', async (t) => {
+  it('guest-network-get-interfaces merges addresses by interface, and has counters where there is an address', async (t) => {
     const stage = onMachine(t, { '/proc/net/dev': netDev }, { kernel: { ...kernel, interfaces: () => addresses } });
     const found = await stage.ask(networkGetInterfaces, undefined);
     assert.deepEqual(
@@ -55,7 +55,7 @@ dummy0: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1
     );
   });
 
-  it('goes without counters where there are none, and says why when there are no interfaces', async (t) => {
+  it('guest-network-get-interfaces omits missing counters, and reports why there are no interfaces', async (t) => {
     const bare = onMachine(t, {}, { kernel: { ...kernel, interfaces: () => addresses } });
     assert.ok(!(await bare.wire('guest-network-get-interfaces')).includes('statistics'));
     const failing = onMachine(

@@ -1,4 +1,4 @@
-/** guest-shutdown and guest-set-time with stand-ins for the programs and the clock: this machine goes on as it is. */
+/** guest-shutdown and guest-set-time with fakes for the programs and the clock: this machine is not changed. */
 
 import assert from 'node:assert/strict';
 import { it, suite, type TestContext } from 'node:test';
@@ -41,7 +41,7 @@ suite('guest-shutdown', () => {
     ['halt', '/sbin/halt', '-H'],
     ['reboot', '/sbin/reboot', '-r'],
   ] as const) {
-    it(`runs ${program} for ${mode}, or shutdown where that is all there is; and says nothing`, async (t) => {
+    it(`guest-shutdown runs ${program} for ${mode}, or shutdown where only that exists, and does not answer`, async (t) => {
       const own = createPowerStage(t, { programs: [program, '/sbin/shutdown'] });
       assert.equal(await own.wire('guest-shutdown', { mode }), '');
       assert.deepEqual(own.argv(), [[program]]);
@@ -52,13 +52,13 @@ suite('guest-shutdown', () => {
     });
   }
 
-  it('powers down when no mode is given', async (t) => {
+  it('guest-shutdown powers down when no mode is given', async (t) => {
     const stage = createPowerStage(t, { programs: ['/sbin/poweroff'] });
     assert.equal(await stage.wire('guest-shutdown'), '');
     assert.deepEqual(stage.argv(), [['/sbin/poweroff']]);
   });
 
-  it('refuses other modes and runs nothing', async (t) => {
+  it('guest-shutdown refuses other modes and runs nothing', async (t) => {
     const stage = createPowerStage(t, { programs: ['/sbin/poweroff'] });
     for (const mode of ['', 'off', 'HALT', 'halt\0', 'x'.repeat(100_000)])
       assert.equal(await stage.refusal('guest-shutdown', { mode }), 'mode is invalid (valid values are: halt|powerdown|reboot');
@@ -66,7 +66,7 @@ suite('guest-shutdown', () => {
     assert.deepEqual(stage.started, []);
   });
 
-  it('says what the program said, else its status, when it fails', async (t) => {
+  it('guest-shutdown reports what the program printed, else its status, when it fails', async (t) => {
     const refusal = (setting: Setting) =>
       createPowerStage(t, { programs: ['/sbin/halt'], ...setting }).refusal('guest-shutdown', { mode: 'halt' });
     assert.equal(await refusal({ end: { code: 7 } }), 'child process has failed to shutdown: exit status 7');
@@ -80,7 +80,7 @@ suite('guest-shutdown', () => {
 });
 
 suite('guest-set-time', () => {
-  it('sets the clock, then the hardware’s by it', async (t) => {
+  it('guest-set-time sets the system clock, then the hardware clock from it', async (t) => {
     const stage = createPowerStage(t, { programs: ['/sbin/hwclock'] });
     await stage.ask(setTime, { time: 1_700_000_000_123_456_789n });
     await stage.ask(setTime, { time: 0n });
@@ -91,14 +91,14 @@ suite('guest-set-time', () => {
     ]);
   });
 
-  it('without a time sets the clock by the hardware’s', async (t) => {
+  it('guest-set-time without a time sets the system clock from the hardware clock', async (t) => {
     const stage = createPowerStage(t, { programs: ['/sbin/hwclock'] });
     await stage.ask(setTime, {});
     assert.deepEqual(stage.clockSet, []);
     assert.deepEqual(stage.argv(), [['/sbin/hwclock', '-s']]);
   });
 
-  it('takes the years 1970 to 2069 only', async (t) => {
+  it('guest-set-time accepts the years 1970 to 2069 only', async (t) => {
     const stage = createPowerStage(t, { programs: ['/sbin/hwclock'] });
     const last = BigInt(Date.UTC(2070)) * 1_000_000n - 1n;
     await stage.ask(setTime, { time: last });
@@ -107,7 +107,7 @@ suite('guest-set-time', () => {
     assert.deepEqual(stage.clockSet, [last]);
   });
 
-  it('says it when the hardware’s clock cannot be set, although the system’s is', async (t) => {
+  it('guest-set-time reports when the hardware clock cannot be set, although the system clock is', async (t) => {
     const stage = createPowerStage(t, {});
     assert.equal(
       await stage.refusal('guest-set-time', { time: 1 }),
@@ -116,7 +116,7 @@ suite('guest-set-time', () => {
     assert.deepEqual(stage.clockSet, [1n]);
   });
 
-  it('says what the kernel says to those who may not set it', async (t) => {
+  it('guest-set-time reports the kernel’s error to users who may not set the clock', async (t) => {
     assert.equal(
       await createStage(t).refusal('guest-set-time', { time: 1 }),
       'Failed to set time to guest: Operation not permitted',

@@ -6,7 +6,7 @@ import { info } from '../../../../protocol/agent/commands/guest-info.ts';
 import { createStage } from './stage.ts';
 
 suite('guest-info', () => {
-  it('lists what there is, the last of the schema first, and which answers nothing', async (t) => {
+  it('guest-info lists every command, the last of the schema first, and which have no reply', async (t) => {
     const stage = createStage(t);
     const { version, commands } = await stage.ask(info, undefined);
     assert.equal(version, '11.1.3');
@@ -20,7 +20,7 @@ suite('guest-info', () => {
 });
 
 suite('guest-sync', () => {
-  it('gives back every whole number of 64 bits, and the delimiter where it belongs', async (t) => {
+  it('guest-sync returns every whole number of 64 bits, and the delimiter where it belongs', async (t) => {
     const stage = createStage(t);
     for (const id of [0, -1, 2 ** 31, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)]) {
       assert.equal(await stage.wire('guest-sync', { id }), `{"return": ${id}}\n`);

@@ -20,7 +20,7 @@ export interface Stage {
   agent: Agent;
   /** Lines that were written to syslog. */
   audits: string[];
-  /** Lines that were written to standard error: what nobody foresaw is told there. */
+  /** Lines that were written to standard error: unexpected errors are reported there. */
   errors: string[];
   /** What the agent answers, as the host's side of the command reads it. @throws when it is an error */
   ask<Arguments, Reply>(command: AgentCommand<Arguments, Reply>, args: Arguments): Promise<Reply>;
@@ -82,7 +82,7 @@ export function createStage(t: TestContext, parts: Partial<Platform> = {}): Stag
   return stage;
 }
 
-/** Shutdown and hwclock are programs too, and this machine is no test guest. */
+/** Shutdown and hwclock are programs too, and this machine is not a test guest. */
 const noChildren: Children = {
   spawn() {
     throw new SystemError(1, 'Operation not permitted');

@@ -17,14 +17,15 @@ suite('the command line', () => {
     ['--log /x', ['logfile=/x']],
     ['-F -v', ['fsfreeze-hook', 'verbose']],
     ['-F/etc/hook', ['fsfreeze-hook=/etc/hook']],
-    // As with qemu-ga, the path of this one must be glued: what stands apart is a positional argument.
+    // As with qemu-ga, the path of this one must be glued: a separate word is a positional argument.
     ['-F /etc/hook -v', ['fsfreeze-hook', 'verbose']],
     ['--fsfreeze-hook=/etc/hook', ['fsfreeze-hook=/etc/hook']],
     ['positional -v other', ['verbose']],
     ['-v -- -d', ['verbose']],
     ['--also /dev/x --also=/dev/y --lease 5', ['also=/dev/x', 'also=/dev/y', 'lease=5']],
   ];
-  for (const [line, options] of cases) it(line, () => assert.deepEqual(read(line), options));
+  for (const [line, options] of cases)
+    it(`the command line "${line}" is read as getopt_long(3) reads it`, () => assert.deepEqual(read(line), options));
 
   const wrong: [line: string, said: RegExp][] = [
     ['--nope', /unrecognized option '--nope'/],

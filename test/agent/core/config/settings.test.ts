@@ -25,7 +25,7 @@ function dumped(...args: Parameters<typeof read>): string {
 }
 
 suite('settings', () => {
-  it('the defaults, as qemu-ga prints them', () => {
+  it('the defaults are printed as by qemu-ga', () => {
     assert.equal(
       dumped('-D'),
       `[general]
@@ -57,19 +57,19 @@ allow-rpcs=
     assert.match(dumped('-D -c /option', files, { QGA_CONF: '/env' }), /^statedir=\/option$/m);
   });
 
-  it('a file that -c names must be there, the default one need not', () => {
+  it('a file that -c names must exist, the default file need not', () => {
     assert.throws(() => read('-c /none'), refusal(/config file \/none: No such file or directory/));
     assert.equal(read('-v').kind, 'run');
   });
 
-  it('our own are printed where they were given', () => {
+  it('our own settings are printed where they were given', () => {
     assert.match(dumped('-D --freeze-only'), /^freeze-only=true$/m);
     assert.match(dumped('-D', { '/etc/qemu/qemu-ga.conf': '[general]\nfreeze-only=true\n' }), /^freeze-only=true$/m);
     assert.match(dumped('-D --also /dev/x --lease 0 -F'), /^fsfreeze-hook=\/etc\/qemu\/fsfreeze-hook$/m);
     assert.match(dumped('-D --also /dev/x --lease 0'), /also=\/dev\/x\nlease=0\n$/);
   });
 
-  it('what is asked for instead of running', () => {
+  it('an option can ask for help, version, the list of commands or the settings instead of running', () => {
     assert.deepEqual(
       ['-h', '-V', '-b help', '-b ?', '-D', ''].map((line) => read(line).kind),
       ['help', 'version', 'list-commands', 'list-commands', 'dump', 'run'],
@@ -83,7 +83,7 @@ allow-rpcs=
     ['', '[general]\nnonsense\n', /line 2: 'nonsense'/],
     ['', 'path=/x\n', /line 1/],
   ] as const)
-    it(`refused by name: ${line}${file.replaceAll('\n', ' ')}`, () => {
+    it(`${line}${file.replaceAll('\n', ' ')} is refused by name`, () => {
       assert.throws(() => read(line, { '/etc/qemu/qemu-ga.conf': file }), refusal(said));
     });
 });

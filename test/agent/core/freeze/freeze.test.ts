@@ -86,7 +86,7 @@ suite('a freeze', () => {
     await writeFile(join(directory, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   }
 
-  it('names what became of each filesystem, and is frozen until the thaw', async () => {
+  it('a freeze reports the result for each filesystem, and lasts until the thaw', async () => {
     freezing.mood('/boot', 'cannot');
     freezing.mood('/data', 'foreign');
     const agent = control();
@@ -114,7 +114,7 @@ suite('a freeze', () => {
     assert.deepEqual(await readdir(directory), []);
   });
 
-  it('nothing to freeze leaves it thawed, and runs no hook', async () => {
+  it('a freeze of nothing leaves the agent thawed, and runs no hook', async () => {
     await hook('hook', `touch ${directory}/ran`);
     const agent = control(join(directory, 'hook'));
     assert.deepEqual((await agent.freeze({ ...whole, mountPoints: ['/none'] })).filesystems, []);
@@ -122,7 +122,7 @@ suite('a freeze', () => {
     assert.deepEqual(await readdir(directory), ['hook']);
   });
 
-  it('the lease ends it, and the next thaw says so', async () => {
+  it('the lease ends a freeze, and the next thaw reports it', async () => {
     const agent = control();
     await agent.freeze(whole);
     pass(10_000);
@@ -132,7 +132,7 @@ suite('a freeze', () => {
     assert.equal(agent.last()?.epoch, 7);
   });
 
-  it('the guard’s own deadline ends it as well', async () => {
+  it('the guard’s own deadline ends a freeze as well', async () => {
     const agent = control();
     const started = freezing.started();
     await agent.freeze(whole);
@@ -141,7 +141,7 @@ suite('a freeze', () => {
     assert.equal(agent.last()?.leaseFired, true);
   });
 
-  it('a guard that is stopped is given up, and its filesystems are thawed without it', async () => {
+  it('a guard that is stopped is abandoned, and its filesystems are thawed without it', async () => {
     const agent = control();
     const started = freezing.started();
     await agent.freeze(whole);
@@ -183,13 +183,13 @@ suite('a freeze', () => {
     assert.deepEqual(freezing.frozen, []);
   });
 
-  it('a freeze that hangs in the kernel is not thawed before the kernel lets go, and says so', async () => {
+  it('a freeze that blocks in the kernel is reported as not thawed until the kernel has thawed it', async () => {
     freezing.mood('/', 'hangs');
     const agent = control();
     const started = freezing.started();
     const asked = agent.freeze(whole);
     await started;
-    const refused = assert.rejects(agent.thaw(), { message: /the kernel has not let go of \/ yet/ });
+    const refused = assert.rejects(agent.thaw(), { message: /the kernel still blocks the thaw of \/:/ });
     pass(8_000);
     await refused;
     assert.equal(agent.state(), 'thawing');
@@ -200,7 +200,7 @@ suite('a freeze', () => {
     assert.deepEqual(freezing.frozen, []);
   });
 
-  it('the lease ends a freeze that hangs for everything else', async () => {
+  it('the lease ends a freeze that blocks every writer', async () => {
     freezing.mood('/', 'hangs');
     const agent = control();
     const started = freezing.started();
@@ -214,7 +214,7 @@ suite('a freeze', () => {
     assert.equal(agent.state(), 'thawed');
   });
 
-  it('a filesystem that somebody thawed meanwhile is told as lost', async () => {
+  it('a filesystem that another program thawed meanwhile is reported as lost', async () => {
     const agent = control();
     const started = freezing.started();
     await agent.freeze(whole);
@@ -225,7 +225,7 @@ suite('a freeze', () => {
     );
   });
 
-  it('while anything is frozen nothing is logged, and everything afterwards', async () => {
+  it('nothing is logged while anything is frozen, and everything afterwards', async () => {
     const agent = control();
     await agent.freeze(whole);
     assert.deepEqual(said, ['hold']);
@@ -233,7 +233,7 @@ suite('a freeze', () => {
     assert.deepEqual(said, ['hold', 'release']);
   });
 
-  it('hooks run in order before, in reverse after, each with its result', async () => {
+  it('hooks run in order before and in reverse after, each with its result', async () => {
     await mkdir(join(directory, 'hook.d'));
     for (const name of ['10-db', '20-cache', 'old.bak'])
       await hook(`hook.d/${name}`, `echo ${name} $1 $STILLFRAME_EPOCH >> ${directory}/ran; echo said`);
@@ -253,7 +253,7 @@ suite('a freeze', () => {
     );
   });
 
-  it('a hook that fails: nothing freezes, and it is told to thaw', async () => {
+  it('a hook that fails prevents the freeze, and runs with thaw', async () => {
     await hook('hook', `echo $1 >> ${directory}/ran; [ $1 = thaw ] || { echo database says no; exit 7; }`);
     const agent = control(join(directory, 'hook'));
     await assert.rejects(agent.freeze(whole), {
@@ -273,7 +273,7 @@ suite('a freeze', () => {
     assert.equal(agent.state(), 'thawed');
   });
 
-  it('an agent that comes after one that was killed thaws what that left, and runs its thaw hooks', async () => {
+  it('an agent that follows a killed one thaws what that left, and runs its thaw hooks', async () => {
     await hook('hook', `echo $1 >> ${directory}/ran`);
     const target = { path: '/data', device: { major: 4094, minor: 16 }, mountId: 2 };
     control();
@@ -297,7 +297,7 @@ suite('a freeze', () => {
     assert.deepEqual((await readdir(directory)).toSorted(), ['hook', 'ran']);
   });
 
-  it('a record of an earlier boot is worth nothing', () => {
+  it('a record of an earlier boot is ignored', () => {
     control();
     records.write({ bootId: 'another', targets: [], hooks: [], processes: [] });
     const next = control();

@@ -38,7 +38,7 @@ const merged = (...trees: FakeTree[]): FakeTree => ({
 const withTypes: FakeTree = { texts: { '/proc/filesystems': 'nodev\ttmpfs\nnodev\tzfs\n\text4\n\tbtrfs\n\tbcachefs\n' } };
 
 suite('what a freeze freezes', () => {
-  it('each device once, whatever is mounted where; nothing that has no device', () => {
+  it('a plan has each device once, however it is mounted, and nothing without a device', () => {
     const mounts = [
       root,
       '2 1 0:5 / /proc rw - proc proc rw',
@@ -51,7 +51,7 @@ suite('what a freeze freezes', () => {
     assert.deepEqual(order(machine(mounts)), ['/data', '/']);
   });
 
-  it('a btrfs once, by the number that all its subvolumes share in the mount table', () => {
+  it('a plan has a btrfs once, by the number that all its subvolumes share in the mount table', () => {
     const mounts = [root, '2 1 0:30 /a /a rw - btrfs /dev/vdb rw', '3 1 0:30 /b /b rw - btrfs /dev/vdb rw'];
     const tree = merged(machine(mounts, withTypes), block('254:16', 'vdb'), {
       devices: { '/dev/vdb': { major: 254, minor: 16 } },
@@ -65,12 +65,12 @@ suite('what a freeze freezes', () => {
     );
   });
 
-  it('a filesystem without a device number of its own only where its type is on a device', () => {
+  it('a plan has a filesystem without a device number of its own only where its type is on a device', () => {
     const mounts = [root, '2 1 0:30 / /a rw - bcachefs /dev/vdb:/dev/vdc rw', '3 1 0:31 / /z rw - zfs tank/z rw'];
     assert.deepEqual(order(machine(mounts, withTypes)), ['/a', '/']);
   });
 
-  it('a loop device over a file in a subvolume before the btrfs that holds the file', () => {
+  it('a loop device over a file in a subvolume precedes the btrfs that holds the file', () => {
     const mounts = [root, '2 1 7:0 / /loop rw - ext4 /dev/loop0 rw', '3 1 0:30 / /b rw - btrfs /dev/vdb rw'];
     const sys = merged(withTypes, block('254:16', 'vdb'), block('7:0', 'loop0', { 'loop/backing_file': '/b/sub/image\n' }), {
       devices: { '/dev/vdb': { major: 254, minor: 16 } },
@@ -81,13 +81,13 @@ suite('what a freeze freezes', () => {
     assert.deepEqual(order(machine(mounts, sys)), ['/loop', '/b', '/']);
   });
 
-  it('by a mount that can be opened: a socket bound onto a file is none', () => {
+  it('a plan uses a mount that can be opened, and not a socket that is bound onto a file', () => {
     const mounts = [root, '2 1 254:16 /s /run/s rw - ext4 /dev/vdb rw', '3 1 254:16 / /data rw - ext4 /dev/vdb rw'];
     const tree = machine(mounts, { sockets: ['/run/s'], texts: { '/data/x': '' } });
     assert.deepEqual(order(tree), ['/data', '/']);
   });
 
-  it('a loop device before the filesystem that holds its file, though that is mounted later', () => {
+  it('a loop device precedes the filesystem that holds its file, though that is mounted later', () => {
     const mounts = [root, '2 1 7:0 / /loop rw - ext4 /dev/loop0 rw', '3 1 254:16 / /b rw - ext4 /dev/vdb rw'];
     const sys = merged(block('254:0', 'vda'), block('254:16', 'vdb'), block('7:0', 'loop0'), {
       loops: { '/dev/loop0': { major: 254, minor: 16 } },
@@ -95,7 +95,7 @@ suite('what a freeze freezes', () => {
     assert.deepEqual(order(machine(mounts, sys)), ['/loop', '/b', '/']);
   });
 
-  it('a loop device whose kernel does not tell is placed by the path of its file', () => {
+  it('a loop device whose kernel does not report its file is placed by the path of the file', () => {
     const mounts = [root, '2 1 7:0 / /loop rw - ext4 /dev/loop0 rw', '3 1 254:16 / /b rw - ext4 /dev/vdb rw'];
     const sys = merged(block('254:16', 'vdb'), block('7:0', 'loop0', { 'loop/backing_file': '/b/image\n' }), {
       onDevice: { '/b/image': { major: 254, minor: 16 } },
@@ -103,7 +103,7 @@ suite('what a freeze freezes', () => {
     assert.deepEqual(order(machine(mounts, sys)), ['/loop', '/b', '/']);
   });
 
-  it('through a partition of a loop device, and a mapper over it', () => {
+  it('the order follows a partition of a loop device, and a mapper over it', () => {
     const mounts = [
       root,
       '2 1 253:0 / /top rw - ext4 /dev/mapper/x rw',
@@ -119,7 +119,7 @@ suite('what a freeze freezes', () => {
     assert.ok(found.indexOf('/top') < found.indexOf('/b'), found.join(' '));
   });
 
-  it('three layers, and a circle that cannot be', () => {
+  it('the order has three layers, and survives an impossible circle', () => {
     const mounts = [
       '1 0 254:0 / / rw - ext4 /dev/vda rw',
       '2 1 7:1 / /second rw - ext4 /dev/loop1 rw',
@@ -132,7 +132,7 @@ suite('what a freeze freezes', () => {
     assert.equal(order(machine(mounts, circle)).length, 3);
   });
 
-  it('by a mount that is not hidden; one whose every mount is hidden is told, not frozen', () => {
+  it('a plan uses a mount that is not hidden; a filesystem without one is reported, not frozen', () => {
     const mounts = [
       root,
       '2 1 254:16 / /om rw - ext4 /dev/vdb rw',
@@ -152,7 +152,7 @@ suite('what a freeze freezes', () => {
     );
   });
 
-  it('by a path that does not lead through another machine, where there is one', () => {
+  it('a plan uses a path that does not lead through another machine, where there is one', () => {
     const mounts = [
       root,
       '2 1 0:41 / /net rw - nfs4 server:/x rw',
@@ -165,7 +165,7 @@ suite('what a freeze freezes', () => {
     );
   });
 
-  it('what only a container has mounted, through one of its processes', () => {
+  it('a filesystem that only a container has mounted is reached through one of its processes', () => {
     const tree = machine([root], {
       texts: {
         '/proc/7/mountinfo': `${root}\n2 1 254:16 / /volume rw - ext4 /dev/vdb rw\n`,
@@ -182,7 +182,7 @@ suite('what a freeze freezes', () => {
     );
   });
 
-  it('only what is asked for: by mount point, by a bind mount of it, with a slash behind', () => {
+  it('a plan has only the requested filesystems: by mount point, by a bind mount, with a slash behind', () => {
     const tree = machine([root, '2 1 254:16 / /data rw - xfs /dev/vdb rw', '3 1 254:16 /sub /bind rw - xfs /dev/vdb rw']);
     assert.deepEqual(order(tree, ['/data']), ['/data']);
     assert.deepEqual(order(tree, ['/bind']), ['/data']);

@@ -23,13 +23,13 @@ const record: FreezeRecord = {
 };
 
 suite('the record of a freeze', () => {
-  test('is written where nothing is about to freeze', () => {
+  test('the record is written where nothing is about to freeze', () => {
     const { records, written } = recordsOn('2 1 0:24 / /state rw - tmpfs tmpfs rw');
     records.write(record);
     assert.deepEqual(written, ['/state/stillframe-freeze.json']);
   });
 
-  test('is refused on a filesystem that is to be frozen: the agent would wait for itself', () => {
+  test('the record is refused on a filesystem that is to be frozen: the agent would wait for itself', () => {
     const { records, written } = recordsOn();
     assert.throws(() => records.write(record), {
       name: 'CommandError',
@@ -38,7 +38,7 @@ suite('the record of a freeze', () => {
     assert.deepEqual(written, []);
   });
 
-  test('is refused on a subvolume of a btrfs that is to be frozen, though its files have another device number', () => {
+  test('the record is refused on a subvolume of a btrfs that is to be frozen, though its files have another device number', () => {
     const { records } = recordsOn('2 1 0:30 /state /state rw - btrfs /dev/vdb rw');
     const targets = [{ path: '/data', device: { major: 0, minor: 30 }, mountId: 3 }];
     assert.throws(() => records.write({ ...record, targets }), {

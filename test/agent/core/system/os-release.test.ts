@@ -8,7 +8,7 @@ import { parseOsRelease } from '../../../../agent/core/system/os-release.ts';
 const parse = (text: string) => Object.fromEntries(parseOsRelease(text));
 
 suite('os-release', () => {
-  it('reads what distributions write', () => {
+  it('os-release is read as distributions write it', () => {
     assert.deepEqual(
       parse(`PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n`),
       { PRETTY_NAME: 'Debian GNU/Linux 12 (bookworm)', NAME: 'Debian GNU/Linux', VERSION_ID: '12', ID: 'debian' },
@@ -21,7 +21,7 @@ suite('os-release', () => {
     });
   });
 
-  it('unquotes as a shell does', () => {
+  it('os-release is unquoted as by a shell', () => {
     const cases: [string, string][] = [
       ['"Unit test \\"\\\'\\$\\`\\\\ and \\\\\\\\ etc."', 'Unit test "\'$`\\ and \\\\ etc.'],
       [String.raw`"a\nb"`, String.raw`a\nb`],
@@ -41,11 +41,11 @@ suite('os-release', () => {
     for (const [written, value] of cases) assert.deepEqual(parse(`X=${written}\n`), { X: value }, written);
   });
 
-  it('passes over what is no assignment, and takes the last of several', () => {
+  it('lines that are not assignments are ignored, and the last of several assignments counts', () => {
     assert.deepEqual(parse('# ID=no\n\nnonsense\n1A=no\n A=yes\r\nB = no\nA=again'), { A: 'again' });
   });
 
-  it('reads any text', () => {
+  it('any text is read without an error', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
         for (const value of parseOsRelease(`A=${text}`).values()) assert.ok(value.length <= text.length + 2);
@@ -53,7 +53,7 @@ suite('os-release', () => {
     );
   });
 
-  it('reads back whatever is quoted', () => {
+  it('every quoted value is read back unchanged', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 50 }), (text) => {
         const line = text.replaceAll(/[\r\n]/g, '');

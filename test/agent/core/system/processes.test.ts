@@ -1,4 +1,4 @@
-/** What is kept of processes that nobody asks about. */
+/** What is kept of processes whose end no client has read. */
 
 import assert from 'node:assert/strict';
 import { it, suite } from 'node:test';
@@ -26,7 +26,7 @@ function createFakeChildren() {
 }
 
 suite('processes', () => {
-  it('keeps the last 256 that have ended, and all that run', () => {
+  it('the last 256 processes that have ended are kept, and all that run', () => {
     const fake = createFakeChildren();
     const processes = createProcesses(fake.children);
     const pids = Array.from({ length: 300 }, () => processes.start(request));
@@ -39,7 +39,7 @@ suite('processes', () => {
     );
   });
 
-  it('gives up the output of the oldest when there is too much of it', () => {
+  it('the output of the oldest is dropped when there is too much of it', () => {
     const fake = createFakeChildren();
     const processes = createProcesses(fake.children);
     const pids = Array.from({ length: 5 }, () => processes.start(request));
@@ -53,7 +53,7 @@ suite('processes', () => {
     );
   });
 
-  it('counts only what is still there', () => {
+  it('only kept output counts', () => {
     const fake = createFakeChildren();
     const processes = createProcesses(fake.children);
     for (let round = 0; round < 20; round++) {
@@ -68,7 +68,7 @@ suite('processes', () => {
     assert.ok(processes.find(kept));
   });
 
-  it('knows by a pid whoever had it last', () => {
+  it('a pid names the process that had it last', () => {
     const fake = createFakeChildren();
     const processes = createProcesses(fake.children);
     const pid = processes.start(request);
@@ -82,7 +82,7 @@ suite('processes', () => {
     assert.deepEqual(processes.find(pid)?.end, { code: 0 });
   });
 
-  it('counts nothing of those who had a pid before', () => {
+  it('output of an earlier process with the same pid does not count', () => {
     const fake = createFakeChildren();
     const processes = createProcesses(fake.children);
     const kept = processes.start(request);

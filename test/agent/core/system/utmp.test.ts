@@ -21,7 +21,7 @@ function record(type: number, user: string, seconds: number, microseconds: numbe
 }
 
 suite('utmp', () => {
-  it('tells processes of users, and no boots, gettys and ends', () => {
+  it('user processes are listed, and boots, gettys and ended ones are not', () => {
     const records = Buffer.concat([
       record(2, 'reboot', 1, 0),
       record(7, 'root', 1_700_000_000, 250_000),
@@ -35,7 +35,7 @@ suite('utmp', () => {
     ]);
   });
 
-  it('has longer times, and so longer records, on 64-bit Arm', () => {
+  it('times and records are longer on 64-bit Arm', () => {
     const records = Buffer.concat([record(7, 'one', 2 ** 33, 500_000, true), record(7, 'two', 5, 0, true)]);
     assert.deepEqual(parseUtmp(records, bytes, true), [
       { user: 'one', time: 2 ** 33 + 0.5 },
@@ -43,7 +43,7 @@ suite('utmp', () => {
     ]);
   });
 
-  it('passes over a record that was cut off, and takes any bytes', () => {
+  it('a truncated record is ignored, and any bytes are accepted', () => {
     assert.deepEqual(parseUtmp(record(7, 'root', 1, 0).subarray(0, 383), bytes, false), []);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 2000 }), fc.boolean(), (any, wide) => {
