@@ -22,7 +22,7 @@ export const doctor = command({
   docs: {
     brief: 'Check this machine: Node, Temporal, sockets, journal, clock, disk space',
     fullDescription:
-      "Check this machine: Node, tools, Temporal, the host's file, sockets and who is on them, journal, clock, disk space. Each\nline says ok, warn or fail, and how to fix it. The exit status is 1 when anything fails.",
+      "Check this machine: Node, tools, Temporal, the host's file, sockets and their clients, journal, clock, disk space. Each\nline says ok, warn or fail, and how to fix it. The exit status is 1 when anything fails.",
   },
   parameters: { flags: { config: configFlag, state: stateFlag, address: addressFlag, json: jsonFlag } },
   async func(this: Context, flags: Flags) {

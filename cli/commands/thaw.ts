@@ -23,7 +23,7 @@ export const thaw = command(
       customUsage: ['--local [--state DIR]'],
       brief: 'Thaw every guest of this host that is owed a thaw, without a server',
       fullDescription:
-        'Thaw every guest of this host that the journal says is owed a thaw: asks the warden, and acts from the journal alone when\nnobody answers. Safe to repeat. For one guest by way of the server: "stillframe guest thaw GUEST".',
+        'Thaw every guest of this host that the journal says is owed a thaw: asks the warden, and acts from the journal alone when\nit does not answer. Safe to repeat. For one guest by way of the server: "stillframe guest thaw GUEST".',
     },
     parameters: {
       flags: {

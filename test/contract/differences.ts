@@ -1,4 +1,4 @@
-/** Where our agent answers otherwise than Debian's qemu-ga 7.2.22, and why; docs/110-agent-differences.md tells the same. */
+/** Where our agent answers otherwise than Debian's qemu-ga 7.2.22, and why; docs/110-agent-differences.md lists the same. */
 
 export interface Difference {
   /** Name of the vector. */
@@ -14,7 +14,7 @@ const unknownPid = generic("Invalid parameter 'pid'");
 
 const newerCapture = 'captures by name came with 8.0; 7.2 takes true and false only';
 const newerFailure = 'the text of 9.1 and later; before, it was wrapped in another sentence';
-const realPid = 'before 8.2 the pid was not told, and since then the text names "ld" in its place: ours names the pid';
+const realPid = 'before 8.2 the text had no pid, and since then it has "ld" in its place: our agent names the pid';
 
 export const differences: Difference[] = [
   {
@@ -34,7 +34,7 @@ export const differences: Difference[] = [
       ['{"error": {"class": "GenericError", "desc": "QMP input must be a JSON object"}}', ''],
       ['parse errors: 2', ''],
     ],
-    why: 'what a client left half said is dropped once the guest has seen it go; qemu-ga completes it with the bytes of the next',
+    why: 'half a request is dropped once the guest has seen its client leave; qemu-ga completes it with the bytes of the next',
   },
   {
     of: 'write base64 without its tail',

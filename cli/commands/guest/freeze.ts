@@ -20,7 +20,7 @@ export const guestFreeze = command(
     docs: {
       brief: 'Freeze the filesystems of a guest for at most its lease',
       fullDescription:
-        'Freeze the filesystems of a guest by hand. At the end of the lease its host thaws it by itself, also when this command,\nthe server or the network are gone; "stillframe guest thaw" ends it sooner.',
+        'Freeze the filesystems of a guest by hand. At the end of the lease its host thaws it by itself, even when this command has ended,\nor the server or the network is down; "stillframe guest thaw" ends it sooner.',
     },
     parameters: { flags: { address: addressFlag, lease: leaseFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: Flags, name: string) {

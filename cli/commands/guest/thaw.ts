@@ -1,4 +1,4 @@
-/** `stillframe guest thaw GUEST`: thaw until it is confirmed, no matter who froze it. */
+/** `stillframe guest thaw GUEST`: thaw until it is confirmed, whichever program froze it. */
 
 import { formatDuration } from '../../../model/units.ts';
 import { command } from '../../command.ts';
@@ -12,9 +12,9 @@ import { escapeText } from '../../render/text.ts';
 export const guestThaw = command(
   {
     docs: {
-      brief: 'Thaw a guest until it confirms, no matter who froze it',
+      brief: 'Thaw a guest until it confirms, whichever program froze it',
       fullDescription:
-        'Thaw a guest until it confirms, no matter who froze it. Without a server or worker: "stillframe thaw --local" on\nits host.',
+        'Thaw a guest until it confirms, whichever program froze it. Without a server or worker: "stillframe thaw --local" on\nits host.',
     },
     parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
     async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
