@@ -5,18 +5,18 @@ import type { Socket } from 'node:net';
 import { isStillframeError, StillframeError } from '../../model/errors.ts';
 import type { AgentCommand } from '../../protocol/agent/command.ts';
 import { syncDelimited } from '../../protocol/agent/commands/guest-sync-delimited.ts';
-import { maxReplyBytes as defaultMaxReplyBytes, quickMs } from '../../protocol/agent/limits.ts';
+import { dataReply, mostTokens, quickMs } from '../../protocol/agent/limits.ts';
 import { delimiter, encodeRequest, parseReply, type AgentReply } from '../../protocol/agent/reply.ts';
 import { ReplyShapeError } from '../../protocol/agent/shape.ts';
-import { createJsonStream, qemuLimits } from '../../protocol/json-stream.ts';
+import { createJsonStream, qemuLimits, type JsonEvent } from '../../protocol/json-stream.ts';
 import { connectSocket } from './connect.ts';
 import { clientsOf, isHeldByAnother, type Clients } from './holder.ts';
 import type { AgentChannel, Connect } from './types.ts';
 
 /**
- * `syncing`: bytes may belong to anybody; everything up to the delimiter and our own id is skipped.
+ * `syncing`: bytes may be replies to an earlier client; everything up to the delimiter and our own id is skipped.
  * `idle` ⇄ `waiting`: one command is out. `closed`: for ever; any failure but a refusal leads here, because afterwards
- * nobody can say whose the next reply is.
+ * it is unknown whose the next reply is.
  */
 type State = 'syncing' | 'idle' | 'waiting' | 'closed';
 
@@ -24,19 +24,19 @@ export interface AgentChannelOptions {
   path: string;
   /** Milliseconds until the agent must have answered the sync. */
   timeoutMs?: number;
-  /** A longer reply ends the channel. */
-  maxReplyBytes?: number;
 }
 
+/** Replies of an earlier client may wait in the channel before the one to our sync: as much as one client can leave unread. */
+const mostLeftBehind = dataReply;
+
+/** Characters of an error's text and class that are kept: the guest writes them, and they go into logs and histories. */
+const longestError = 400;
+
 /** @throws channel-unreachable, channel-held, agent-absent, agent-garbled, agent-too-large */
-export async function openAgentChannel({
-  path,
-  timeoutMs = quickMs,
-  maxReplyBytes = defaultMaxReplyBytes,
-}: AgentChannelOptions): Promise<AgentChannel> {
+export async function openAgentChannel({ path, timeoutMs = quickMs }: AgentChannelOptions): Promise<AgentChannel> {
   const before = await clientsOf(path);
   const socket = await connectSocket(path, 'the agent’s channel', 'channel-unreachable');
-  const link = createLink(socket, path, maxReplyBytes);
+  const link = createLink(socket, path);
   await link.sync(timeoutMs, before);
   return { execute: link.execute, close: link.close };
 }
@@ -44,13 +44,16 @@ export async function openAgentChannel({
 /** How all our processes open one. */
 export const connectAgent: Connect = ({ path }, timeoutMs = quickMs) => openAgentChannel({ path, timeoutMs });
 
-function createLink(socket: Socket, path: string, maxReplyBytes: number) {
-  const stream = createJsonStream({ ...qemuLimits, maxBytes: maxReplyBytes });
+function createLink(socket: Socket, path: string) {
+  const stream = createJsonStream({ ...qemuLimits, maxBytes: dataReply, maxTokens: mostTokens });
   let state: State = 'syncing';
   let waiter: PromiseWithResolvers<AgentReply> | undefined;
   let syncId = 0;
-  let delimited = false;
+  /** What the agent may send for the command that is out, and what it has sent. */
+  let allowed = { bytes: mostLeftBehind, command: syncDelimited.name };
   let received = 0;
+  /** Bytes since the last delimiter; undefined while they cannot be the reply to our sync. */
+  let behindDelimiter: number | undefined;
 
   socket.on('data', (bytes) => receive(bytes));
   socket.on('error', (error) =>
@@ -80,27 +83,35 @@ function createLink(socket: Socket, path: string, maxReplyBytes: number) {
 
   function receive(bytes: Buffer): void {
     received += bytes.length;
-    if (received > maxReplyBytes) {
+    if (received > allowed.bytes) {
       return end(
         new StillframeError(
           'agent-too-large',
-          `the agent on ${path} sent more than ${maxReplyBytes} bytes without a reply that ends: it is broken or hostile`,
-          { path, maxReplyBytes },
+          `the agent on ${path} sent more than ${allowed.bytes} bytes for ${allowed.command}: it is broken or hostile`,
+          { path, command: allowed.command, maxReplyBytes: allowed.bytes },
         ),
       );
     }
-    const at = state === 'syncing' ? bytes.lastIndexOf(delimiter) : -1;
+    const events = state === 'syncing' ? readSyncing(bytes) : stream.push(bytes);
+    for (const event of events) {
+      if (state !== 'syncing') receiveReply(event.kind === 'value' ? parseReply(event.value) : undefined);
+      else if (event.kind === 'value') receiveSync(parseReply(event.value));
+    }
+  }
+
+  /** Nothing is parsed that cannot be the reply to our sync: what comes before the delimiter, or is longer than that reply. */
+  function readSyncing(bytes: Buffer): JsonEvent[] {
+    const at = bytes.lastIndexOf(delimiter);
     if (at >= 0) {
       stream.reset();
-      delimited = true;
+      behindDelimiter = 0;
     }
-    for (const event of stream.push(bytes.subarray(at + 1))) {
-      if (state === 'syncing') {
-        if (event.kind === 'value' && delimited) receiveSync(parseReply(event.value));
-      } else {
-        receiveReply(event.kind === 'value' ? parseReply(event.value) : undefined);
-      }
-    }
+    if (behindDelimiter === undefined) return [];
+    const rest = bytes.subarray(at + 1);
+    behindDelimiter += rest.length;
+    if (behindDelimiter <= syncDelimited.maxReplyBytes) return stream.push(rest);
+    behindDelimiter = undefined;
+    return [];
   }
 
   /** Replies with other ids were meant for clients that have left. */
@@ -169,6 +180,7 @@ function createLink(socket: Socket, path: string, maxReplyBytes: number) {
       if (state !== 'idle')
         throw new StillframeError('channel-closed', `the channel ${path} is closed: open a new one`, { path });
       state = 'waiting';
+      allowed = { bytes: command.maxReplyBytes, command: command.name };
       const limit = options.timeoutMs ?? (command.timeLimitMs === 'lease' ? quickMs : command.timeLimitMs);
       const late = async () =>
         new StillframeError(
@@ -183,10 +195,11 @@ function createLink(socket: Socket, path: string, maxReplyBytes: number) {
         throw error;
       });
       if (reply.kind === 'error') {
-        throw new StillframeError('agent-refused', `the agent refused ${command.name}: ${reply.desc}`, {
+        const desc = reply.desc.slice(0, longestError);
+        throw new StillframeError('agent-refused', `the agent refused ${command.name}: ${desc}`, {
           command: command.name,
-          class: reply.class,
-          desc: reply.desc,
+          class: reply.class.slice(0, longestError),
+          desc,
         });
       }
       try {

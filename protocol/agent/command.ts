@@ -16,6 +16,8 @@ export interface AgentCommand<Arguments, Reply> {
   effect: 'read' | 'idempotent' | 'once';
   /** Milliseconds that a healthy agent never needs; `lease` is bounded by the window's lease instead. */
   timeLimitMs: number | 'lease';
+  /** A longer reply is not read: its agent is broken or hostile. */
+  maxReplyBytes: number;
   /** False for the commands that qemu-ga answers only when they fail. */
   answersSuccess: boolean;
 }

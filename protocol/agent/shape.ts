@@ -1,5 +1,6 @@
-/** Reading replies: required keys are required, unknown keys are ignored, wrong types are reported by name. */
+/** Reading replies: required keys are required, unknown keys are ignored, wrong types and sizes are reported by name. */
 
+import { longestText, mostEntries } from './limits.ts';
 import { isJsonObject, JsonFloat, type Json, type JsonObject } from '../json.ts';
 
 /** The peer answered, but not in the shape that its schema promises. */
@@ -14,10 +15,18 @@ export function asObject(value: Json | undefined, name: string): JsonObject {
 
 export function asArray(value: Json | undefined, name: string): Json[] {
   if (!Array.isArray(value)) throw new ReplyShapeError(`${name} must be an array`);
+  if (value.length > mostEntries) throw new ReplyShapeError(`${name} must have at most ${mostEntries} entries`);
   return value;
 }
 
 export function asString(value: Json | undefined, name: string): string {
+  const text = asData(value, name);
+  if (text.length > longestText) throw new ReplyShapeError(`${name} must have at most ${longestText} characters`);
+  return text;
+}
+
+/** A string as long as the reply may be. */
+export function asData(value: Json | undefined, name: string): string {
   if (typeof value !== 'string') throw new ReplyShapeError(`${name} must be a string`);
   return value;
 }

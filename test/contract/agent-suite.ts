@@ -161,7 +161,15 @@ async function fails(outcome: Promise<unknown>, code: ErrorCode, facts: Facts): 
 const refuses = (outcome: Promise<unknown>, errorClass: string) => fails(outcome, 'agent-refused', { class: errorClass });
 
 function anyCommand(name: string, args?: JsonObject): AgentCommand<undefined, Json> {
-  return { name, arguments: () => args, reply: (value) => value, effect: 'read', timeLimitMs: 5_000, answersSuccess: true };
+  return {
+    name,
+    arguments: () => args,
+    reply: (value) => value,
+    effect: 'read',
+    timeLimitMs: 5_000,
+    maxReplyBytes: 4_096,
+    answersSuccess: true,
+  };
 }
 
 /** A client that goes without waiting for an answer. */

@@ -48,6 +48,11 @@ export const answering =
   (_, send) =>
     void send(`${encodeJson({ return: value })}\n`);
 
+export const refusing =
+  (desc: string): Behaviour =>
+  (_, send) =>
+    void send(`${JSON.stringify({ error: { class: 'GenericError', desc } })}\n`);
+
 export interface FakeAgentOptions {
   /** A guest in which no agent runs: the port takes what is sent, and nothing answers. */
   absent?: boolean;

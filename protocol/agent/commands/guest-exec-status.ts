@@ -1,8 +1,8 @@
 /** guest-exec-status (QEMU 2.5): whether a process has ended, and how. The agent forgets it with the reply that reports the end. */
 
 import type { AgentCommand } from '../command.ts';
-import { slowReadMs } from '../limits.ts';
-import { asBoolean, asCount, asObject, asString, optional } from '../shape.ts';
+import { dataReply, slowReadMs } from '../limits.ts';
+import { asBoolean, asCount, asData, asObject, optional } from '../shape.ts';
 
 export interface ExecStatus {
   /** It has ended, and so has everybody who held its output. */
@@ -26,13 +26,14 @@ export const execStatus = {
       exited: asBoolean(status.exited, 'exited'),
       exitCode: optional(status.exitcode, 'exitcode', asCount),
       signal: optional(status.signal, 'signal', asCount),
-      out: optional(status['out-data'], 'out-data', asString),
-      err: optional(status['err-data'], 'err-data', asString),
+      out: optional(status['out-data'], 'out-data', asData),
+      err: optional(status['err-data'], 'err-data', asData),
       outTruncated: optional(status['out-truncated'], 'out-truncated', asBoolean),
       errTruncated: optional(status['err-truncated'], 'err-truncated', asBoolean),
     };
   },
   effect: 'once',
   timeLimitMs: slowReadMs,
+  maxReplyBytes: dataReply,
   answersSuccess: true,
 } satisfies AgentCommand<{ pid: number }, ExecStatus>;

@@ -1,7 +1,7 @@
 /** guest-exec (QEMU 2.5; modes of capture since 8.0): starts a program; answers its pid. A lost reply may have started it. */
 
 import type { AgentCommand } from '../command.ts';
-import { quickMs } from '../limits.ts';
+import { quickMs, smallReply } from '../limits.ts';
 import { asCount, asObject } from '../shape.ts';
 
 export interface Execution {
@@ -27,5 +27,6 @@ export const exec = {
   reply: (value) => asCount(asObject(value, 'return').pid, 'pid'),
   effect: 'once',
   timeLimitMs: quickMs,
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<Execution, number>;

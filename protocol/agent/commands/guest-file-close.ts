@@ -1,7 +1,7 @@
 /** guest-file-close (QEMU 0.15): gives a handle back. */
 
 import type { AgentCommand } from '../command.ts';
-import { slowReadMs } from '../limits.ts';
+import { slowReadMs, smallReply } from '../limits.ts';
 import { nothing } from '../shape.ts';
 
 export const fileClose = {
@@ -10,5 +10,6 @@ export const fileClose = {
   reply: nothing,
   effect: 'once',
   timeLimitMs: slowReadMs,
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<{ handle: number }, void>;

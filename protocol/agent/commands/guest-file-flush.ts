@@ -1,7 +1,7 @@
 /** guest-file-flush (QEMU 0.15): hands what was written to the guest’s kernel, not to its disk. */
 
 import type { AgentCommand } from '../command.ts';
-import { slowReadMs } from '../limits.ts';
+import { slowReadMs, smallReply } from '../limits.ts';
 import { nothing } from '../shape.ts';
 
 export const fileFlush = {
@@ -10,5 +10,6 @@ export const fileFlush = {
   reply: nothing,
   effect: 'idempotent',
   timeLimitMs: slowReadMs,
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<{ handle: number }, void>;

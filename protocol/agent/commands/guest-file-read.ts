@@ -1,8 +1,8 @@
 /** guest-file-read (QEMU 0.15): bytes from where the file stands. A lost reply has moved it on: seek before reading again. */
 
 import type { AgentCommand } from '../command.ts';
-import { slowReadMs } from '../limits.ts';
-import { asBoolean, asCount, asObject, asString } from '../shape.ts';
+import { dataReply, slowReadMs } from '../limits.ts';
+import { asBoolean, asCount, asData, asObject } from '../shape.ts';
 
 export interface FileRead {
   /** Bytes, not characters. */
@@ -19,11 +19,12 @@ export const fileRead = {
     const reply = asObject(value, 'return');
     return {
       count: asCount(reply.count, 'count'),
-      base64: asString(reply['buf-b64'], 'buf-b64'),
+      base64: asData(reply['buf-b64'], 'buf-b64'),
       eof: asBoolean(reply.eof, 'eof'),
     };
   },
   effect: 'once',
   timeLimitMs: slowReadMs,
+  maxReplyBytes: dataReply,
   answersSuccess: true,
 } satisfies AgentCommand<{ handle: number; count: number }, FileRead>;

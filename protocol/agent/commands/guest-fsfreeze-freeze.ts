@@ -4,6 +4,7 @@
  */
 
 import type { AgentCommand } from '../command.ts';
+import { smallReply } from '../limits.ts';
 import { asCount, noArguments } from '../shape.ts';
 
 export const fsfreezeFreeze = {
@@ -12,5 +13,6 @@ export const fsfreezeFreeze = {
   reply: (value) => asCount(value, 'return'),
   effect: 'once',
   timeLimitMs: 'lease',
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, number>;

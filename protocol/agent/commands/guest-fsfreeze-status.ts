@@ -1,7 +1,7 @@
 /** guest-fsfreeze-status (QEMU 0.15): whether the agent holds a freeze. Its own flag: a freeze by others does not show. */
 
 import type { AgentCommand } from '../command.ts';
-import { quickMs } from '../limits.ts';
+import { quickMs, smallReply } from '../limits.ts';
 import { asString, noArguments, ReplyShapeError } from '../shape.ts';
 
 export const fsfreezeStatus = {
@@ -14,5 +14,6 @@ export const fsfreezeStatus = {
   },
   effect: 'read',
   timeLimitMs: quickMs,
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, 'frozen' | 'thawed'>;

@@ -1,7 +1,7 @@
 /** guest-fsfreeze-thaw (QEMU 0.15): thaws everything, freezes of others included; answers how many were frozen. May be sent again. */
 
 import type { AgentCommand } from '../command.ts';
-import { thawMs } from '../limits.ts';
+import { smallReply, thawMs } from '../limits.ts';
 import { asCount, noArguments } from '../shape.ts';
 
 export const fsfreezeThaw = {
@@ -10,5 +10,6 @@ export const fsfreezeThaw = {
   reply: (value) => asCount(value, 'return'),
   effect: 'idempotent',
   timeLimitMs: thawMs,
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, number>;

@@ -1,6 +1,7 @@
 /** guest-fstrim (QEMU 1.2; results since 2.4): gives unused blocks back to the host, filesystem by filesystem. */
 
 import type { AgentCommand } from '../command.ts';
+import { listReply } from '../limits.ts';
 import { asArray, asInteger, asObject, asString, optional } from '../shape.ts';
 
 export interface TrimResult {
@@ -29,5 +30,6 @@ export const fstrim = {
     }),
   effect: 'idempotent',
   timeLimitMs: trimMs,
+  maxReplyBytes: listReply,
   answersSuccess: true,
 } satisfies AgentCommand<{ minimum: number }, TrimResult[]>;

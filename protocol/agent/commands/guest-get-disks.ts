@@ -1,7 +1,7 @@
 /** guest-get-disks (QEMU 5.2): disks and their partitions, and the devices that each is on. */
 
 import type { AgentCommand } from '../command.ts';
-import { slowReadMs } from '../limits.ts';
+import { listReply, slowReadMs } from '../limits.ts';
 import { asArray, asBoolean, asObject, asString, noArguments, optional } from '../shape.ts';
 
 export interface DiskInfo {
@@ -36,5 +36,6 @@ export const getDisks = {
     }),
   effect: 'read',
   timeLimitMs: slowReadMs,
+  maxReplyBytes: listReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, DiskInfo[]>;

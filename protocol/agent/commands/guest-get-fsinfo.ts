@@ -1,7 +1,7 @@
 /** guest-get-fsinfo (QEMU 2.2): the mounted filesystems that have a block device. */
 
 import type { AgentCommand } from '../command.ts';
-import { slowReadMs } from '../limits.ts';
+import { listReply, slowReadMs } from '../limits.ts';
 import { asArray, asObject, asString, noArguments } from '../shape.ts';
 
 export interface FilesystemInfo {
@@ -25,5 +25,6 @@ export const getFsinfo = {
     }),
   effect: 'read',
   timeLimitMs: slowReadMs,
+  maxReplyBytes: listReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, FilesystemInfo[]>;

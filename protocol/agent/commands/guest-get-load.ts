@@ -1,7 +1,7 @@
 /** guest-get-load (QEMU 10.0): load averages over one, five and fifteen minutes. */
 
 import type { AgentCommand } from '../command.ts';
-import { quickMs } from '../limits.ts';
+import { quickMs, smallReply } from '../limits.ts';
 import { asNumber, asObject, noArguments } from '../shape.ts';
 
 export const getLoad = {
@@ -13,5 +13,6 @@ export const getLoad = {
   },
   effect: 'read',
   timeLimitMs: quickMs,
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, readonly [number, number, number]>;

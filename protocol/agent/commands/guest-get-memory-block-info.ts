@@ -1,7 +1,7 @@
 /** guest-get-memory-block-info (QEMU 2.3): bytes of one memory block. */
 
 import type { AgentCommand } from '../command.ts';
-import { quickMs } from '../limits.ts';
+import { quickMs, smallReply } from '../limits.ts';
 import { asInteger, asObject, noArguments } from '../shape.ts';
 
 export const getMemoryBlockInfo = {
@@ -10,5 +10,6 @@ export const getMemoryBlockInfo = {
   reply: (value) => asInteger(asObject(value, 'return').size, 'size'),
   effect: 'read',
   timeLimitMs: quickMs,
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, bigint>;

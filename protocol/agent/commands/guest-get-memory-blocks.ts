@@ -1,7 +1,7 @@
 /** guest-get-memory-blocks (QEMU 2.3): the blocks in which the guest’s memory can be turned on and off. */
 
 import type { AgentCommand } from '../command.ts';
-import { slowReadMs } from '../limits.ts';
+import { listReply, slowReadMs } from '../limits.ts';
 import { asArray, asBoolean, asInteger, asObject, noArguments, optional } from '../shape.ts';
 
 export interface MemoryBlock {
@@ -24,5 +24,6 @@ export const getMemoryBlocks = {
     }),
   effect: 'read',
   timeLimitMs: slowReadMs,
+  maxReplyBytes: listReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, MemoryBlock[]>;

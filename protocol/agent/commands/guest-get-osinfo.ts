@@ -1,7 +1,7 @@
 /** guest-get-osinfo (QEMU 2.10): what uname(2) and os-release(5) say; every key may be absent. */
 
 import type { AgentCommand } from '../command.ts';
-import { slowReadMs } from '../limits.ts';
+import { slowReadMs, smallReply } from '../limits.ts';
 import { asObject, asString, noArguments, optional } from '../shape.ts';
 
 export interface SystemInfo {
@@ -23,5 +23,6 @@ export const getOsinfo = {
   },
   effect: 'read',
   timeLimitMs: slowReadMs,
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, SystemInfo>;

@@ -1,7 +1,7 @@
 /** guest-get-timezone (QEMU 2.10): the guest’s offset from UTC at this moment. */
 
 import type { AgentCommand } from '../command.ts';
-import { quickMs } from '../limits.ts';
+import { quickMs, smallReply } from '../limits.ts';
 import { asInteger, asObject, asString, noArguments, optional } from '../shape.ts';
 
 export interface Timezone {
@@ -20,5 +20,6 @@ export const getTimezone = {
   },
   effect: 'read',
   timeLimitMs: quickMs,
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, Timezone>;

@@ -1,7 +1,7 @@
 /** guest-get-users (QEMU 2.10): who is logged in, each with the earliest login. */
 
 import type { AgentCommand } from '../command.ts';
-import { quickMs } from '../limits.ts';
+import { listReply, quickMs } from '../limits.ts';
 import { asArray, asNumber, asObject, asString, noArguments } from '../shape.ts';
 
 export interface LoggedIn {
@@ -20,5 +20,6 @@ export const getUsers = {
     }),
   effect: 'read',
   timeLimitMs: quickMs,
+  maxReplyBytes: listReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, LoggedIn[]>;

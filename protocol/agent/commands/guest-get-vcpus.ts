@@ -1,7 +1,7 @@
 /** guest-get-vcpus (QEMU 1.5): the guest’s processors. */
 
 import type { AgentCommand } from '../command.ts';
-import { quickMs } from '../limits.ts';
+import { listReply, quickMs } from '../limits.ts';
 import { asArray, asBoolean, asCount, asObject, noArguments, optional } from '../shape.ts';
 
 export interface Vcpu {
@@ -24,5 +24,6 @@ export const getVcpus = {
     }),
   effect: 'read',
   timeLimitMs: quickMs,
+  maxReplyBytes: listReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, Vcpu[]>;

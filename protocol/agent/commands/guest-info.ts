@@ -1,7 +1,7 @@
 /** guest-info (QEMU 0.15): the agent's version, and the commands that it has and allows now. */
 
 import type { AgentCommand } from '../command.ts';
-import { quickMs } from '../limits.ts';
+import { quickMs, reportReply } from '../limits.ts';
 import { asArray, asBoolean, asObject, asString, noArguments } from '../shape.ts';
 
 export interface AgentInfo {
@@ -22,5 +22,6 @@ export const info = {
   },
   effect: 'read',
   timeLimitMs: quickMs,
+  maxReplyBytes: reportReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, AgentInfo>;

@@ -1,7 +1,7 @@
 /** guest-network-get-interfaces (QEMU 1.1): network interfaces, their addresses, and counters where they have one. */
 
 import type { AgentCommand } from '../command.ts';
-import { slowReadMs } from '../limits.ts';
+import { listReply, slowReadMs } from '../limits.ts';
 import { asArray, asInteger, asObject, asString, noArguments, optional } from '../shape.ts';
 
 export interface NetworkInterface {
@@ -33,6 +33,7 @@ export const networkGetInterfaces = {
     }),
   effect: 'read',
   timeLimitMs: slowReadMs,
+  maxReplyBytes: listReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, NetworkInterface[]>;
 

@@ -1,7 +1,7 @@
 /** guest-set-time (QEMU 1.5): sets the guest’s clock and then its hardware clock; without a time, the clock by the hardware’s. */
 
 import type { AgentCommand } from '../command.ts';
-import { slowReadMs } from '../limits.ts';
+import { slowReadMs, smallReply } from '../limits.ts';
 import { nothing } from '../shape.ts';
 
 export const setTime = {
@@ -10,5 +10,6 @@ export const setTime = {
   reply: nothing,
   effect: 'once',
   timeLimitMs: slowReadMs,
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<{ time?: bigint }, void>;

@@ -1,7 +1,7 @@
 /** guest-sync (QEMU 0.15): echoes a number, by which replies for an earlier client are recognized. */
 
 import type { AgentCommand } from '../command.ts';
-import { quickMs } from '../limits.ts';
+import { quickMs, smallReply } from '../limits.ts';
 import { asCount } from '../shape.ts';
 
 export const sync = {
@@ -10,5 +10,6 @@ export const sync = {
   reply: (value) => asCount(value, 'return'),
   effect: 'read',
   timeLimitMs: quickMs,
+  maxReplyBytes: smallReply,
   answersSuccess: true,
 } satisfies AgentCommand<{ id: number }, number>;

@@ -4,6 +4,7 @@
  */
 
 import type { AgentCommand } from '../command.ts';
+import { reportReply } from '../limits.ts';
 import { asArray, asCount, asObject, asString, optional } from '../shape.ts';
 
 export interface LeaseFreeze {
@@ -68,6 +69,7 @@ export const leaseFreeze = {
   },
   effect: 'once',
   timeLimitMs: 'lease',
+  maxReplyBytes: reportReply,
   answersSuccess: true,
 } satisfies AgentCommand<LeaseFreeze, LeaseFreezeReply>;
 

@@ -1,7 +1,7 @@
 /** __org.stillframe_status (our extension): what is held, by which epoch, for how much longer; and which freezes of other programs were met. */
 
 import type { AgentCommand } from '../command.ts';
-import { quickMs } from '../limits.ts';
+import { quickMs, reportReply } from '../limits.ts';
 import { asArray, asCount, asObject, asString, noArguments, optional } from '../shape.ts';
 
 export interface LeaseStatus {
@@ -38,5 +38,6 @@ export const leaseStatus = {
   },
   effect: 'read',
   timeLimitMs: quickMs,
+  maxReplyBytes: reportReply,
   answersSuccess: true,
 } satisfies AgentCommand<undefined, LeaseStatus>;

@@ -4,7 +4,7 @@
  */
 
 import type { AgentCommand } from '../command.ts';
-import { thawMs } from '../limits.ts';
+import { reportReply, thawMs } from '../limits.ts';
 import { asArray, asBoolean, asCount, asObject, asString } from '../shape.ts';
 import { asHooks, type HookReport } from './stillframe-freeze.ts';
 
@@ -42,5 +42,6 @@ export const leaseThaw = {
   },
   effect: 'idempotent',
   timeLimitMs: thawMs,
+  maxReplyBytes: reportReply,
   answersSuccess: true,
 } satisfies AgentCommand<{ epoch: number }, LeaseThawReply>;

@@ -11,6 +11,7 @@ import { isStillframeError, type ErrorCode, type StillframeError } from '../../.
 import { fsfreezeFreeze } from '../../../protocol/agent/commands/guest-fsfreeze-freeze.ts';
 import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { fsfreezeThaw } from '../../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
+import { getFsinfo } from '../../../protocol/agent/commands/guest-get-fsinfo.ts';
 import { shutdown } from '../../../protocol/agent/commands/guest-shutdown.ts';
 import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
 import { quickMs } from '../../../protocol/agent/limits.ts';
@@ -20,6 +21,7 @@ import {
   garbage,
   late,
   never,
+  refusing,
   startFakeAgent,
   twice,
   type FakeAgentOptions,
@@ -113,20 +115,51 @@ for (const [what, value] of [
     await failure(channel.execute(ping, undefined), 'channel-closed');
   });
 
-it('an answer without end is cut off at the limit, and the next client is served', async (t) => {
+it('an answer without end is cut off at the limit of its command, and the next client is served', async (t) => {
   const agent = await agentFor(t);
   agent.behave('guest-ping', endless);
-  const channel = await channelTo(t, { path: agent.path, maxReplyBytes: 200_000 });
-  await failure(channel.execute(ping, undefined), 'agent-too-large');
+  const channel = await channelTo(t, { path: agent.path });
+  const error = await failure(channel.execute(ping, undefined), 'agent-too-large');
+  assert.deepEqual(error.facts, { path: agent.path, command: 'guest-ping', maxReplyBytes: 4096 });
   const next = await channelTo(t, { path: agent.path });
   assert.equal(await next.execute(fsfreezeStatus, undefined), 'thawed');
 });
 
-it('an answer below the limit is taken, and does not count against the next', async (t) => {
+const filesystem = { name: 'vda1', mountpoint: '/data', type: 'ext4', disk: [] };
+
+it('an answer below the limit of its command is taken, and does not count against the next', async (t) => {
   const agent = await agentFor(t);
-  agent.behave('guest-ping', answering({ filler: 'x'.repeat(40_000) }));
-  const channel = await channelTo(t, { path: agent.path, maxReplyBytes: 50_000 });
-  for (let round = 0; round < 3; round += 1) await channel.execute(ping, undefined);
+  const filesystems = Array.from({ length: 4096 }, () => ({ ...filesystem, mountpoint: `/${'x'.repeat(150)}` }));
+  agent.behave('guest-get-fsinfo', answering(filesystems));
+  const channel = await channelTo(t, { path: agent.path });
+  for (let round = 0; round < 3; round += 1) assert.equal((await channel.execute(getFsinfo, undefined)).length, 4096);
+});
+
+for (const [what, filesystems, said] of [
+  ['too many entries', Array.from({ length: 4097 }, () => filesystem), /return must have at most 4096 entries/],
+  ['a text that is too long', [{ ...filesystem, mountpoint: 'x'.repeat(4097) }], /mountpoint must have at most 4096 characters/],
+] as const)
+  it(`an answer with ${what} is refused by name`, async (t) => {
+    const agent = await agentFor(t);
+    agent.behave('guest-get-fsinfo', answering(filesystems.map((each) => ({ ...each }))));
+    const channel = await channelTo(t, { path: agent.path });
+    assert.match((await failure(channel.execute(getFsinfo, undefined), 'agent-garbled')).message, said);
+  });
+
+it('a long answer that an earlier client left behind its own sync does not keep the next client out', async (t) => {
+  const leftover = `\xff{"return": 5}\n{"return": "${'x'.repeat(2 ** 20)}"}\n[${'0,'.repeat(2 ** 20)}`;
+  const agent = await agentFor(t, { leftover: Buffer.from(leftover, 'latin1') });
+  const channel = await channelTo(t, { path: agent.path });
+  assert.equal(await channel.execute(fsfreezeStatus, undefined), 'thawed');
+});
+
+it('the text of a refusal is cut where it is read', async (t) => {
+  const agent = await agentFor(t);
+  agent.behave('guest-ping', refusing('x'.repeat(3_000)));
+  const channel = await channelTo(t, { path: agent.path });
+  const error = await failure(channel.execute(ping, undefined), 'agent-refused');
+  assert.equal(error.facts.desc, 'x'.repeat(400));
+  assert.equal(error.message, `the agent refused guest-ping: ${'x'.repeat(400)}`);
 });
 
 it('bytes that an earlier client left in the port are skipped', async (t) => {
