@@ -3,6 +3,7 @@
 import { allowRefusal } from '../host/channel/allow-refusal.ts';
 import type { AgentChannel } from '../host/channel/types.ts';
 import type { Windows } from '../host/window/windows.ts';
+import { fitting } from '../model/window/bounds.ts';
 import type { GuestId } from '../model/ids.ts';
 import type { GuestInfo, GuestLease } from '../model/workflows/guest-command.ts';
 import { fsfreezeStatus } from '../protocol/agent/commands/guest-fsfreeze-status.ts';
@@ -12,6 +13,9 @@ import { info, type AgentInfo } from '../protocol/agent/commands/guest-info.ts';
 import { ping } from '../protocol/agent/commands/guest-ping.ts';
 import { leaseStatus } from '../protocol/agent/commands/stillframe-status.ts';
 import { serve } from './activities.ts';
+
+/** UTF-16 units of a list's JSON: a result stays far below what the server carries, and lists some hundred mount points. */
+const longestList = 32_000;
 
 export function createGuestActivities({ windows }: { windows: Windows }) {
   return serve({
@@ -30,12 +34,15 @@ export function createGuestActivities({ windows }: { windows: Windows }) {
         const system = await allowRefusal(channel.execute(getOsinfo, undefined));
         const lease = await askLease(channel, agent);
         const filesystems = await allowRefusal(channel.execute(getFsinfo, undefined));
+        const all = (filesystems ?? []).map(({ mountpoint, type, name }) => ({ mountpoint, type, device: name }));
+        const listed = fitting(all, longestList);
         return {
           agent: lease ? 'stillframe' : 'qemu-ga',
           version: agent.version,
           commands: agent.commands.filter((command) => command.enabled).length,
           os: system?.prettyName ?? system?.name ?? null,
-          filesystems: (filesystems ?? []).map(({ mountpoint, type, name }) => ({ mountpoint, type, device: name })),
+          filesystems: listed,
+          ...(listed.length < all.length && { filesystemsOmitted: all.length - listed.length }),
           ...(lease && { lease }),
         };
       }),
@@ -56,5 +63,11 @@ export function createGuestActivities({ windows }: { windows: Windows }) {
 async function askLease(channel: AgentChannel, { commands }: AgentInfo): Promise<GuestLease | null> {
   if (!commands.some(({ name, enabled }) => name === leaseStatus.name && enabled)) return null;
   const { state, epoch, remaining, held, foreign } = await channel.execute(leaseStatus, undefined);
-  return { state, epoch: epoch ?? null, remainingMs: remaining ?? null, held, foreign };
+  return {
+    state,
+    epoch: epoch ?? null,
+    remainingMs: remaining ?? null,
+    held: fitting(held, longestList),
+    foreign: fitting(foreign, longestList),
+  };
 }

@@ -1,6 +1,6 @@
 /** One backup of one guest: window, copy, commit; then nothing of it is left in the guest's QEMU, whatever happened. */
 
-import { CancellationScope, CancelledFailure, log, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, CancelledFailure, log, patched, setHandler } from '@temporalio/workflow';
 import { satisfies } from '../model/window/grade.ts';
 import type { WindowOutcome } from '../model/window/window.ts';
 import {
@@ -12,7 +12,7 @@ import {
 import { hostActivities } from './activities.ts';
 import { answeredCode, checkedInput, failure, hostAbsent, neverStarted, windowFailed } from './failures.ts';
 import { queryOf } from './messages.ts';
-import { gradedByWorkflow } from './versions.ts';
+import { gradedByWorkflow, releaseOfLostWindows } from './versions.ts';
 
 export async function backupGuest(given: BackupInput): Promise<BackupResult> {
   const input = checkedInput('backupGuest', given);
@@ -23,7 +23,13 @@ export async function backupGuest(given: BackupInput): Promise<BackupResult> {
   setHandler(queryOf(contract.queries.progress), () => progress);
 
   // A window ends within its lease by itself; cancelling one halfway would only lose what it proved.
-  const window = await CancellationScope.nonCancellable(() => takeWindow(input));
+  const window = await CancellationScope.nonCancellable(() => takeWindow(input)).catch(async (error: unknown) => {
+    // A worker that died while it prepared the point in time has left parts of it in QEMU.
+    if (isLost(error) && patched(releaseOfLostWindows)) {
+      await CancellationScope.nonCancellable(() => activities.release({ guest, backup, repository }));
+    }
+    throw error;
+  });
   progress.window = window;
   try {
     const failed = windowFailed(window);
@@ -54,6 +60,8 @@ export async function backupGuest(given: BackupInput): Promise<BackupResult> {
 function stopIfCancelled(scope: CancellationScope): void {
   if (scope.consideredCancelled) throw new CancelledFailure('the backup was cancelled');
 }
+
+const isLost = (error: unknown) => error instanceof ApplicationFailure && error.type === 'window-lost';
 
 /** The outcome of the window; throws only when it is known that nothing was frozen or that everything is thawed. */
 async function takeWindow({ guest, backup, host, leaseMs }: BackupInput): Promise<WindowOutcome> {

@@ -1,15 +1,19 @@
 /** What an activity's failure means to a workflow. */
 
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
-import { messageOf, type ErrorCode } from '../model/errors.ts';
+import { errorCodes, messageOf, type ErrorCode } from '../model/errors.ts';
 import type { HostId } from '../model/ids.ts';
 import type { WindowOutcome } from '../model/window/window.ts';
 import { checkInput, type InputName } from '../model/workflows/inputs.ts';
 
-/** The code that the host answered with; undefined when the activity was lost and nobody knows what it did. */
+/**
+ * The code that the host answered with; undefined when the activity was lost and it is unknown what it did. So it is for a failure
+ * without a code of ours too: the server or the SDK made it, of a result that they did not accept.
+ */
 export function answeredCode(error: unknown): ErrorCode | undefined {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
-  return cause instanceof ApplicationFailure ? (cause.type as ErrorCode) : undefined;
+  const type = cause instanceof ApplicationFailure ? cause.type : undefined;
+  return type && Object.hasOwn(errorCodes, type) ? (type as ErrorCode) : undefined;
 }
 
 /** Whether nobody picked the activity up in time, so that nothing has happened. */

@@ -12,3 +12,6 @@ export function gradedByWorkflow(window: WindowOutcome, copied: unknown) {
   const disks = copied as PointDisk[];
   return { ...gradePoint(window, disks), disks };
 }
+
+/** Until 0.1.0 a backup whose window was lost before any freeze did not release what its worker may have prepared. */
+export const releaseOfLostWindows = 'release-of-lost-windows';

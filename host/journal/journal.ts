@@ -10,6 +10,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
 import { backupId, guestId, isGuestId, type BackupId, type GuestId } from '../../model/ids.ts';
+import { boundClaim } from '../../model/window/bounds.ts';
 import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory, namesIn, readJson, removeDurably, writeJson } from '../../lib/durable.ts';
@@ -23,7 +24,7 @@ interface OutcomeRecord {
 }
 
 export interface Journal {
-  /** Makes an intent durable under a new epoch. @throws obligation-open, journal-unwritable */
+  /** Makes an intent durable under a new epoch; its claim is cut to what a record may hold. @throws obligation-open, journal-unwritable */
   begin(intent: Omit<Intent, 'epoch' | 'openedAt' | 'pid' | 'startedMs' | 'hostBoot'>): Promise<Intent>;
   /** Makes an outcome durable, then lets go of its intent. */
   close(outcome: WindowOutcome): Promise<void>;
@@ -83,7 +84,7 @@ export function openJournal(directory: string): Journal {
           hostBoot: hostBootId(),
         };
         await makeDirectory(outcomesPath(guest));
-        await writeJson(openPath(guest), intent);
+        await writeJson(openPath(guest), { ...intent, claim: boundClaim(intent.claim) });
         return intent;
       } catch (error) {
         if (isStillframeError(error)) throw error;

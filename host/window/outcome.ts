@@ -1,6 +1,7 @@
 /** From the facts of a window to its outcome: what can be said of the freeze, and nothing more. */
 
 import { StillframeError, messageOf } from '../../model/errors.ts';
+import { boundOutcome } from '../../model/window/bounds.ts';
 import { unfrozen } from '../../model/window/grading.ts';
 import { reason, type Reason } from '../../model/window/reasons.ts';
 import type { CapturedDisk, GuestClaim, ThawedBy, WindowOutcome } from '../../model/window/window.ts';
@@ -35,7 +36,7 @@ export function recordOutcome(
   const { freezeSentMs, freezeRepliedMs } = facts;
   const captured = facts.capturedAt !== null;
   const claim = afterThaw(facts.claim, discharged);
-  return {
+  return boundOutcome({
     ...identity(intent),
     pointInTimeAt: facts.capturedAt,
     times: {
@@ -53,12 +54,12 @@ export function recordOutcome(
     reference: facts.reference,
     reasons: captured ? doubts(claim, facts.proofDoubts, discharged, by) : [],
     failure: captured ? null : describeFailure(failure),
-  };
+  });
 }
 
 /** The outcome of a window whose process is gone: what it knew besides its intent went with it. */
 export function recordInterrupted(intent: Intent, discharged: Discharged, by: ThawedBy): WindowOutcome {
-  return {
+  return boundOutcome({
     ...identity(intent),
     pointInTimeAt: null,
     times: {
@@ -79,7 +80,7 @@ export function recordInterrupted(intent: Intent, discharged: Discharged, by: Th
       code: 'window-lost',
       message: `the process that held the window (pid ${intent.pid}) was gone or stopped; the thaw was sent for it`,
     },
-  };
+  });
 }
 
 function identity({ guest, backup, attempt, epoch, leaseMs, openedAt }: Intent) {

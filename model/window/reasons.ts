@@ -22,6 +22,9 @@ export const reasonCodes = {
   'hook-failed': { effect: 'not-application', facts: ['hook'] },
   'thaw-hook-failed': { effect: 'not-application', facts: ['hook'] },
   'thaw-hooks-unanswered': { effect: 'not-application', facts: [] },
+  'hooks-cut': { effect: 'not-application', facts: ['listed of all'] },
+  'filesystems-cut': { effect: 'named', facts: ['listed of all'] },
+  'reasons-cut': { effect: 'named', facts: ['listed of all'] },
   'not-freezable': { effect: 'named', facts: ['mount point', 'filesystem'] },
   'not-inspected': { effect: 'named', facts: ['disk', 'filesystem'] },
 } as const satisfies Record<string, { effect: ReasonEffect; facts: readonly string[] }>;

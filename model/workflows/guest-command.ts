@@ -37,6 +37,8 @@ export interface GuestInfo {
   commands: number;
   os: string | null;
   filesystems: { mountpoint: string; type: string; device: string }[];
+  /** How many more there are; absent when all are listed. */
+  filesystemsOmitted?: number;
   /** Of our agent only. */
   lease?: GuestLease;
 }

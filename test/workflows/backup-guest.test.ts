@@ -2,6 +2,7 @@
 
 import { CompleteAsyncError } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ask, type HandleOf } from '../../client/workflows.ts';
@@ -122,6 +123,20 @@ describe('backupGuest', { concurrency: true }, () => {
     assert.deepEqual(parts.calls, ['freezeWindow', 'outcome', 'ensureThawed workflow', 'outcome', 'cleanUp']);
   });
 
+  it('backupGuest asks for the outcome of a window whose result the server did not accept, and releases', async () => {
+    const parts = standIns({
+      windows: {
+        freezeWindow: async (request) => {
+          parts.journal.set(`${request.backup}/${request.attempt}`, outcomeOf(request));
+          // As the SDK reports a result above the server's limit.
+          throw ApplicationFailure.nonRetryable('the result exceeds the limit', 'TMPRL1103');
+        },
+      },
+    });
+    assert.equal((await backup(parts)).grade, 'filesystem');
+    assert.deepEqual(parts.calls, ['freezeWindow', 'outcome', 'copy', 'commit', 'cleanUp']);
+  });
+
   it('backupGuest demands a thaw that was not confirmed again and again until it is', async () => {
     let tries = 0;
     const unconfirmed = new StillframeError('thaw-unconfirmed', 'no confirmation yet');
@@ -136,6 +151,7 @@ describe('backupGuest', { concurrency: true }, () => {
     });
     assert.equal((await failureOf(backup(parts))).type, 'window-lost');
     assert.equal(parts.calls.filter((call) => call === 'ensureThawed workflow').length, 3);
+    assert.equal(parts.calls.at(-1), 'cleanUp', 'what the lost worker may have prepared is released');
     assert.equal(parts.committed.length, 0);
   });
 

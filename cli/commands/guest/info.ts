@@ -18,6 +18,7 @@ export const guestInfo = command(
       const { info } = result;
       if (flags.json) return printJson(this, { guest: guest.id, name: guest.name, ...info });
       const mounts = info.filesystems.map(({ mountpoint, type, device }) => `${mountpoint} ${type} on ${device}`);
+      if (info.filesystemsOmitted) mounts.push(`and ${info.filesystemsOmitted} more`);
       this.process.stdout.write(
         renderFields([
           ['name', guest.name],
