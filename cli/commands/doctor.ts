@@ -7,7 +7,7 @@ import { askEntry } from '../entry.ts';
 import { exit } from '../exit.ts';
 import { addressFlag, addressOf, configFlag, configOf, jsonFlag, stateFlag, stateOf } from '../flags.ts';
 import { printJson } from '../render/json.ts';
-import { escapeText } from '../render/text.ts';
+import { escapeText } from '../../lib/escape.ts';
 
 interface Flags {
   config?: string;

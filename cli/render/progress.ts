@@ -2,7 +2,7 @@
 
 import { formatBytes } from '../../model/units.ts';
 import type { Context } from '../context.ts';
-import { escapeText } from './text.ts';
+import { escapeText } from '../../lib/escape.ts';
 
 export interface Step {
   /** What is going on: `window`, `copy`, `restore`. */

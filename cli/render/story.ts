@@ -2,7 +2,7 @@
 
 import { StillframeError, messageOf } from '../../model/errors.ts';
 import { causesOf, codeOf, exitOf } from '../exit.ts';
-import { escapeText } from './text.ts';
+import { escapeText } from '../../lib/escape.ts';
 
 /** Wrappers of Temporal's that only say that something inside them failed. */
 const wrappers = new Set(['WorkflowFailedError', 'ActivityFailure', 'ChildWorkflowFailure', 'WorkflowUpdateFailedError']);

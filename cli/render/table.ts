@@ -1,6 +1,6 @@
 /** Tables: aligned columns, plain text, cut to the terminal's width only where there is one. */
 
-import { escapeText } from './text.ts';
+import { escapeText } from '../../lib/escape.ts';
 
 /** Every cell is escaped here, so that no caller can forget it. */
 export function renderTable(

@@ -2,6 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { escapeAndCut } from '../../lib/escape.ts';
 import { isStillframeError, StillframeError } from '../../model/errors.ts';
 import type { AgentCommand } from '../../protocol/agent/command.ts';
 import { syncDelimited } from '../../protocol/agent/commands/guest-sync-delimited.ts';
@@ -195,10 +196,10 @@ function createLink(socket: Socket, path: string) {
         throw error;
       });
       if (reply.kind === 'error') {
-        const desc = reply.desc.slice(0, longestError);
+        const desc = escapeAndCut(reply.desc, longestError);
         throw new StillframeError('agent-refused', `the agent refused ${command.name}: ${desc}`, {
           command: command.name,
-          class: reply.class.slice(0, longestError),
+          class: escapeAndCut(reply.class, longestError),
           desc,
         });
       }

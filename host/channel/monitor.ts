@@ -1,7 +1,9 @@
 /** The monitor of a guest: QMP commands by id, events in order. */
 
 import type { Socket } from 'node:net';
+import { monotonicMs } from '../../lib/clock.ts';
 import { withDeadline } from '../../lib/deadline.ts';
+import { escapeAndCut } from '../../lib/escape.ts';
 import { StillframeError } from '../../model/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
@@ -20,6 +22,12 @@ import type { Monitor, MonitorEvent } from './types.ts';
 const greetingMs = 5_000;
 /** None of our commands waits for a disk; a transaction over four disks of 2 TiB took 153 ms. */
 const commandMs = 20_000;
+
+/** Characters of an error's text and class that are kept: they go into logs and histories. */
+const longestError = 400;
+/** QEMU limits each kind of frequent event to one a second (qapi, event rate limits); a job has a handful. */
+const mostEventsAMinute = 6_000;
+const minuteMs = 60_000;
 
 /**
  * `greeting`: connected, and nothing may be sent before QEMU's greeting; a client in the backlog waits here for as long as another
@@ -76,6 +84,7 @@ function createLink(socket: Socket, path: string, log: Log) {
   let state: State = 'greeting';
   let closedBy: StillframeError | undefined;
   let lastId = 0;
+  let minute = { sinceMs: monotonicMs(), events: 0 };
 
   socket.on('data', (bytes) => {
     for (const event of stream.push(bytes)) receive(event.kind === 'value' ? parseMonitorMessage(event.value) : undefined);
@@ -108,7 +117,7 @@ function createLink(socket: Socket, path: string, log: Log) {
 
   function receive(message: MonitorMessage | undefined): void {
     if (!message) return end(garbled('sent data that is not QMP'));
-    if (message.kind === 'unreadable') return end(garbled(`could not read us: ${message.desc}`));
+    if (message.kind === 'unreadable') return end(garbled(`could not read us: ${escapeAndCut(message.desc, longestError)}`));
     if (message.kind === 'event') return passOn({ name: message.name, data: message.data });
     if (message.kind !== 'greeting') return answer(message);
     if (state !== 'greeting') return end(garbled('greeted a second time'));
@@ -126,13 +135,17 @@ function createLink(socket: Socket, path: string, log: Log) {
 
   /** The specification has clients drop such replies (qmp-spec, "Commands Responses"): usually one of our commands had timed out. */
   function reportUnknown(reply: Reply): void {
-    const how = reply.kind === 'return' ? 'with success' : `with "${reply.desc}"`;
+    const how = reply.kind === 'return' ? 'with success' : `with "${escapeAndCut(reply.desc, longestError)}"`;
     log('warn', `the monitor ${path} answered command ${reply.id} ${how}, and no command waits for that reply: dropped`, {
       path,
     });
   }
 
   function passOn(event: MonitorEvent): void {
+    if (state === 'closed') return;
+    if (monotonicMs() - minute.sinceMs > minuteMs) minute = { sinceMs: monotonicMs(), events: 0 };
+    // So many are kept for the first listener at most, too.
+    if (++minute.events > mostEventsAMinute) return end(garbled(`sent more than ${mostEventsAMinute} events within a minute`));
     unheard?.push(event);
     for (const listener of listeners) listener(event);
   }
@@ -172,6 +185,11 @@ function createLink(socket: Socket, path: string, log: Log) {
   };
 }
 
-function refused(command: string, errorClass: string, desc: string): StillframeError {
-  return new StillframeError('monitor-refused', `QEMU refused ${command}: ${desc}`, { command, class: errorClass, desc });
+function refused(command: string, errorClass: string, said: string): StillframeError {
+  const desc = escapeAndCut(said, longestError);
+  return new StillframeError('monitor-refused', `QEMU refused ${command}: ${desc}`, {
+    command,
+    class: escapeAndCut(errorClass, longestError),
+    desc,
+  });
 }

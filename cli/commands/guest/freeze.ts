@@ -7,7 +7,7 @@ import { addressFlag, guestArgument, jsonFlag, leaseFlag, serverOf } from '../..
 import { withTemporal } from '../../../client/connection.ts';
 import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
-import { escapeText } from '../../render/text.ts';
+import { escapeText } from '../../../lib/escape.ts';
 
 interface Flags {
   address?: string;

@@ -7,7 +7,7 @@ import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
 import { withTemporal } from '../../../client/connection.ts';
 import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
-import { escapeText } from '../../render/text.ts';
+import { escapeText } from '../../../lib/escape.ts';
 
 export const guestThaw = command(
   {

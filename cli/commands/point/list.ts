@@ -7,7 +7,8 @@ import type { Context } from '../../context.ts';
 import { exit } from '../../exit.ts';
 import { printJson } from '../../render/json.ts';
 import { renderTable } from '../../render/table.ts';
-import { escapeText, formatTime } from '../../render/text.ts';
+import { escapeText } from '../../../lib/escape.ts';
+import { formatTime } from '../../render/text.ts';
 import { openNamed } from '../../repository.ts';
 import { pointFlags, type PointFlags } from './flags.ts';
 

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createProgress } from '../../../cli/render/progress.ts';
 import { displayWidth, renderFields, renderTable } from '../../../cli/render/table.ts';
-import { escapeText, formatTime } from '../../../cli/render/text.ts';
+import { escapeText } from '../../../lib/escape.ts';
+import { formatTime } from '../../../cli/render/text.ts';
 
 test('columns are aligned by what is seen, the last one is not padded, empty cells show a dash', () => {
   const table = renderTable(

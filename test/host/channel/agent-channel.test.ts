@@ -153,13 +153,14 @@ it('a long answer that an earlier client left behind its own sync does not keep 
   assert.equal(await channel.execute(fsfreezeStatus, undefined), 'thawed');
 });
 
-it('the text of a refusal is cut where it is read', async (t) => {
+it('the text of a refusal is cut and escaped where it is read', async (t) => {
   const agent = await agentFor(t);
-  agent.behave('guest-ping', refusing('x'.repeat(3_000)));
+  agent.behave('guest-ping', refusing(`\u001b[2Jgone\n${'x'.repeat(3_000)}`));
   const channel = await channelTo(t, { path: agent.path });
   const error = await failure(channel.execute(ping, undefined), 'agent-refused');
-  assert.equal(error.facts.desc, 'x'.repeat(400));
-  assert.equal(error.message, `the agent refused guest-ping: ${'x'.repeat(400)}`);
+  const shown = `\\x1b[2Jgone\\x0a${'x'.repeat(391)}…`;
+  assert.equal(error.facts.desc, shown);
+  assert.equal(error.message, `the agent refused guest-ping: ${shown}`);
 });
 
 it('bytes that an earlier client left in the port are skipped', async (t) => {

@@ -178,6 +178,13 @@ it('a message without end is cut off at the limit', async (t) => {
   await failure(monitor.execute('slow'), 'monitor-garbled');
 });
 
+it('a flood of events ends the connection, whether anything listens or not', async (t) => {
+  const { fake, monitor } = await monitorFor(t);
+  for (let sent = 0; sent <= 6_000; sent += 1) fake.emit('RTC_CHANGE', { offset: sent });
+  await monitor.closed;
+  await failure(monitor.execute('query-status'), 'monitor-garbled');
+});
+
 it('a monitor that does not greet is distinguished from one that another program holds', async (t) => {
   const hung = await startFakeMonitor({ silent: true });
   t.after(() => hung.stop());
