@@ -43,3 +43,21 @@ function demandInside(offset: number, length: number, size: number): void {
   }
   if (length > longestRead) throw new Error(`a structure of ${length} bytes is beyond what is read at once`);
 }
+
+/** More was asked of an area than its inspection may read. */
+export class OverBudget extends Error {
+  override readonly name = 'OverBudget';
+}
+
+/** The same bytes, of which at most `budget` are read in all. @throws OverBudget */
+export function areaWithBudget(area: Area, budget: number): Area {
+  let left = budget;
+  return {
+    length: area.length,
+    async read(offset, size, into) {
+      left -= size;
+      if (left < 0) throw new OverBudget(`not read: the inspection of this disk had read ${budget} bytes already`);
+      return area.read(offset, size, into);
+    },
+  };
+}

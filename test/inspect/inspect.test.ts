@@ -170,6 +170,62 @@ test('a disk that cannot be read is a row that says so, and not clean', async ()
   });
 });
 
+/** An MBR with these partitions of Linux, in sectors: sfdisk(8) makes no overlapping ones. */
+async function overlappingDisk(folder: string, partitions: [first: number, count: number][]): Promise<string> {
+  const path = await blank(join(folder, 'mbr.raw'), 64 * MiB);
+  const head = Buffer.alloc(512);
+  head.writeUInt16LE(0xaa55, 510);
+  for (const [index, [first, count]] of partitions.entries()) {
+    head[446 + index * 16 + 4] = 0x83;
+    head.writeUInt32LE(first, 446 + index * 16 + 8);
+    head.writeUInt32LE(count, 446 + index * 16 + 12);
+  }
+  await write(path, 0, head);
+  return path;
+}
+
+test('partitions that overlap are named and not read, and the others are', async (context) => {
+  const folder = await temporaryFolder(context);
+  const path = await overlappingDisk(folder, [
+    [2048, 32768],
+    [2056, 65536],
+    [81920, 32768],
+  ]);
+  const filesystem = await ext4(folder);
+  await lay(filesystem, path, MiB);
+  await lay(filesystem, path, 40 * MiB);
+  const { result, filesystems } = await inspectImage(path);
+  assert.equal(result, 'not-inspected');
+  assert.deepEqual(
+    filesystems.map(({ where, type, result: each, evidence }) => [where, type, each, each === 'clean' ? '' : evidence]),
+    [
+      ['partition 1', 'unknown', 'not-inspected', 'it overlaps partition 2'],
+      ['partition 2', 'unknown', 'not-inspected', 'it overlaps partition 1'],
+      ['partition 3', 'ext4', 'clean', ''],
+    ],
+  );
+});
+
+test('an inspection reads as many bytes as it may, and names what it did not read', async (context) => {
+  const path = await gptDisk(await temporaryFolder(context));
+  await withFileArea(path, async (file) => {
+    let bytes = 0;
+    const counted = {
+      ...file,
+      length: file.length,
+      read: (...args: Parameters<typeof file.read>) => ((bytes += args[1]), file.read(...args)),
+    };
+    assert.equal((await inspectDisk(counted)).result, 'clean');
+    const all = bytes;
+    bytes = 0;
+    const { result, filesystems } = await inspectDisk(counted, all - 1);
+    assert.ok(bytes < all);
+    assert.equal(result, 'not-inspected');
+    assert.match(filesystems.at(-1)!.evidence, /^not read: the inspection of this disk had read \d+ bytes already$/);
+    assert.equal(filesystems[0]!.result, 'clean');
+  });
+});
+
 test('an inspection reads nothing outside of its disk, whatever the disk says', async (context) => {
   const path = await ext4(await temporaryFolder(context));
   // Where the superblock's copy of the journal's inode has the start of its first extent.
