@@ -35,6 +35,13 @@ export async function readJson(path: string): Promise<unknown> {
   return text === undefined ? undefined : (JSON.parse(text) as unknown);
 }
 
+/** At most the first `most` bytes of a file. */
+export async function readBeginning(path: string, most: number): Promise<string> {
+  await using file = await open(path, 'r');
+  const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(most) });
+  return buffer.toString('utf8', 0, bytesRead);
+}
+
 /** Removes a file so that it stays removed; fine when it is gone already. */
 export async function removeDurably(path: string): Promise<void> {
   await rm(path, { force: true });

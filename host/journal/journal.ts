@@ -13,15 +13,21 @@ import { backupId, guestId, isGuestId, type BackupId, type GuestId } from '../..
 import { boundClaim } from '../../model/window/bounds.ts';
 import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
-import { makeDirectory, namesIn, readJson, removeDurably, writeJson } from '../../lib/durable.ts';
+import { makeDirectory, namesIn, readBeginning, readJson, removeDurably, writeJson } from '../../lib/durable.ts';
 import { readIntent, type Intent } from './intent.ts';
 
-/** An outcome with the monotonic time of its writing, by which the limits are kept when somebody sets the clock. */
+/**
+ * An outcome behind the monotonic time of its writing, by which the limits are kept when somebody sets the clock. The times come
+ * first, so that counting windows reads the beginning of a record and never what a guest said.
+ */
 interface OutcomeRecord {
-  outcome: WindowOutcome;
   closedMs: number;
   hostBoot: string;
+  closedAt: string;
+  outcome: WindowOutcome;
 }
+
+const headOfRecord = /^\{"closedMs":([\d.]+),"hostBoot":"([0-9a-f-]+)","closedAt":"([^"]+)",/;
 
 export interface Journal {
   /** Makes an intent durable under a new epoch; its claim is cut to what a record may hold. @throws obligation-open, journal-unwritable */
@@ -99,7 +105,8 @@ export function openJournal(directory: string): Journal {
 
     async close(outcome) {
       const { guest } = outcome;
-      const record: OutcomeRecord = { outcome, closedMs: monotonicMs(), hostBoot: hostBootId() };
+      const { closedAt } = outcome;
+      const record: OutcomeRecord = { closedMs: monotonicMs(), hostBoot: hostBootId(), closedAt, outcome };
       const name = outcomeName(outcome);
       await writeJson(join(outcomesPath(guest), name), record);
       await removeDurably(openPath(guest));
@@ -150,16 +157,27 @@ export function openJournal(directory: string): Journal {
 
     async closedAgo(guest) {
       const names = (await outcomeNames(guest)).slice(-outcomesForLimits).toReversed();
-      const records = await Promise.all(names.map((name) => readJson(join(outcomesPath(guest), name)) as Promise<OutcomeRecord>));
       const boot = hostBootId();
-      return records.map((record) =>
-        record.hostBoot === boot
-          ? monotonicMs() - record.closedMs
-          : Math.max(0, Date.now() - Date.parse(record.outcome.closedAt)),
-      );
+      const ago: number[] = [];
+      for (const name of names) {
+        const { closedMs, hostBoot, closedAt } = await readTimes(join(outcomesPath(guest), name));
+        ago.push(hostBoot === boot ? monotonicMs() - closedMs : Math.max(0, Date.now() - Date.parse(closedAt)));
+      }
+      return ago;
     },
   };
 }
+
+/** The times of a record; earlier versions wrote the outcome first. */
+async function readTimes(path: string): Promise<Omit<OutcomeRecord, 'outcome'>> {
+  const head = headOfRecord.exec(await readBeginning(path, longestHead));
+  if (head) return { closedMs: Number(head[1]), hostBoot: head[2]!, closedAt: head[3]! };
+  const { outcome, ...times } = (await readJson(path)) as OutcomeRecord;
+  return { ...times, closedAt: outcome.closedAt };
+}
+
+/** Two numbers, a boot id and a date. */
+const longestHead = 256;
 
 /** The epoch leads, padded, so that names sort by age. @throws input-invalid */
 function outcomeName({ epoch, backup, attempt }: Pick<WindowOutcome, 'epoch' | 'backup' | 'attempt'>): string {

@@ -9,8 +9,11 @@ const longestReference = 256;
 /** Enough of what the command complained of to act on it. */
 const longestComplaint = 400;
 
+/** Of Debian's services (systemd.exec(5), Environment). */
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 /**
- * Runs `argv` with the window's names in its environment; what it prints first is the reference of the snapshot.
+ * Runs `argv` with the window's names and nothing else of the worker in its environment; what it prints first is the reference of the snapshot.
  * It gets SIGKILL when `signal` fires: by then the window is over, and a snapshot taken later would not be of a frozen guest.
  * @throws snapshot-failed
  */
@@ -20,7 +23,8 @@ export async function runSnapshotCommand(
   key: WindowKey,
   signal: AbortSignal,
 ): Promise<{ reference: string }> {
-  const env = { ...process.env, STILLFRAME_GUEST: key.guest, STILLFRAME_BACKUP: key.backup };
+  const { PATH = defaultPath, LANG = 'C.UTF-8' } = process.env;
+  const env = { PATH, LANG, STILLFRAME_GUEST: key.guest, STILLFRAME_BACKUP: key.backup };
   let output = '';
   const onStdout = (piece: string) => (output = (output + piece).slice(0, longestReference));
   try {

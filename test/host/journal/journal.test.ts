@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openJournal, type Journal } from '../../../host/journal/journal.ts';
@@ -145,4 +145,27 @@ test('closed windows are listed newest first, by a clock that cannot be set', as
   const [newest, older] = await journal.closedAgo(guestId('db1'));
   assert.ok(newest! >= 0 && older! >= newest!);
   assert.equal((await journal.latest(guestId('db1')))?.backup, 'b-2');
+});
+
+test('closed windows are counted by the beginnings of their records, whatever stands behind', async () => {
+  await journal.close(outcomeFor(await journal.begin(intentFor('b-1'))));
+  const outcomes = join(directory, 'db1', 'outcomes');
+  const [name] = await readdir(outcomes);
+  const whole = await readFile(join(outcomes, name!), 'utf8');
+  await writeFile(join(outcomes, name!), `${whole.slice(0, whole.indexOf('"outcome"'))}"outcome": not JSON at all`);
+  assert.equal((await journal.closedAgo(guestId('db1'))).length, 1);
+});
+
+test('closed windows of an earlier version, whose records begin with the outcome, are counted too', async () => {
+  const outcome = outcomeFor(await journal.begin(intentFor('b-1')));
+  await journal.close(outcome);
+  const outcomes = join(directory, 'db1', 'outcomes');
+  const [name] = await readdir(outcomes);
+  const { closedMs, hostBoot } = JSON.parse(await readFile(join(outcomes, name!), 'utf8')) as {
+    closedMs: number;
+    hostBoot: string;
+  };
+  await writeFile(join(outcomes, name!), JSON.stringify({ outcome, closedMs, hostBoot }));
+  const [ago] = await journal.closedAgo(guestId('db1'));
+  assert.ok(ago! >= 0 && ago! < 3_600_000);
 });

@@ -66,6 +66,18 @@ onEither('the outcome of freeze, snapshot and thaw carries the reference that th
   assert.equal(stage.agent.ran.length, ran);
 });
 
+it('a snapshot command gets the names of its window in its environment, and nothing else of the worker', async (t) => {
+  process.env.STILLFRAME_SECRET = 'of the worker';
+  t.after(() => delete process.env.STILLFRAME_SECRET);
+  const { windows } = await setStage(t, {
+    snapshots: { env: shell(`env | cut -d= -f1 | grep -v '^_$\\|^PWD$\\|^SHLVL$' | sort | xargs`) },
+  });
+  await windows.freeze(request);
+  const { reference } = await windows.snapshot(request, 'env', unlimited);
+  assert.equal(reference, 'LANG PATH STILLFRAME_BACKUP STILLFRAME_GUEST');
+  await windows.thaw(request);
+});
+
 it('a second freeze of the same window joins it, while it is sent and while it is held', async (t) => {
   const { agent, windows } = await setStage(t);
   const [first, second] = await Promise.all([windows.freeze(request), windows.freeze(request)]);
