@@ -93,7 +93,14 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
     inventory,
     guest,
     watch: async ({ id }) => watchGuest(await monitors.use(monitorPaths.get(id)!)),
-    pointInTime: createPointInTimeDriver({ monitors, config, stateDir, log, monitorPaths }),
+    pointInTime: createPointInTimeDriver({
+      monitors,
+      config,
+      stateDir,
+      log,
+      monitorPaths,
+      monitorsInFile: async () => new Set((await guestSources(config.guests)).map(({ monitor }) => monitor)),
+    }),
   };
 }
 

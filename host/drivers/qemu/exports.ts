@@ -1,16 +1,22 @@
 /** The frozen view of each disk, by NBD on a unix socket; and the watch that reports when it is no longer frozen. */
 
-import { StillframeError } from '../../../model/errors.ts';
+import { messageOf, StillframeError } from '../../../model/errors.ts';
+import type { ScratchConfig } from '../../config.ts';
 import type { Monitor } from '../../channel/types.ts';
 import type { PointExports } from '../driver.ts';
 import { objects } from './identify.ts';
 import type { MonitorUse } from './monitors.ts';
 import type { PointRecord } from './records.ts';
+import { pinSocket } from './scratch-owner.ts';
 
 /** States of a job while its copy-before-write is in force; QEMU pauses jobs for a moment whenever its graph changes. */
 const inForce = new Set(['created', 'running', 'paused']);
 
-export async function openExports({ monitor, release }: MonitorUse, record: PointRecord): Promise<PointExports> {
+export async function openExports(
+  { monitor, release }: MonitorUse,
+  record: PointRecord,
+  scratch: ScratchConfig,
+): Promise<PointExports> {
   const lost = Promise.withResolvers<never>();
   lost.promise.catch(() => {});
   const jobs = new Set(record.disks.map((disk) => disk.job));
@@ -29,16 +35,21 @@ export async function openExports({ monitor, release }: MonitorUse, record: Poin
     // Listening first, looking second: nothing falls between the two.
     await verifyPoint(monitor, record);
     await addExports(monitor, record);
-    const socket = encodeURI(record.socket).replaceAll(/[?#&+]/g, encodeURIComponent);
+    const pinned = await pinSocket(scratch, record.socket).catch((error: unknown) => {
+      throw pointLost(record, messageOf(error));
+    });
     return {
       disks: record.disks.map(({ name, device, bytes }) => ({
         name,
         device,
         bytes,
-        uri: `nbd+unix:///${name}?socket=${socket}`,
+        uri: `nbd+unix:///${name}?socket=${pinned.path}`,
       })),
       lost: lost.promise,
-      close: async () => close(),
+      async close() {
+        close();
+        await pinned.close();
+      },
     };
   } catch (error) {
     close();

@@ -10,12 +10,10 @@ import { openExports, verifyPoint } from './exports.ts';
 import { watchScratch } from './scratch-watch.ts';
 import { objects, queryDisks, type GuestDisks } from './identify.ts';
 import type { Monitors } from './monitors.ts';
-import { openPointRecords, type PointRecord, type RecordedDisk } from './records.ts';
+import { offeredOptions, refuseForeign, startServer } from './preflight.ts';
+import { openPointRecords, scratchPlaces, type PointRecord, type RecordedDisk } from './records.ts';
 import { makeScratchDirectory, makeScratchImage, planScratch, removeScratch, scratchImage, unwritable } from './scratch.ts';
 import { teardown } from './teardown.ts';
-
-/** The copy uses one connection; the rest are for inspection tools. */
-const maxConnections = 4;
 
 export interface PointInTimeParts {
   monitors: Monitors;
@@ -24,6 +22,8 @@ export interface PointInTimeParts {
   log: Log;
   /** The monitor of every guest that the driver has handed out. */
   monitorPaths: ReadonlyMap<GuestId, string>;
+  /** Every monitor that the host's file lists, or that its patterns find. */
+  monitorsInFile: () => Promise<ReadonlySet<string>>;
 }
 
 export function createPointInTimeDriver({
@@ -32,19 +32,20 @@ export function createPointInTimeDriver({
   stateDir,
   log,
   monitorPaths,
+  monitorsInFile,
 }: PointInTimeParts): PointInTimeDriver {
-  const records = openPointRecords(stateDir);
+  const records = openPointRecords(stateDir, scratch);
   const monitorOf = ({ id }: Guest) => monitorPaths.get(id)!;
   const stopWatching = new Map<BackupId, () => void>();
   let planned: Promise<unknown> = Promise.resolve();
 
-  async function recordOf(backup: BackupId): Promise<PointRecord> {
+  async function recordOf(guest: GuestId, backup: BackupId): Promise<PointRecord> {
     const record = await records.read(backup);
-    if (!record)
+    if (record?.guest !== guest)
       throw new StillframeError(
         'point-in-time-lost',
-        `this host has no point in time of backup ${backup}: back the guest up again`,
-        { backup },
+        `this host has no point in time of guest ${guest} by backup ${backup}: back the guest up again`,
+        { guest, backup },
       );
     return record;
   }
@@ -57,8 +58,11 @@ export function createPointInTimeDriver({
       await refuseForeign(monitor, guest, disks);
       const options = await offeredOptions(monitor);
       const record = await plan(guest, backup, disks);
+      await makeScratchDirectory(scratch, record.directory).catch(async (error: unknown) => {
+        await records.remove(backup);
+        throw error;
+      });
       try {
-        await makeScratchDirectory(scratch, record.directory);
         await startServer(monitor, record);
         for (const disk of record.disks) await addScratch(monitor, record, disk);
         await watch(record);
@@ -81,8 +85,16 @@ export function createPointInTimeDriver({
   /** One at a time: each must see what the others have taken. */
   function plan(guest: Guest, backup: BackupId, disks: GuestDisks): Promise<PointRecord> {
     const planning = planned.then(async () => {
-      const room = await planScratch(scratch, backup, disks.captured, await records.all());
-      const record = { backup, guest: guest.id, monitor: monitorOf(guest), ...room, disks: nameObjects(backup, disks) };
+      const room = await planScratch(scratch, disks.captured, await records.all());
+      const places = scratchPlaces(scratch, backup);
+      const record = {
+        backup,
+        guest: guest.id,
+        monitor: monitorOf(guest),
+        ...places,
+        ...room,
+        disks: nameObjects(backup, disks),
+      };
       await records.write(record);
       return record;
     });
@@ -111,15 +123,22 @@ export function createPointInTimeDriver({
 
   async function end(guest: GuestId, point: PointName): Promise<void> {
     const record = 'backup' in point ? await records.read(point.backup) : undefined;
-    await takeOutOfQemu(record?.monitor ?? monitorPaths.get(guest), point, record?.socket);
+    if (record && record.guest !== guest) throw notOfGuest(record, guest);
+    await takeOutOfQemu(monitorPaths.get(guest) ?? (await namedMonitor(record)), point, record?.socket);
     if ('stem' in point) return;
     const { backup } = point;
     stopWatching.get(backup)?.();
     stopWatching.delete(backup);
     if (!record) return;
-    await removeScratch(record.directory);
+    await removeScratch(scratch, record.directory);
     await records.remove(backup);
     log('info', 'released a point in time; nothing of it is left in QEMU or scratch', { backup });
+  }
+
+  /** The monitor of a guest that has not been listed yet, as its record has it: used only where the host's file names it. */
+  async function namedMonitor(record: PointRecord | undefined): Promise<string | undefined> {
+    const named = await monitorsInFile();
+    return record && named.has(record.monitor) ? record.monitor : undefined;
   }
 
   async function takeOutOfQemu(path: string | undefined, point: PointName, socket: string | undefined): Promise<void> {
@@ -143,12 +162,12 @@ export function createPointInTimeDriver({
     prepare,
     end,
     async exports(guest, backup) {
-      const record = await recordOf(backup);
+      const record = await recordOf(guest.id, backup);
       await watch(record);
-      return openExports(await monitors.use(monitorOf(guest)), record);
+      return openExports(await monitors.use(monitorOf(guest)), record, scratch);
     },
     async verify(guest, backup) {
-      const record = await recordOf(backup);
+      const record = await recordOf(guest.id, backup);
       await monitors.ask(monitorOf(guest), (monitor) => verifyPoint(monitor, record));
     },
     async leftovers(guests) {
@@ -163,6 +182,17 @@ export function createPointInTimeDriver({
       return found;
     },
   };
+}
+
+function notOfGuest({ backup, guest: owner }: PointRecord, guest: GuestId): StillframeError {
+  return new StillframeError(
+    'input-invalid',
+    `backup ${backup} is of guest ${owner}, not of ${guest}: name both as they belong together`,
+    {
+      backup,
+      guest,
+    },
+  );
 }
 
 function nameObjects(backup: BackupId, disks: GuestDisks): RecordedDisk[] {
@@ -200,49 +230,6 @@ async function begin(monitor: Monitor, record: PointRecord, options: Record<stri
       error,
     );
   }
-}
-
-/** Preflight: refuses foreign block jobs, a foreign NBD server, or a guest without writable disks before the freeze. */
-async function refuseForeign(monitor: Monitor, guest: Guest, disks: GuestDisks): Promise<void> {
-  const refuse = (why: string) => new StillframeError('point-in-time-failed', `guest ${guest.name} ${why}`, { guest: guest.id });
-  if (disks.captured.length === 0) throw refuse('has no writable disk: there is nothing to back up');
-  const [job] = objects(await monitor.execute('query-block-jobs'));
-  if (job) {
-    const name = String(job.device);
-    const whose = name.startsWith(objectPrefix) ? 'of another Stillframe backup' : 'that is not Stillframe’s';
-    throw refuse(`has a block job "${name}" (${String(job.type)}) ${whose}: wait for it, or end it`);
-  }
-  const served = objects(await monitor.execute('query-block-exports')).find((each) => each.type === 'nbd');
-  if (served)
-    throw refuse(
-      `already serves "${String(served.id)}" by NBD, and QEMU has one NBD server: wait until its reader is done, or stop it`,
-    );
-}
-
-/** Before the freeze, because QEMU has one server only: if it is taken, nothing was frozen for nothing. */
-async function startServer(monitor: Monitor, record: PointRecord): Promise<void> {
-  try {
-    const addr = { type: 'unix', data: { path: record.socket } };
-    await monitor.execute('nbd-server-start', { addr, 'max-connections': maxConnections });
-  } catch (error) {
-    if (!isStillframeError(error, 'monitor-refused')) throw error;
-    const desc = String(error.facts.desc);
-    if (!desc.includes('already running')) throw unwritable(record.directory, `QEMU says "${desc}"`, error);
-    throw new StillframeError(
-      'point-in-time-failed',
-      'QEMU already runs an NBD server that is not Stillframe’s, and it has only one: another backup tool may be using it; end that first',
-      { backup: record.backup, desc },
-      error,
-    );
-  }
-}
-
-/** From QEMU 10.1 on a full scratch can break the point in time instead of failing the guest's write; older ones get the threshold. */
-async function offeredOptions(monitor: Monitor): Promise<Record<string, string>> {
-  const schema = objects(await monitor.execute('query-qmp-schema'));
-  const command = schema.find((entry) => entry.name === 'blockdev-backup');
-  const members = objects(schema.find((entry) => entry.name === command?.['arg-type'])?.members ?? []);
-  return members.some((member) => member.name === 'on-cbw-error') ? { 'on-cbw-error': 'break-snapshot' } : {};
 }
 
 async function ourNames(monitor: Monitor): Promise<string[]> {

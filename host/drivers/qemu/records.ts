@@ -1,8 +1,10 @@
 /** What a point in time left where, so that any later process can read it or take it away. */
 
 import { join } from 'node:path';
-import { backupId, isBackupId, type BackupId, type GuestId } from '../../../model/ids.ts';
+import { StillframeError } from '../../../model/errors.ts';
+import { backupId, isBackupId, isGuestId, type BackupId, type GuestId } from '../../../model/ids.ts';
 import type { CapturedDisk } from '../../../model/window/window.ts';
+import type { ScratchConfig } from '../../config.ts';
 import { makeDirectory, namesIn, readJson, removeDurably, writeJson } from '../../../lib/durable.ts';
 
 export interface RecordedDisk extends CapturedDisk {
@@ -14,13 +16,17 @@ export interface RecordedDisk extends CapturedDisk {
   export: string;
 }
 
-export interface PointRecord {
-  backup: BackupId;
-  guest: GuestId;
-  monitor: string;
+export interface PointRecord extends StoredRecord {
   /** Directory of the scratch images and of the NBD socket: QEMU's user can write there. */
   directory: string;
   socket: string;
+}
+
+/** What is on the disk. Where things are is derived from the host's file and the id each time: a record has no say in it. */
+interface StoredRecord {
+  backup: BackupId;
+  guest: GuestId;
+  monitor: string;
   /** Bytes that are reserved for it. */
   reservedBytes: number;
   /** Bytes of each scratch file at which the backup is given up; null when all of it is reserved. */
@@ -35,22 +41,33 @@ export interface PointRecords {
   remove(backup: BackupId): Promise<void>;
 }
 
-export function openPointRecords(stateDir: string): PointRecords {
+/** Where the images of one backup and the socket of its NBD server are: by its id alone, whatever a record says. */
+export function scratchPlaces(config: ScratchConfig, backup: BackupId): { directory: string; socket: string } {
+  const directory = join(config.path, backupId(backup));
+  return { directory, socket: join(directory, 'nbd') };
+}
+
+export function openPointRecords(stateDir: string, scratch: ScratchConfig): PointRecords {
   const directory = join(stateDir, 'points-in-time');
   // Payloads are typed, and unchecked: no other text may become a path.
   const path = (backup: BackupId) => join(directory, `${backupId(backup)}.json`);
-  const read = async (backup: BackupId) => (await readJson(path(backup))) as PointRecord | undefined;
+  const read = async (backup: BackupId) => {
+    const stored = await readJson(path(backup));
+    return stored === undefined ? undefined : readRecord(stored, backup, scratch);
+  };
   return {
     read,
     async write(record) {
       await makeDirectory(directory);
-      await writeJson(path(record.backup), record);
+      const { directory: _, socket: __, ...stored } = record;
+      await writeJson(path(record.backup), stored);
     },
     async all() {
       const names = (await namesIn(directory))
         .filter((name) => name.endsWith('.json'))
         .map((name) => name.slice(0, -'.json'.length));
-      const records = await Promise.all(names.filter(isBackupId).map(read));
+      // A damaged one is reported where its backup is asked for; it must not stop the others.
+      const records = await Promise.all(names.filter(isBackupId).map((name) => read(name).catch(() => undefined)));
       return records.filter((record) => record !== undefined);
     },
     async remove(backup) {
@@ -58,3 +75,23 @@ export function openPointRecords(stateDir: string): PointRecords {
     },
   };
 }
+
+/** @throws journal-damaged */
+function readRecord(stored: unknown, backup: BackupId, scratch: ScratchConfig): PointRecord {
+  const record = stored as StoredRecord;
+  const isOurs =
+    record.backup === backup &&
+    isGuestId(record.guest) &&
+    typeof record.monitor === 'string' &&
+    Array.isArray(record.disks) &&
+    record.disks.every(({ name }) => diskName.test(name));
+  if (!isOurs)
+    throw new StillframeError(
+      'journal-damaged',
+      `the record of the point in time of backup ${backup} is damaged: look at it and remove it by hand from "points-in-time" in the state directory`,
+      { backup },
+    );
+  return { ...record, ...scratchPlaces(scratch, backup) };
+}
+
+const diskName = /^disk\d+$/;

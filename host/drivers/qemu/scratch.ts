@@ -1,18 +1,15 @@
 /** Local scratch: where QEMU keeps what a guest overwrites while its point in time is being read. */
 
-import { chown, mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, StillframeError } from '../../../model/errors.ts';
-import { backupId, type BackupId } from '../../../model/ids.ts';
 import { formatBytes } from '../../../model/units.ts';
 import type { ScratchConfig } from '../../config.ts';
-import { run } from '../../../lib/run.ts';
 import type { PointRecord } from './records.ts';
+import { runAsOwner } from './scratch-owner.ts';
 
 export interface ScratchPlan {
-  directory: string;
   reservedBytes: number;
-  socket: string;
   /** For each disk: bytes of its scratch file at which the backup is given up; null when everything is reserved. */
   thresholdBytes: number | null;
 }
@@ -28,11 +25,9 @@ const fullBytes = (bytes: number) => bytes + tableBytes(bytes);
  */
 export async function planScratch(
   config: ScratchConfig,
-  backup: BackupId,
   disks: readonly { bytes: number }[],
   others: readonly PointRecord[],
 ): Promise<ScratchPlan> {
-  const directory = join(config.path, backupId(backup));
   await mkdir(config.path, { recursive: true }).catch((error: unknown) => {
     throw unwritable(config.path, messageOf(error), error);
   });
@@ -43,8 +38,7 @@ export async function planScratch(
   const free = bavail * bsize - unreserved.reduce((sum, bytes) => sum + bytes, 0);
   const room = Math.min(free, limit);
   const full = disks.reduce((sum, disk) => sum + fullBytes(disk.bytes), 0);
-  const socket = join(directory, 'nbd');
-  if (limit >= full && free >= full + config.marginBytes) return { directory, socket, reservedBytes: full, thresholdBytes: null };
+  if (limit >= full && free >= full + config.marginBytes) return { reservedBytes: full, thresholdBytes: null };
   const tables = disks.reduce((sum, disk) => sum + tableBytes(disk.bytes), 0);
   if (room < config.marginBytes + tables) {
     throw new StillframeError(
@@ -53,7 +47,7 @@ export async function planScratch(
       { path: config.path, roomBytes: Math.max(0, Math.floor(room)), fullBytes: full, marginBytes: config.marginBytes },
     );
   }
-  return { directory, socket, reservedBytes: room, thresholdBytes: Math.floor((room - config.marginBytes) / disks.length) };
+  return { reservedBytes: room, thresholdBytes: Math.floor((room - config.marginBytes) / disks.length) };
 }
 
 /** What a point in time may still take from a file system that holds nothing back for it. */
@@ -73,11 +67,10 @@ export function scratchImage(directory: string, disk: { name: string }): string 
   return join(directory, `${disk.name}.qcow2`);
 }
 
-/** The directory of one backup; it belongs to whom the scratch directory belongs to, which is whom QEMU runs as. */
+/** The directory of one backup. @throws scratch-unwritable, also when it exists: only what we made is removed later */
 export async function makeScratchDirectory(config: ScratchConfig, directory: string): Promise<void> {
   try {
-    await mkdir(directory, { mode: 0o700 });
-    await giveToOwner(config, directory);
+    await runAsOwner(config, ['mkdir', '-m', '700', '--', directory]);
   } catch (error) {
     throw unwritable(config.path, messageOf(error), error);
   }
@@ -89,16 +82,15 @@ export async function makeScratchDirectory(config: ScratchConfig, directory: str
  */
 export async function makeScratchImage(config: ScratchConfig, path: string, bytes: number, reserve: boolean): Promise<void> {
   try {
-    await run(['qemu-img', 'create', '-q', '-f', 'qcow2', path, String(bytes)]);
-    if (reserve) await run(['fallocate', '--keep-size', '--length', String(fullBytes(bytes)), path]);
-    await giveToOwner(config, path);
+    await runAsOwner(config, ['qemu-img', 'create', '-q', '-f', 'qcow2', path, String(bytes)]);
+    if (reserve) await runAsOwner(config, ['fallocate', '--keep-size', '--length', String(fullBytes(bytes)), path]);
   } catch (error) {
     throw unwritable(config.path, messageOf(error), error);
   }
 }
 
-export async function removeScratch(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
+export async function removeScratch(config: ScratchConfig, directory: string): Promise<void> {
+  await runAsOwner(config, ['rm', '-rf', '--one-file-system', '--', directory]);
 }
 
 export function unwritable(path: string, why: string, cause?: unknown): StillframeError {
@@ -108,9 +100,4 @@ export function unwritable(path: string, why: string, cause?: unknown): Stillfra
     { path },
     cause,
   );
-}
-
-async function giveToOwner(config: ScratchConfig, path: string): Promise<void> {
-  const owner = await stat(config.path);
-  if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid);
 }

@@ -129,7 +129,8 @@ it('a point in time repeats each step without harm', async (t) => {
   await qemu.write(0, 5, 0, 1);
   const first = await points.exports(guest, backupId(backup));
   const second = await points.exports(guest, backupId(backup));
-  assert.deepEqual(first.disks, second.disks);
+  const names = (exports: PointExports) => exports.disks.map(({ name, device, bytes }) => ({ name, device, bytes }));
+  assert.deepEqual(names(first), names(second));
   assert.deepEqual((await read(t, second))[0], Buffer.alloc(8 * mib));
   await first.close();
   await second.close();

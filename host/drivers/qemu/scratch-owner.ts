@@ -1,0 +1,44 @@
+/**
+ * Acts in scratch as the user that it belongs to, which is the user that QEMU runs as. That user can put links and other files there at
+ * any time; tools that have no more rights than it cannot be led by them to anything that it could not reach itself.
+ */
+
+import { constants } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { run } from '../../../lib/run.ts';
+import type { ScratchConfig } from '../../config.ts';
+
+/** Runs a tool as the owner of scratch; as this process's own user where that is not root. @throws ProgramError */
+export async function runAsOwner({ path }: ScratchConfig, argv: readonly string[]): Promise<void> {
+  const { uid, gid } = await stat(path);
+  const become = ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--no-new-privs', '--'];
+  await run(process.getuid?.() === 0 && uid !== 0 ? [...become, ...argv] : argv);
+}
+
+/** open(2), the same on every architecture that we run on; Node does not name it. */
+const O_PATH = 0o10000000;
+
+export interface PinnedSocket {
+  /** Leads to this very socket for as long as it is pinned, whatever stands at its path (proc(5), /proc/pid/fd). */
+  path: string;
+  close(): Promise<void>;
+}
+
+/** @throws Error with a sentence when no socket of the owner of scratch is at `path` */
+export async function pinSocket({ path: scratch }: ScratchConfig, path: string): Promise<PinnedSocket> {
+  const file = await open(path, O_PATH | constants.O_NOFOLLOW);
+  try {
+    const { uid: owner } = await stat(scratch);
+    const found = await file.stat();
+    if (!found.isSocket()) throw new Error(`${path} is not a socket`);
+    if (found.uid !== owner) throw new Error(`${path} belongs to user ${found.uid}, and scratch to user ${owner}`);
+    return pinned(file);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function pinned(file: FileHandle): PinnedSocket {
+  return { path: `/proc/${process.pid}/fd/${file.fd}`, close: () => file.close() };
+}
