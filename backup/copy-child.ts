@@ -4,6 +4,7 @@ import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { convertDisk } from './convert.ts';
 import { withFileArea } from './file-area.ts';
+import { NotPlainError } from '../lib/plain-file.ts';
 import { StillframeError, messageOf, type ErrorCode, type Facts } from '../model/errors.ts';
 import type { DiskProgress, PointDisk } from '../model/point/point.ts';
 import type { CapturedDisk } from '../model/window/window.ts';
@@ -38,7 +39,8 @@ async function run(job: CopyJob): Promise<void> {
   try {
     report({ kind: 'done', disks: await copyAll(job) });
   } catch (error) {
-    const known = error instanceof StillframeError ? error : new StillframeError('copy-failed', messageOf(error));
+    const what = error instanceof NotPlainError ? `an image in ${job.directory} ${error.message}` : messageOf(error);
+    const known = error instanceof StillframeError ? error : new StillframeError('copy-failed', what);
     report({ kind: 'failed', code: known.code, message: known.message, facts: known.facts });
   }
 }
@@ -56,9 +58,9 @@ async function copyAll({ directory, disks }: CopyJob): Promise<PointDisk[]> {
         progress: { disk: disk.name, doneBytes: before + Math.round(fraction * disk.bytes), totalBytes },
       });
     await convertDisk(uri, path, { signal: lostParent.signal, onFraction });
-    const inspection = await withFileArea(path, inspectDisk);
+    const inspection = await withFileArea(path, (area) => inspectDisk(area));
     const filesystem = inspection.filesystems.map((each) => each.type).join('+') || 'none';
-    copied.push({ ...disk, file, sha256: await hashImage(path), filesystem, inspection });
+    copied.push({ ...disk, file, sha256: await hashImage(path, disk.bytes), filesystem, inspection });
     before += disk.bytes;
   }
   return copied;

@@ -1,11 +1,11 @@
 /** An image in a file, as an area that inspect/ reads. */
 
-import { open } from 'node:fs/promises';
+import { openPlain } from '../lib/plain-file.ts';
 import type { Area } from '../inspect/area.ts';
 
 /** The file is open until the promise of `use` settles. */
 export async function withFileArea<T>(path: string, use: (area: Area) => Promise<T>): Promise<T> {
-  await using file = await open(path, 'r');
+  await using file = await openPlain(path);
   const { size } = await file.stat();
   return await use({
     length: size,

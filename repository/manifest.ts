@@ -46,13 +46,16 @@ export function parseManifest(json: string, id: string): RestorePoint {
     if (new Set(files).size < files.length) throw new Error('disks: two of them name one file');
     return point;
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    throw new StillframeError(
-      'point-damaged',
-      `the manifest of restore point ${id} is damaged (${problem}): its images may still be whole; compare them by hand as docs/050-restore.md shows`,
-      { point: id, problem },
-    );
+    throw damagedManifest(id, error instanceof Error ? error.message : String(error));
   }
+}
+
+export function damagedManifest(id: string, problem: string): StillframeError {
+  return new StillframeError(
+    'point-damaged',
+    `the manifest of restore point ${id} is damaged (${problem}): its images may still be whole; compare them by hand as docs/050-restore.md shows`,
+    { point: id, problem },
+  );
 }
 
 export function formatManifest(point: RestorePoint): string {

@@ -1,17 +1,18 @@
 /** A directory of restore points: a point exists from the moment its manifest is on the disk, whole, or not at all. */
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { exists, makeDirectory, syncPath, writeDurably } from '../lib/durable.ts';
 import { errnoOf } from '../lib/errno.ts';
+import { NotPlainError, openPlain, readPlain } from '../lib/plain-file.ts';
 import { StillframeError, messageOf } from '../model/errors.ts';
 import { backupId, idPattern, isBackupId, type BackupId } from '../model/ids.ts';
 import { didYouMean } from '../model/near.ts';
 import type { PointDisk, RestorePoint } from '../model/point/point.ts';
 import { explainErrno } from './explain-errno.ts';
-import { formatDisks, formatManifest, longestManifest, parseDisks, parseManifest } from './manifest.ts';
+import { damagedManifest, formatDisks, formatManifest, longestManifest, parseDisks, parseManifest } from './manifest.ts';
 
 const markerFile = 'stillframe-repository.json';
 export const manifestFile = 'manifest.json';
@@ -79,7 +80,10 @@ export async function openRepository(directory: string, options: { create?: bool
   }
 
   async function find(point: BackupId): Promise<RestorePoint | null> {
-    const text = await readText(manifest(point));
+    if (!(await isDirectory(folder(point)))) throw damagedManifest(point, 'its directory is not one');
+    const text = await readText(manifest(point)).catch((error: unknown) => {
+      throw error instanceof NotPlainError ? damagedManifest(point, `it ${error.message}`) : error;
+    });
     return text === null ? null : parseManifest(text, point);
   }
 
@@ -118,7 +122,11 @@ export async function openRepository(directory: string, options: { create?: bool
       writing(async () => {
         // A commit that was cut short has renamed the session already.
         for (const place of [session(point), folder(point)]) {
-          const text = await readText(join(place, disksFile));
+          const text = await readText(join(place, disksFile)).catch((error: unknown) => {
+            throw error instanceof NotPlainError
+              ? new StillframeError('copy-failed', `${place}: ${disksFile} ${error.message}: run the backup again`, { point })
+              : error;
+          });
           if (text !== null) return parseDisks(text, point);
         }
         throw new StillframeError('copy-failed', `${directory} holds no finished copy of backup ${point}: run the backup again`, {
@@ -152,8 +160,8 @@ export async function openRepository(directory: string, options: { create?: bool
         const damaged: PointList['damaged'] = [];
         for (const name of await pointNames()) {
           try {
-            const text = await readText(manifest(name));
-            if (text !== null) points.push(parseManifest(text, name));
+            const point = await find(name);
+            if (point) points.push(point);
           } catch (error) {
             damaged.push({ id: name, problem: messageOf(error) });
           }
@@ -168,12 +176,16 @@ export async function openRepository(directory: string, options: { create?: bool
 
 /** The repository's id; null when there is no marker. */
 async function readMarker(directory: string): Promise<string | null> {
-  const text = await explainErrno('repository-unwritable', directory, () => readText(join(directory, markerFile)));
-  if (text === null) return null;
   const wrong = (what: string) =>
     new StillframeError('repository-unknown', `${join(directory, markerFile)} ${what}: restore it, or name another directory`, {
       directory,
     });
+  const text = await explainErrno('repository-unwritable', directory, () => readText(join(directory, markerFile))).catch(
+    (error: unknown) => {
+      throw error instanceof NotPlainError ? wrong(error.message) : error;
+    },
+  );
+  if (text === null) return null;
   let marker: unknown;
   try {
     marker = JSON.parse(text);
@@ -207,7 +219,7 @@ async function createMarker(directory: string, create: boolean): Promise<string>
 }
 
 async function syncImage(path: string, bytes: number): Promise<void> {
-  const size = (await exists(path)) ? (await stat(path)).size : null;
+  const size = await sizeOf(path);
   if (size !== bytes) {
     throw new StillframeError(
       'copy-failed',
@@ -221,13 +233,38 @@ async function syncImage(path: string, bytes: number): Promise<void> {
   await syncPath(path);
 }
 
-/** Null when there is no such file. */
+/** Null when there is no such file. @throws copy-failed when something else stands there */
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    await using file = await openPlain(path);
+    return (await file.stat()).size;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    if (!(error instanceof NotPlainError)) throw error;
+    throw new StillframeError(
+      'copy-failed',
+      `${path} ${error.message}: look at who writes into the repository, then run the backup again`,
+      {
+        path,
+      },
+    );
+  }
+}
+
+/** A link to a directory is not one; what does not exist is left to the caller. */
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return true;
+    throw error;
+  }
+}
+
+/** Null when there is no such file. @throws NotPlainError */
 async function readText(path: string): Promise<string | null> {
   try {
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    if (size > longestManifest) throw new Error(`${path} has ${size} bytes`);
-    return await readFile(file, 'utf8');
+    return await readPlain(path, longestManifest);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
     throw error;

@@ -1,10 +1,11 @@
 /** Restoring: the images of a point, proven byte for byte, in a directory of the caller's choice. */
 
-import { mkdir, open, readdir, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { syncPath, writeDurably } from '../lib/durable.ts';
 import { errnoOf } from '../lib/errno.ts';
+import { NotPlainError, openPlain } from '../lib/plain-file.ts';
 import { StillframeError } from '../model/errors.ts';
 import type { DiskProgress, PointDisk, RestorePoint } from '../model/point/point.ts';
 import { explainErrno } from './explain-errno.ts';
@@ -76,7 +77,7 @@ async function demandEmpty(target: string): Promise<void> {
 async function demandRoom(repository: Repository, point: RestorePoint, target: string): Promise<void> {
   let needed = 0;
   for (const disk of point.disks) {
-    const { size, blocks } = await damagedUnless(point, disk, 'is missing', () => stat(repository.image(point.id, disk.file)));
+    const { size, blocks } = await damagedUnless(point, disk, () => statPlain(repository.image(point.id, disk.file)));
     if (size !== disk.bytes) throw damage(point, disk, `has ${size} of its ${disk.bytes} bytes`);
     needed += Math.min(size, blocks * 512);
   }
@@ -104,18 +105,15 @@ async function copyProven(
 ): Promise<void> {
   await using file = await open(to, 'wx');
   await file.truncate(disk.bytes);
-  const sha256 = await passOver(
-    from,
-    async (piece, offset) => {
-      for (const [start, end] of dataRuns(piece)) {
-        const { bytesWritten } = await file.write(piece, start, end - start, offset + start);
-        if (bytesWritten < end - start)
-          throw Object.assign(new Error(`no space left on device, write ${to}`), { code: 'ENOSPC' });
-      }
-    },
-    { onProgress, signal },
-  );
-  if (sha256 !== disk.sha256) throw damage(point, disk, `has SHA-256 ${sha256}, its manifest says ${disk.sha256}`);
+  const write = async (piece: Buffer, offset: number) => {
+    for (const [start, end] of dataRuns(piece)) {
+      const { bytesWritten } = await file.write(piece, start, end - start, offset + start);
+      if (bytesWritten < end - start) throw Object.assign(new Error(`no space left on device, write ${to}`), { code: 'ENOSPC' });
+    }
+  };
+  const sha256 = await damagedUnless(point, disk, () => passOver(from, write, { bytes: disk.bytes, onProgress, signal }));
+  // The hash is not shown: of a file that was put here by a link it would say what only root may read.
+  if (sha256 !== disk.sha256) throw damage(point, disk, 'does not have the SHA-256 that its manifest says');
   await file.sync();
 }
 
@@ -134,11 +132,17 @@ function* dataRuns(piece: Buffer): Generator<[start: number, end: number]> {
   if (start !== null) yield [start, piece.length];
 }
 
-async function damagedUnless<T>(point: RestorePoint, disk: PointDisk, what: string, work: () => Promise<T>): Promise<T> {
+async function statPlain(path: string) {
+  await using file = await openPlain(path);
+  return await file.stat();
+}
+
+async function damagedUnless<T>(point: RestorePoint, disk: PointDisk, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw damage(point, disk, what);
+    if (errnoOf(error) === 'ENOENT') throw damage(point, disk, 'is missing');
+    if (error instanceof NotPlainError) throw damage(point, disk, error.message);
     throw error;
   }
 }

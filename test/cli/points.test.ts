@@ -140,6 +140,6 @@ test('an image that changed since is refused, and nothing is left', async (t) =>
   await writeFile(join(path, 'points', id, 'disk0.raw'), Buffer.alloc(1000, 0x42));
   const { status, stderr } = await runCli(['restore', id, '--path', path, '--to', join(directory, 'out')]);
   assert.equal(status, 1);
-  assert.match(stderr, /disk0.* has SHA-256 /);
+  assert.match(stderr, /disk0.* does not have the SHA-256 /);
   assert.deepEqual(await readdir(directory), ['backups']);
 });

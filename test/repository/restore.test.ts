@@ -38,12 +38,13 @@ async function stored(context: TestContext): Promise<{ repository: Repository; p
   await writeFile(join(session, 'disk1.raw'), Buffer.alloc(1000, 0x41));
   const sample = samplePoint(id);
   const disk = sample.disks[0]!;
-  const [first, second] = await Promise.all(['disk0.raw', 'disk1.raw'].map((file) => hashImage(join(session, file))));
+  const first = await hashImage(join(session, 'disk0.raw'), bytes);
+  const second = await hashImage(join(session, 'disk1.raw'), 1000);
   const point: RestorePoint = {
     ...sample,
     disks: [
-      { ...disk, bytes, sha256: first! },
-      { ...disk, name: 'disk1', file: 'disk1.raw', bytes: 1000, sha256: second! },
+      { ...disk, bytes, sha256: first },
+      { ...disk, name: 'disk1', file: 'disk1.raw', bytes: 1000, sha256: second },
     ],
   };
   await repository.commit(point);
@@ -53,15 +54,13 @@ async function stored(context: TestContext): Promise<{ repository: Repository; p
 test('the hash is that of all bytes, holes included', async (context) => {
   const { repository } = await stored(context);
   const path = repository.image(backupId(id), 'disk0.raw');
-  const progress: number[] = [];
   assert.equal(
-    await hashImage(path, (done) => progress.push(done)),
+    await hashImage(path, 64 * MiB + 777),
     createHash('sha256')
       .update(await readFile(path))
       .digest('hex'),
   );
-  assert.equal(progress.at(-1), 64 * MiB + 777);
-  assert.equal(await hashImage(await blank(join(repository.directory, 'none'), 0)), createHash('sha256').digest('hex'));
+  assert.equal(await hashImage(await blank(join(repository.directory, 'none'), 0), 0), createHash('sha256').digest('hex'));
 });
 
 test('a restore gives the same bytes, holes left out, with the manifest beside them', async (context) => {
@@ -80,7 +79,7 @@ test('a restore gives the same bytes, holes left out, with the manifest beside t
 });
 
 const damages: [string, (image: string) => Promise<unknown>, RegExp][] = [
-  ['one wrong byte', (image) => write(image, 999, 'B'), /disk1 of restore point .* has SHA-256/],
+  ['one wrong byte', (image) => write(image, 999, 'B'), /disk1 of restore point .* does not have the SHA-256/],
   ['a byte less', (image) => truncate(image, 999), /disk1.raw has 999 of its 1000 bytes/],
   ['no file', (image) => rm(image), /disk1.raw is missing/],
 ];
