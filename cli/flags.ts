@@ -1,19 +1,30 @@
 /** Flags and arguments that several commands share, each with its environment variable. */
 
-import type { ServerSettings } from '../client/connection.ts';
+import { resolveServer, type ServerFlags, type ServerSettings } from '../client/settings.ts';
 import { defaults } from '../lib/defaults.ts';
 import { durationForm, parseDuration } from '../model/units.ts';
 import type { Context } from './context.ts';
 
 const text = (input: string) => input;
 
-export const addressFlag = {
+const addressFlag = {
   kind: 'parsed',
   parse: text,
   optional: true,
   placeholder: 'HOST:PORT',
   brief: `Temporal server [TEMPORAL_ADDRESS, else ${defaults.address}]`,
 } as const;
+
+export const profileFlag = {
+  kind: 'parsed',
+  parse: text,
+  optional: true,
+  placeholder: 'NAME',
+  brief: 'Profile in the file of Temporal settings [TEMPORAL_PROFILE, else "default"]',
+} as const;
+
+/** Of every command that reaches the server. */
+export const serverFlags = { address: addressFlag, profile: profileFlag } as const;
 
 export const configFlag = {
   kind: 'parsed',
@@ -66,15 +77,8 @@ export function stateOf(context: Context, flag: string | undefined): string {
 }
 
 /** The server that a command talks to. */
-export function serverOf(context: Context, flags: { address?: string }): ServerSettings {
-  return {
-    address: addressOf(context, flags.address),
-    namespace: context.process.env['TEMPORAL_NAMESPACE'] || defaults.namespace,
-  };
-}
-
-export function addressOf(context: Context, flag: string | undefined): string {
-  return flag ?? (context.process.env['TEMPORAL_ADDRESS'] || defaults.address);
+export function serverOf(context: Context, flags: ServerFlags): Promise<ServerSettings> {
+  return resolveServer(flags, context.process.env);
 }
 
 function duration(input: string): number {

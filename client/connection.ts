@@ -2,12 +2,7 @@
 
 import type { Client, Connection } from '@temporalio/client';
 import { StillframeError } from '../model/errors.ts';
-
-/** The address of the server, and the namespace that Stillframe uses on it. */
-export interface ServerSettings {
-  address: string;
-  namespace: string;
-}
+import type { ServerSettings } from './settings.ts';
 
 export interface Temporal {
   client: Client;
@@ -22,20 +17,26 @@ const connectMs = 3_000;
 export const grpc = { cancelled: 1, deadlineExceeded: 4, notFound: 5, failedPrecondition: 9, unavailable: 14 } as const;
 
 /** Runs `work` on a connection of its own. @throws temporal-unreachable, also when the server goes away during the work */
-export async function withTemporal<T>(
-  { address, namespace }: ServerSettings,
-  work: (temporal: Temporal) => Promise<T>,
-): Promise<T> {
-  const { Client, Connection } = await import('@temporalio/client');
-  const connection = await connect(() => Connection.connect({ address, connectTimeout: connectMs }), address);
+export async function withTemporal<T>(settings: ServerSettings, work: (temporal: Temporal) => Promise<T>): Promise<T> {
+  const temporal = await connectClient(settings);
   try {
-    return await work({ client: new Client({ connection, namespace }), connection, address });
+    return await work(temporal);
   } catch (error) {
-    if (grpcCode(error) === grpc.unavailable) throw unreachable(address, 'went away');
+    if (grpcCode(error) === grpc.unavailable) throw unreachable(temporal.address, 'went away');
     throw error;
   } finally {
-    await connection.close();
+    await temporal.connection.close();
   }
+}
+
+/** A connection that the caller closes. @throws temporal-unreachable */
+export async function connectClient({ connection: options, namespace }: ServerSettings): Promise<Temporal> {
+  const { Client, Connection } = await import('@temporalio/client');
+  const { address } = options;
+  const connection = await Connection.connect({ ...options, connectTimeout: connectMs }).catch(() => {
+    throw unreachable(address, `did not answer within ${connectMs / 1_000} s`);
+  });
+  return { client: new Client({ connection, namespace }), connection, address };
 }
 
 /** The gRPC status in an error or its causes; undefined when there is none. */
@@ -44,14 +45,6 @@ export function grpcCode(error: unknown): number | undefined {
     if ('code' in cause && 'metadata' in cause && typeof cause.code === 'number') return cause.code;
   }
   return undefined;
-}
-
-async function connect(attempt: () => Promise<Connection>, address: string): Promise<Connection> {
-  try {
-    return await attempt();
-  } catch {
-    throw unreachable(address, `did not answer within ${connectMs / 1_000} s`);
-  }
 }
 
 /** The SDK's own error adds nothing that a person can act on, so it is not the cause. */

@@ -1,11 +1,13 @@
 /** A whole site on one machine, of real parts: a guest, `stillframe up` over it, and a proxy that can hold its monitor back. */
 
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { connectClient } from '../client/connection.ts';
+import { resolveServer } from '../client/settings.ts';
 import { startWorkflow } from '../client/workflows.ts';
 import { backupId, guestId, hostId, type GuestId } from '../model/ids.ts';
 import { openJournal, type Journal } from '../host/journal/journal.ts';
@@ -69,9 +71,8 @@ export async function startSite(directory: string, options: SiteOptions): Promis
     const { up, address } = await startUp(config, stateDir, options.port);
     undo.defer(() => end(up));
     const upMs = performance.now() - startedMs;
-    const connection = await Connection.connect({ address });
+    const { client, connection } = await connectClient(await resolveServer({ address }, process.env));
     undo.defer(() => connection.close());
-    const client = new Client({ connection });
     const stack = undo.move();
     return {
       guest,

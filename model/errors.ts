@@ -71,6 +71,7 @@ export const errorCodes = {
   'backup-running': 'refused',
   'backup-unknown': 'invalid',
   'temporal-unreachable': 'not-running',
+  'connection-invalid': 'invalid',
   'control-absent': 'not-running',
   'command-unanswered': 'timed-out',
   'state-in-use': 'refused',

@@ -3,7 +3,6 @@
  * Windows stand before the server is reached and end before the process does.
  */
 
-import { Client } from '@temporalio/client';
 import type { WorkerOptions } from '@temporalio/worker';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -30,12 +29,11 @@ import {
   connectWhenReady,
   endSignal,
   installRuntime,
-  namespace,
   pollers,
   runWorkers,
-  serverOptions,
   tellReady,
   tryForever,
+  workerOptions,
 } from './temporal/temporal.ts';
 import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
 import { keepFilesPrivate } from '../lib/private-files.ts';
@@ -52,7 +50,7 @@ const { values } = parseArgs({
   options: {
     config: { type: 'string', default: defaults.config },
     state: { type: 'string', default: defaults.stateDir },
-    ...serverOptions,
+    ...workerOptions,
   },
 });
 const log = logLine('host');
@@ -87,8 +85,8 @@ async function serve(): Promise<void> {
 
   const backups = createBackups({ driver, journal, config, leftovers: endUnclaimedPoints({ driver, log }), log });
   installRuntime(log);
-  const connection = await connectWhenReady(values, log, ending);
-  const client = new Client({ connection, namespace });
+  const server = await connectWhenReady(values, log, ending);
+  const { client } = server;
   const self = nameOfThisProcess();
   const rivals = watchRivals({ client, host: config.host, self, signal: ending, log });
   const unsaid = `the server does not say yet who serves host ${config.host}`;
@@ -100,7 +98,6 @@ async function serve(): Promise<void> {
     ...createCopyActivities({ backups }),
   };
   const queue = (name: keyof typeof slots): WorkerOptions => ({
-    connection,
     taskQueue: queues[name],
     activities: servedOn(name, served),
     maxConcurrentActivityTaskExecutions: slots[name],
@@ -116,13 +113,14 @@ async function serve(): Promise<void> {
     await announceForever({ client, driver, config, rivals, signal: ending, log });
   };
   const serving = runWorkers(
+    server,
     [queue('urgent'), queue('ops'), queue('copy')],
     ending,
     () => void announce().then(announced.resolve, announced.reject),
   );
   await Promise.race([announced.promise, serving]);
   await drained.promise;
-  await connection.close();
+  await server.connection.close();
 }
 
 function followWarden(windows: Windows, owed: () => Promise<GuestId[]>): void {

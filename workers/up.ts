@@ -1,4 +1,4 @@
-/** `stillframe up`: everything on one machine, with a Temporal server of its own unless TEMPORAL_ADDRESS names one. */
+/** `stillframe up`: everything on one machine, with a Temporal server of its own unless the settings name one. */
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { resolveServer, serverArgs, serverOptions } from '../client/settings.ts';
 import { makeDirectory, writeJson } from '../lib/durable.ts';
 import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
 import { defaults, temporalPort } from '../lib/defaults.ts';
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     config: { type: 'string', default: defaults.config },
     state: { type: 'string', default: defaults.stateDir },
     port: { type: 'string', default: String(temporalPort) },
+    ...serverOptions,
   },
 });
 const startedMs = performance.now();
@@ -44,11 +46,15 @@ let server: DevServer | undefined;
 let ending = false;
 let recorded = Promise.resolve();
 
-const given = process.env.TEMPORAL_ADDRESS;
 const recordPath = join(values.state, 'up.json');
-const address = given ?? `127.0.0.1:${values.port}`;
+
+let address = `127.0.0.1:${values.port}`;
+let isServerGiven = false;
 
 try {
+  const settings = await resolveServer(values, process.env);
+  isServerGiven = settings.isAddressNamed;
+  if (isServerGiven) address = settings.connection.address;
   await takeState();
 } catch (error) {
   log('error', messageOf(error));
@@ -58,7 +64,7 @@ process.on('SIGINT', () => void stop(0)).on('SIGTERM', () => void stop(0));
 if (process.channel) process.once('disconnect', () => void stop(0));
 // Everything loads at once: the workers wait until the record names the server, so that they join no other.
 startWorkers();
-if (!given) await serve();
+if (!isServerGiven) await serve();
 
 /** The state directory is for one at a time: two would share the database, and write over each other's records. */
 async function takeState(): Promise<void> {
@@ -89,7 +95,7 @@ async function lockState(): ReturnType<typeof takeLock> {
 }
 
 function startWorkers(): void {
-  const args = given ? ['--address', given] : ['--up', recordPath];
+  const args = isServerGiven ? serverArgs(values) : ['--up', recordPath, ...serverArgs(values)];
   keepRunning('control', './control.ts', args);
   keepRunning('guardian', './guardian.ts', args);
   keepRunning('host', './warden.ts', ['--config', values.config, '--state', values.state, ...args]);

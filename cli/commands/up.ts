@@ -1,12 +1,14 @@
 /** `stillframe up`: everything on one machine. */
 
 import { temporalPort } from '../../lib/defaults.ts';
+import { serverArgs } from '../../client/settings.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { becomeEntry } from '../entry.ts';
-import { configFlag, configOf, stateFlag, stateOf } from '../flags.ts';
+import { configFlag, configOf, profileFlag, stateFlag, stateOf } from '../flags.ts';
 
 interface Flags {
+  profile?: string;
   config?: string;
   state?: string;
   port?: number;
@@ -16,12 +18,13 @@ export const up = command({
   docs: {
     brief: 'Run everything on this machine: Temporal server, control, guardian, host',
     fullDescription:
-      'Run everything on this machine: a Temporal server with its database in the state directory, the control worker, the\nguardian, and the worker of this host. With TEMPORAL_ADDRESS set, that server is used instead. Ctrl-C ends it in order.',
+      'Run everything on this machine: a Temporal server with its database in the state directory, the control worker, the\nguardian, and the worker of this host. When TEMPORAL_ADDRESS or the profile\nnames a server, that one is used instead. Ctrl-C ends it in order.',
   },
   parameters: {
     flags: {
       config: configFlag,
       state: stateFlag,
+      profile: profileFlag,
       port: {
         kind: 'parsed',
         parse: port,
@@ -32,7 +35,8 @@ export const up = command({
     },
   },
   async func(this: Context, flags: Flags) {
-    const args = ['--config', configOf(this, flags.config), '--state', stateOf(this, flags.state)];
+    const { profile } = flags;
+    const args = ['--config', configOf(this, flags.config), '--state', stateOf(this, flags.state), ...serverArgs({ profile })];
     await becomeEntry('up', flags.port === undefined ? args : [...args, '--port', String(flags.port)]);
   },
 });

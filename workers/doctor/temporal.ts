@@ -1,19 +1,30 @@
 /** Doctor: does the Temporal server answer, and does anybody serve the queues of the fleet? */
 
-import { Connection } from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
+import { connectClient, type Temporal } from '../../client/connection.ts';
+import { resolveServer, type ServerFlags, type ServerSettings } from '../../client/settings.ts';
 import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
 import { controlQueue, guardianQueue } from '../../model/ids.ts';
-import { namespace } from '../temporal/temporal.ts';
 import { fail, ok, warn } from './finding.ts';
 
 /** A server on the same network answers in milliseconds. */
 const answerMs = 3_000;
 
-export async function checkTemporal(address: string): Promise<Finding[]> {
-  let connection: Connection;
+export async function checkTemporal(flags: ServerFlags): Promise<Finding[]> {
+  let settings: ServerSettings;
   try {
-    connection = await Connection.connect({ address, connectTimeout: answerMs });
+    settings = await resolveServer(flags, process.env);
+  } catch (error) {
+    return [fail('temporal', messageOf(error), 'docs/140-secure-connections.md')];
+  }
+  const {
+    connection: { address },
+    namespace,
+  } = settings;
+  let temporal: Temporal;
+  try {
+    temporal = await connectClient(settings);
   } catch {
     return [
       fail(
@@ -23,12 +34,13 @@ export async function checkTemporal(address: string): Promise<Finding[]> {
       ),
     ];
   }
+  const { connection } = temporal;
   try {
     return await connection.withDeadline(Date.now() + answerMs, () =>
       Promise.all([
-        checkServer(connection, address),
-        checkQueue(connection, controlQueue),
-        checkQueue(connection, guardianQueue),
+        checkServer(connection, settings),
+        checkQueue(connection, namespace, controlQueue),
+        checkQueue(connection, namespace, guardianQueue),
       ]),
     );
   } catch (error) {
@@ -44,13 +56,16 @@ export async function checkTemporal(address: string): Promise<Finding[]> {
   }
 }
 
-async function checkServer({ workflowService }: Connection, address: string): Promise<Finding> {
+async function checkServer(
+  { workflowService }: Connection,
+  { connection: { address }, namespace }: ServerSettings,
+): Promise<Finding> {
   await workflowService.describeNamespace({ namespace });
   const { serverVersion } = await workflowService.getSystemInfo({});
   return ok('temporal', `${address}, server ${serverVersion}, namespace ${namespace}`);
 }
 
-async function checkQueue({ workflowService }: Connection, name: string): Promise<Finding> {
+async function checkQueue({ workflowService }: Connection, namespace: string, name: string): Promise<Finding> {
   const workflowTasks = 1;
   const { pollers } = await workflowService.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType: workflowTasks });
   if (pollers.length > 0) return ok('temporal', `queue ${name} is served`);

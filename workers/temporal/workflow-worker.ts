@@ -1,19 +1,10 @@
 /** A process that runs workflows: the control worker and the guardian differ in queue, bundle and activities only. */
 
-import { Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { parseArgs } from 'node:util';
 import { logLine, type Log } from '../../lib/log.ts';
 import { workflowBundle } from './bundle.ts';
-import {
-  connectWhenReady,
-  endSignal,
-  installRuntime,
-  namespace,
-  pollers,
-  runWorkers,
-  serverOptions,
-  tellReady,
-} from './temporal.ts';
+import { connectWhenReady, endSignal, installRuntime, pollers, runWorkers, tellReady, workerOptions } from './temporal.ts';
 import { keepFilesPrivate } from '../../lib/private-files.ts';
 
 /** A workflow worker needs one poller for the sticky queue and one for the other. */
@@ -29,20 +20,19 @@ export interface WorkflowWorker {
 
 /** Serves until the process receives SIGTERM or SIGINT, then ends it. */
 export async function serveWorkflows({ name, taskQueue, entry, activities }: WorkflowWorker): Promise<never> {
-  const { values } = parseArgs({ options: serverOptions });
+  const { values } = parseArgs({ options: workerOptions });
   keepFilesPrivate();
   const log = logLine(name);
   const ending = endSignal();
   installRuntime(log);
-  const [bundle, connection] = await Promise.all([workflowBundle(entry), connectWhenReady(values, log, ending)]);
-  const client = new Client({ connection, namespace });
+  const [bundle, server] = await Promise.all([workflowBundle(entry), connectWhenReady(values, log, ending)]);
   await runWorkers(
+    server,
     [
       {
-        connection,
         taskQueue,
         workflowBundle: bundle,
-        activities: activities({ client, log }),
+        activities: activities({ client: server.client, log }),
         workflowTaskPollerBehavior: workflowPollers,
         activityTaskPollerBehavior: pollers,
       },
@@ -50,7 +40,7 @@ export async function serveWorkflows({ name, taskQueue, entry, activities }: Wor
     ending,
     tellReady,
   );
-  await connection.close();
+  await server.connection.close();
   // Timers of the SDK may still be waiting; none of ours are.
   process.exit();
 }
