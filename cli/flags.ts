@@ -15,7 +15,7 @@ const addressFlag = {
   brief: `Temporal server [TEMPORAL_ADDRESS, else ${defaults.address}]`,
 } as const;
 
-export const profileFlag = {
+const profileFlag = {
   kind: 'parsed',
   parse: text,
   optional: true,
@@ -23,8 +23,30 @@ export const profileFlag = {
   brief: 'Profile in the file of Temporal settings [TEMPORAL_PROFILE, else "default"]',
 } as const;
 
+const plaintextFlag = {
+  kind: 'boolean',
+  optional: true,
+  withNegated: false,
+  brief: 'Use a server on another machine without TLS [STILLFRAME_INSECURE_PLAINTEXT]',
+} as const;
+
+const payloadKeysFlag = {
+  kind: 'parsed',
+  parse: text,
+  optional: true,
+  placeholder: 'FILE',
+  brief: 'Keys that encrypt what the server keeps [STILLFRAME_PAYLOAD_KEYS, else in clear]',
+} as const;
+
+/** What "up" shares with the commands that reach a server: its own has an address of its own. */
+export const securityFlags = {
+  profile: profileFlag,
+  'insecure-plaintext': plaintextFlag,
+  'payload-keys': payloadKeysFlag,
+} as const;
+
 /** Of every command that reaches the server. */
-export const serverFlags = { address: addressFlag, profile: profileFlag } as const;
+export const serverFlags = { address: addressFlag, ...securityFlags } as const;
 
 export const configFlag = {
   kind: 'parsed',

@@ -30,13 +30,13 @@ export async function withTemporal<T>(settings: ServerSettings, work: (temporal:
 }
 
 /** A connection that the caller closes. @throws temporal-unreachable */
-export async function connectClient({ connection: options, namespace }: ServerSettings): Promise<Temporal> {
+export async function connectClient({ connection: options, namespace, dataConverter }: ServerSettings): Promise<Temporal> {
   const { Client, Connection } = await import('@temporalio/client');
   const { address } = options;
   const connection = await Connection.connect({ ...options, connectTimeout: connectMs }).catch(() => {
     throw unreachable(address, `did not answer within ${connectMs / 1_000} s`);
   });
-  return { client: new Client({ connection, namespace }), connection, address };
+  return { client: new Client({ connection, namespace, ...(dataConverter && { dataConverter }) }), connection, address };
 }
 
 /** The gRPC status in an error or its causes; undefined when there is none. */

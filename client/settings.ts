@@ -1,19 +1,28 @@
 /** The settings of a connection to the Temporal server: resolved here for every client and every worker. */
 
 import type { ConnectionOptions } from '@temporalio/client';
-import { defaults } from '../lib/defaults.ts';
-import { messageOf, StillframeError } from '../model/errors.ts';
+import type { DataConverter } from '@temporalio/common';
+import { readFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
+import { defaults, temporalPort } from '../lib/defaults.ts';
+import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
+import { encryptedBy } from './encryption/encrypted-by.ts';
+import { checkCertificates } from './certificates.ts';
 
-/** What a person may say by flags. Everything else comes from TEMPORAL_* variables and from the profile. */
+/** What a person may say by flags. Everything else comes from variables and from the profile. */
 export interface ServerFlags {
   address?: string | undefined;
   profile?: string | undefined;
+  'insecure-plaintext'?: boolean | undefined;
+  'payload-keys'?: string | undefined;
 }
 
 export interface ServerSettings {
   /** Connection.connect() and NativeConnection.connect() take them alike. */
   connection: Pick<ConnectionOptions, 'tls' | 'metadata'> & { address: string; apiKey?: string };
   namespace: string;
+  /** Client and Worker take it alike; absent when payloads are not encrypted. */
+  dataConverter?: DataConverter;
   /** Whether a flag, a variable or the profile has the address; otherwise it is the default one. */
   isAddressNamed: boolean;
 }
@@ -21,35 +30,70 @@ export interface ServerSettings {
 export type Environment = Readonly<Partial<Record<string, string>>>;
 
 /** The flags as an entry of workers/ takes them. */
-export const serverOptions = { address: { type: 'string' }, profile: { type: 'string' } } as const;
+export const serverOptions = {
+  address: { type: 'string' },
+  profile: { type: 'string' },
+  'insecure-plaintext': { type: 'boolean' },
+  'payload-keys': { type: 'string' },
+} as const;
 
 /** `flags` as arguments of an entry, which inherits the variables. */
 export function serverArgs(flags: ServerFlags): string[] {
-  const given = Object.keys(serverOptions) as (keyof typeof serverOptions)[];
-  return given.flatMap((name) => (flags[name] === undefined ? [] : [`--${name}`, flags[name]]));
+  return (Object.keys(serverOptions) as (keyof ServerFlags)[]).flatMap((name) => {
+    const value = flags[name];
+    if (value === undefined || value === false) return [];
+    return value === true ? [`--${name}`] : [`--${name}`, value];
+  });
 }
 
 /** A flag wins over its variable, and a variable over the profile. @throws connection-invalid */
 export async function resolveServer(flags: ServerFlags, env: Environment): Promise<ServerSettings> {
+  const { connection, namespace, isAddressNamed } = await readSettings(flags, withoutEmpty(env));
+  const mayBePlaintext = flags['insecure-plaintext'] || !!env['STILLFRAME_INSECURE_PLAINTEXT'];
+  if (!usesTls(connection) && !isLoopback(connection.address) && !mayBePlaintext) throw plaintext(connection.address);
+  const keys = flags['payload-keys'] ?? (env['STILLFRAME_PAYLOAD_KEYS'] || undefined);
+  return { connection, namespace, isAddressNamed, ...(keys !== undefined && { dataConverter: await encryptedBy(keys) }) };
+}
+
+/** The rule of the SDK: an API key implies TLS unless TLS is turned off. */
+export function usesTls({ tls, apiKey }: ServerSettings['connection']): boolean {
+  return tls === undefined || tls === null ? apiKey !== undefined : tls !== false;
+}
+
+/** Host and port as the SDK reads them: `[::1]:7233` is an IPv6 address. */
+export function hostAndPort(address: string): { host: string; port: number } {
+  const [, ipv6, name, port] = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d+))?$/.exec(address) ?? [];
+  return { host: ipv6 ?? name ?? address, port: Number(port ?? temporalPort) };
+}
+
+async function readSettings(flags: ServerFlags, env: Record<string, string>): Promise<Omit<ServerSettings, 'dataConverter'>> {
   // The SDK is loaded by what connects, and not by what only passes flags on.
-  const { loadClientConnectConfig } = await import('@temporalio/envconfig');
+  const { loadClientConfigProfile, toClientOptions } = await import('@temporalio/envconfig');
+  const { TEMPORAL_CONFIG_FILE: file } = env;
   try {
-    const { connectionOptions, namespace } = loadClientConnectConfig({
+    const profile = loadClientConfigProfile({
       ...(flags.profile !== undefined && { profile: flags.profile }),
-      overrideEnvVars: withoutEmpty(env),
+      // The SDK takes a file that is not there for an empty one.
+      ...(file !== undefined && { configSource: { data: readFileSync(file, 'utf8') } }),
+      configFileStrict: true,
+      overrideEnvVars: env,
     });
+    checkCertificates(profile.tls);
+    const { connectionOptions, namespace } = toClientOptions(profile);
+    const { tls, apiKey, metadata } = connectionOptions;
     const address = flags.address ?? connectionOptions.address;
     return {
       connection: {
         address: address ?? defaults.address,
-        ...(connectionOptions.tls !== undefined && { tls: connectionOptions.tls }),
-        ...(connectionOptions.apiKey !== undefined && { apiKey: connectionOptions.apiKey }),
-        ...(connectionOptions.metadata !== undefined && { metadata: connectionOptions.metadata }),
+        ...(tls !== undefined && { tls }),
+        ...(typeof apiKey === 'string' && { apiKey }),
+        ...(metadata !== undefined && { metadata }),
       },
       namespace: namespace ?? defaults.namespace,
       isAddressNamed: address !== undefined,
     };
   } catch (error) {
+    if (isStillframeError(error)) throw error;
     throw new StillframeError(
       'connection-invalid',
       `the settings for the Temporal server cannot be used (${messageOf(error)}): correct the TEMPORAL_* variables or the profile`,
@@ -62,4 +106,17 @@ export async function resolveServer(flags: ServerFlags, env: Environment): Promi
 /** An empty variable counts as none, as everywhere. */
 function withoutEmpty(env: Environment): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => !!entry[1]));
+}
+
+function isLoopback(address: string): boolean {
+  const { host } = hostAndPort(address);
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+function plaintext(address: string): StillframeError {
+  return new StillframeError(
+    'connection-invalid',
+    `${address} is not on this machine, and the settings have no TLS, so everybody on the way could read and change what is sent: set TEMPORAL_TLS=true (or tls in the profile), or ask for it by name with --insecure-plaintext or STILLFRAME_INSECURE_PLAINTEXT=1`,
+    { address },
+  );
 }

@@ -72,6 +72,8 @@ export const errorCodes = {
   'backup-unknown': 'invalid',
   'temporal-unreachable': 'not-running',
   'connection-invalid': 'invalid',
+  'payload-key-unknown': 'invalid',
+  'payload-unreadable': 'protocol',
   'control-absent': 'not-running',
   'command-unanswered': 'timed-out',
   'state-in-use': 'refused',

@@ -25,16 +25,8 @@ import { endUnclaimedPoints } from '../backup/leftovers.ts';
 import { defaults } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
 import { nameOfThisProcess } from '../lib/process.ts';
-import {
-  connectWhenReady,
-  endSignal,
-  installRuntime,
-  pollers,
-  runWorkers,
-  tellReady,
-  tryForever,
-  workerOptions,
-} from './temporal/temporal.ts';
+import { connectWhenReady, workerOptions } from './temporal/server.ts';
+import { endSignal, installRuntime, pollers, runWorkers, tellReady, tryForever } from './temporal/temporal.ts';
 import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
 import { keepFilesPrivate } from '../lib/private-files.ts';
 
@@ -120,7 +112,7 @@ async function serve(): Promise<void> {
   );
   await Promise.race([announced.promise, serving]);
   await drained.promise;
-  await server.connection.close();
+  await server.close();
 }
 
 function followWarden(windows: Windows, owed: () => Promise<GuestId[]>): void {

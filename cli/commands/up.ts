@@ -1,14 +1,13 @@
 /** `stillframe up`: everything on one machine. */
 
 import { temporalPort } from '../../lib/defaults.ts';
-import { serverArgs } from '../../client/settings.ts';
+import { serverArgs, type ServerFlags } from '../../client/settings.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { becomeEntry } from '../entry.ts';
-import { configFlag, configOf, profileFlag, stateFlag, stateOf } from '../flags.ts';
+import { configFlag, configOf, securityFlags, stateFlag, stateOf } from '../flags.ts';
 
-interface Flags {
-  profile?: string;
+interface Flags extends Omit<ServerFlags, 'address'> {
   config?: string;
   state?: string;
   port?: number;
@@ -24,7 +23,7 @@ export const up = command({
     flags: {
       config: configFlag,
       state: stateFlag,
-      profile: profileFlag,
+      ...securityFlags,
       port: {
         kind: 'parsed',
         parse: port,
@@ -35,8 +34,7 @@ export const up = command({
     },
   },
   async func(this: Context, flags: Flags) {
-    const { profile } = flags;
-    const args = ['--config', configOf(this, flags.config), '--state', stateOf(this, flags.state), ...serverArgs({ profile })];
+    const args = ['--config', configOf(this, flags.config), '--state', stateOf(this, flags.state), ...serverArgs(flags)];
     await becomeEntry('up', flags.port === undefined ? args : [...args, '--port', String(flags.port)]);
   },
 });

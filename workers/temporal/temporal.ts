@@ -1,14 +1,11 @@
 /** What the three kinds of worker share: runtime, connection, poller settings, and an orderly end. */
 
-import { Client } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
-import { resolveServer, serverOptions, type ServerFlags, type ServerSettings } from '../../client/settings.ts';
-import { readJson } from '../../lib/durable.ts';
 import type { Log } from '../../lib/log.ts';
 import { isStillframeError, messageOf } from '../../model/errors.ts';
 import { longestLeaseMs } from '../../model/window/lease.ts';
-import type { UpRecord } from '../up.ts';
+import type { Server } from './server.ts';
 
 /** Above the longest lease, so that the end of a worker never cancels a window: the window ends first. */
 const shutdownGraceMs = longestLeaseMs + 5_000;
@@ -38,41 +35,6 @@ export function installRuntime(log: Log): void {
 
 const retryMs = 200;
 
-/** Where a worker's server is: by its settings, or where the record of `up` says once the server that `up` started stands there. */
-export const workerOptions = { ...serverOptions, up: { type: 'string' } } as const;
-
-/** The server as a worker has it. */
-export interface Server {
-  connection: NativeConnection;
-  client: Client;
-  namespace: string;
-}
-
-/** Waits for a server for as long as it takes: a worker that is started first is not an error. @throws connection-invalid */
-export async function connectWhenReady(
-  { up, ...flags }: ServerFlags & { up?: string | undefined },
-  log: Log,
-  signal: AbortSignal,
-): Promise<Server> {
-  const resolve = async (): Promise<ServerSettings> =>
-    resolveServer(up === undefined ? flags : { ...flags, address: await addressIn(up) }, process.env);
-  const failing =
-    up === undefined ? `no Temporal server at ${(await resolve()).connection.address} yet` : 'no Temporal server yet';
-  const attempt = async () => {
-    const { connection: options, namespace } = await resolve();
-    const connection = await NativeConnection.connect(options);
-    return { connection, client: new Client({ connection, namespace }), namespace };
-  };
-  return tryForever(attempt, failing, log, signal);
-}
-
-/** Whatever else listens at the address is not joined. */
-async function addressIn(upRecord: string): Promise<string> {
-  const record = (await readJson(upRecord)) as UpRecord | undefined;
-  if (record?.pids['temporal'] === undefined) throw new Error(`${upRecord} names none`);
-  return record.address;
-}
-
 /** Tries until it succeeds. What is refused on purpose is final. */
 export async function tryForever<T>(attempt: () => Promise<T>, failing: string, log: Log, signal: AbortSignal): Promise<T> {
   for (let tries = 0; ; tries++) {
@@ -92,13 +54,14 @@ const sayAfter = 20;
 
 /** Runs workers until `signal`, then lets running activities end within the grace time. */
 export async function runWorkers(
-  { connection, namespace }: Server,
+  server: Server,
   options: WorkerOptions[],
   signal: AbortSignal,
   onReady: () => void,
 ): Promise<void> {
-  const common = { connection, namespace, shutdownGraceTime: shutdownGraceMs, shutdownForceTime: shutdownForceMs };
+  const common = { ...server.options(), shutdownGraceTime: shutdownGraceMs, shutdownForceTime: shutdownForceMs };
   const workers = await Promise.all(options.map((each) => Worker.create({ ...common, ...each })));
+  server.serve(workers);
   const runs = workers.map((worker) => worker.run());
   onReady();
   const stop = () => workers.forEach((worker) => worker.getState() === 'RUNNING' && worker.shutdown());
