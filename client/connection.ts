@@ -1,7 +1,8 @@
 /** The Temporal server as a client sees it: connected within seconds, or an error that says how to start one. */
 
 import type { Client, Connection } from '@temporalio/client';
-import { StillframeError } from '../model/errors.ts';
+import { messageOf, StillframeError } from '../model/errors.ts';
+import { findFault, type Fault } from './fault.ts';
 import type { ServerSettings } from './settings.ts';
 
 export interface Temporal {
@@ -14,7 +15,15 @@ export interface Temporal {
 const connectMs = 3_000;
 
 /** gRPC status codes (google.rpc.Code). */
-export const grpc = { cancelled: 1, deadlineExceeded: 4, notFound: 5, failedPrecondition: 9, unavailable: 14 } as const;
+export const grpc = {
+  cancelled: 1,
+  deadlineExceeded: 4,
+  notFound: 5,
+  permissionDenied: 7,
+  failedPrecondition: 9,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
 
 /** Runs `work` on a connection of its own. @throws temporal-unreachable, also when the server goes away during the work */
 export async function withTemporal<T>(settings: ServerSettings, work: (temporal: Temporal) => Promise<T>): Promise<T> {
@@ -33,8 +42,9 @@ export async function withTemporal<T>(settings: ServerSettings, work: (temporal:
 export async function connectClient({ connection: options, namespace, dataConverter }: ServerSettings): Promise<Temporal> {
   const { Client, Connection } = await import('@temporalio/client');
   const { address } = options;
-  const connection = await Connection.connect({ ...options, connectTimeout: connectMs }).catch(() => {
-    throw unreachable(address, `did not answer within ${connectMs / 1_000} s`);
+  const connection = await Connection.connect({ ...options, connectTimeout: connectMs }).catch(async (error: unknown) => {
+    if (grpcCode(error) === grpc.unauthenticated || grpcCode(error) === grpc.permissionDenied) throw denied(address, error);
+    throw faulty(await findFault(options), address);
   });
   return { client: new Client({ connection, namespace, ...(dataConverter && { dataConverter }) }), connection, address };
 }
@@ -45,6 +55,21 @@ export function grpcCode(error: unknown): number | undefined {
     if ('code' in cause && 'metadata' in cause && typeof cause.code === 'number') return cause.code;
   }
   return undefined;
+}
+
+/** `fault` says which setting is wrong: a program finds it as the fact `about`. */
+function faulty({ about, found, wayOut }: Fault, address: string): StillframeError {
+  if (about === 'address') return unreachable(address, `did not answer within ${connectMs / 1_000} s`);
+  return new StillframeError('temporal-unreachable', `${found}: ${wayOut}`, { address, about });
+}
+
+function denied(address: string, error: unknown): StillframeError {
+  return new StillframeError(
+    'temporal-denied',
+    `the Temporal server at ${address} does not let this client in (${messageOf(error)}): set TEMPORAL_API_KEY, or api_key in the profile, to a key of yours that it knows`,
+    { address },
+    error,
+  );
 }
 
 /** The SDK's own error adds nothing that a person can act on, so it is not the cause. */

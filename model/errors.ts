@@ -71,6 +71,7 @@ export const errorCodes = {
   'backup-running': 'refused',
   'backup-unknown': 'invalid',
   'temporal-unreachable': 'not-running',
+  'temporal-denied': 'refused',
   'connection-invalid': 'invalid',
   'payload-key-unknown': 'invalid',
   'payload-unreadable': 'protocol',

@@ -53,7 +53,10 @@ test('a flag wins over its variable, and a variable over the profile', async (t)
 });
 
 test('a profile that is not in the file is refused by its name', async (t) => {
-  await assert.rejects(resolveServer({ profile: 'flete' }, await profiles(t, '')), refused(/flete.*correct the TEMPORAL_\* variables or the profile$/));
+  await assert.rejects(
+    resolveServer({ profile: 'flete' }, await profiles(t, '')),
+    refused(/flete.*correct the TEMPORAL_\* variables or the profile$/),
+  );
 });
 
 test('a misspelt key of the profile is refused, since the connection would go without it', async (t) => {
@@ -65,13 +68,22 @@ test('a file of profiles that is named and not there is refused, since the conne
   await assert.rejects(resolveServer({}, { TEMPORAL_CONFIG_FILE: '/nonexistent/temporal.toml' }), refused(/nonexistent/));
 });
 
-for (const address of ['10.0.0.1:7233', 'temporal.example:7233', '[2001:db8::1]:7233', '127.example:7233', 'localhost.example:1']) {
+for (const address of [
+  '10.0.0.1:7233',
+  'temporal.example:7233',
+  '[2001:db8::1]:7233',
+  '127.example:7233',
+  'localhost.example:1',
+]) {
   test(`${address} without TLS is refused, and the error has the way out`, async () => {
     await assert.rejects(
       resolveServer({ address }, empty),
       refused(/is not on this machine.*TEMPORAL_TLS=true.*--insecure-plaintext or STILLFRAME_INSECURE_PLAINTEXT=1$/),
     );
-    await assert.rejects(resolveServer({}, { ...empty, TEMPORAL_ADDRESS: address, TEMPORAL_TLS: 'false', TEMPORAL_API_KEY: 'k' }), refused(/not on this machine/));
+    await assert.rejects(
+      resolveServer({}, { ...empty, TEMPORAL_ADDRESS: address, TEMPORAL_TLS: 'false', TEMPORAL_API_KEY: 'k' }),
+      refused(/not on this machine/),
+    );
     for (const by of [
       resolveServer({ address, 'insecure-plaintext': true }, empty),
       resolveServer({ address }, { ...empty, STILLFRAME_INSECURE_PLAINTEXT: '1' }),
@@ -94,7 +106,10 @@ test('certificate files that cannot be used are refused by name, and not by a ha
   const [first, second] = [await authority.issue('first'), await authority.issue('second')];
   const certificate = { ...empty, TEMPORAL_TLS_CLIENT_CERT_PATH: first.certificate };
   await assert.rejects(resolveServer({}, certificate), refused(/a client certificate without its key/));
-  await assert.rejects(resolveServer({}, { ...empty, TEMPORAL_TLS_CLIENT_KEY_PATH: first.key }), refused(/a client key without its certificate/));
+  await assert.rejects(
+    resolveServer({}, { ...empty, TEMPORAL_TLS_CLIENT_KEY_PATH: first.key }),
+    refused(/a client key without its certificate/),
+  );
   await assert.rejects(
     resolveServer({}, { ...certificate, TEMPORAL_TLS_CLIENT_KEY_PATH: second.key }),
     refused(new RegExp(`the client key ${second.key} does not belong to the client certificate ${first.certificate}`)),

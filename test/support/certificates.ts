@@ -19,7 +19,20 @@ export async function makeAuthority(directory: string, name: string): Promise<Au
   const path = (of: string, kind: string) => join(directory, `${of}.${kind}`);
   const own = { certificate: path(name, 'pem'), key: path(name, 'key') };
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  await run(['openssl', 'req', '-x509', ...newKey, '-keyout', own.key, '-out', own.certificate, '-days', '30', '-subj', `/CN=${name}`]);
+  await run([
+    'openssl',
+    'req',
+    '-x509',
+    ...newKey,
+    '-keyout',
+    own.key,
+    '-out',
+    own.certificate,
+    '-days',
+    '30',
+    '-subj',
+    `/CN=${name}`,
+  ]);
   return {
     ...own,
     async issue(subject, { days = 30, names = `DNS:${subject}` } = {}) {
