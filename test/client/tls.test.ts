@@ -182,3 +182,27 @@ test('a command connects with the profile that --profile names', async (t) => {
   });
   assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '[]\n', stderr: '' });
 });
+
+for (const command of [
+  ['guest', 'list'],
+  ['worker', 'control'],
+  ['worker', 'guardian'],
+  ['up', '--state', '/nonexistent/state'],
+]) {
+  test(`"${command.join(' ')}" refuses a server on another machine without TLS, with status 2`, async () => {
+    const env = { TEMPORAL_ADDRESS: 'temporal.invalid:7233', XDG_CONFIG_HOME: directory };
+    const { status, stderr } = await runCli(command, env);
+    assert.match(stderr, /temporal\.invalid:7233 is not on this machine.*--insecure-plaintext/);
+    assert.equal(status, 2);
+  });
+}
+
+test('--insecure-plaintext reaches a command and the entry that it starts', async () => {
+  const env = { TEMPORAL_ADDRESS: 'temporal.invalid:7233', XDG_CONFIG_HOME: directory };
+  assert.equal((await runCli(['guest', 'list', '--insecure-plaintext'], env)).status, 7);
+  const { stdout } = await runCli(
+    ['doctor', '--json', '--insecure-plaintext', '--config', '/nonexistent', '--state', directory],
+    env,
+  );
+  assert.match(stdout, /the name in temporal\.invalid:7233 cannot be resolved/);
+});
