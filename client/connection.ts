@@ -46,7 +46,7 @@ export async function connectClient({ connection: options, namespace, dataConver
     if (grpcCode(error) === grpc.unauthenticated || grpcCode(error) === grpc.permissionDenied) throw denied(address, error);
     throw faulty(await findFault(options), address);
   });
-  return { client: new Client({ connection, namespace, ...(dataConverter && { dataConverter }) }), connection, address };
+  return { client: new Client({ connection, namespace, dataConverter }), connection, address };
 }
 
 /** The gRPC status in an error or its causes; undefined when there is none. */

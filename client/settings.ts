@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { defaults, temporalPort } from '../lib/defaults.ts';
 import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
-import { encryptedBy } from './encryption/encrypted-by.ts';
+import { encryptedBy, inClear } from './encryption/encrypted-by.ts';
 import { checkCertificates } from './certificates.ts';
 
 /** What a person may say by flags. Everything else comes from variables and from the profile. */
@@ -21,8 +21,8 @@ export interface ServerSettings {
   /** Connection.connect() and NativeConnection.connect() take them alike. */
   connection: Pick<ConnectionOptions, 'tls' | 'metadata'> & { address: string; apiKey?: string };
   namespace: string;
-  /** Client and Worker take it alike; absent when payloads are not encrypted. */
-  dataConverter?: DataConverter;
+  /** Client and Worker take it alike. */
+  dataConverter: DataConverter;
   /** Whether a flag, a variable or the profile has the address; otherwise it is the default one. */
   isAddressNamed: boolean;
 }
@@ -52,7 +52,8 @@ export async function resolveServer(flags: ServerFlags, env: Environment): Promi
   const mayBePlaintext = flags['insecure-plaintext'] || !!env['STILLFRAME_INSECURE_PLAINTEXT'];
   if (!usesTls(connection) && !isLoopback(connection.address) && !mayBePlaintext) throw plaintext(connection.address);
   const keys = flags['payload-keys'] ?? (env['STILLFRAME_PAYLOAD_KEYS'] || undefined);
-  return { connection, namespace, isAddressNamed, ...(keys !== undefined && { dataConverter: await encryptedBy(keys) }) };
+  const dataConverter = keys === undefined ? inClear : await encryptedBy(keys);
+  return { connection, namespace, dataConverter, isAddressNamed };
 }
 
 /** The rule of the SDK: an API key implies TLS unless TLS is turned off. */

@@ -25,8 +25,9 @@ import { endUnclaimedPoints } from '../backup/leftovers.ts';
 import { defaults } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
 import { nameOfThisProcess } from '../lib/process.ts';
+import { runWorkers } from './temporal/run-workers.ts';
 import { connectWhenReady, workerOptions } from './temporal/server.ts';
-import { endSignal, installRuntime, pollers, runWorkers, tellReady, tryForever } from './temporal/temporal.ts';
+import { endSignal, installRuntime, pollers, tellReady, tryForever } from './temporal/temporal.ts';
 import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
 import { keepFilesPrivate } from '../lib/private-files.ts';
 

@@ -58,6 +58,21 @@ export async function createCodec(keys: Keys): Promise<PayloadCodec> {
   }
 }
 
+/** Of a process without keys: it sends in clear, and names the key of a payload that it cannot read. */
+export const clearCodec: PayloadCodec = {
+  encode: async (payloads) => payloads,
+  async decode(payloads) {
+    const encrypted = payloads.find(isEncrypted);
+    if (!encrypted) return payloads;
+    const id = textOf(encrypted.metadata?.[keyIdName]);
+    throw new StillframeError(
+      'payload-key-unknown',
+      `a payload is encrypted with the key ${JSON.stringify(id)}, and this process has no keys: name the file with --payload-keys or STILLFRAME_PAYLOAD_KEYS`,
+      { key: id },
+    );
+  },
+};
+
 function isEncrypted({ metadata }: Payload): boolean {
   return textOf(metadata?.['encoding']) === encoding;
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { inClear } from '../../client/encryption/encrypted-by.ts';
 import { resolveServer } from '../../client/settings.ts';
 import { isStillframeError } from '../../model/errors.ts';
 import { makeAuthority } from '../support/certificates.ts';
@@ -30,6 +31,7 @@ test('without any setting it is the server of this machine, in plaintext, and no
   assert.deepEqual(await resolveServer({}, { ...empty, TEMPORAL_ADDRESS: '' }), {
     connection: { address: '127.0.0.1:7233' },
     namespace: 'default',
+    dataConverter: inClear,
     isAddressNamed: false,
   });
 });

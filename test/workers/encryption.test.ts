@@ -88,6 +88,12 @@ it('with a key file the server keeps no name and no reason, a key rotates while 
   );
   assert.equal(unknown.status, 2);
 
+  const none = await runCli(['guest', 'list'], { TEMPORAL_ADDRESS: server.address });
+  assert.match(
+    none.stderr,
+    /^stillframe: a payload is encrypted with the key "first", and this process has no keys: name the file/,
+  );
+
   await writeFile(`${keys}.new`, line('second') + first, { mode: 0o600 });
   await rename(`${keys}.new`, keys);
   assert.equal((await runCli(['backup', 'run', guest], env)).status, failed.status);

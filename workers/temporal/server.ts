@@ -22,7 +22,7 @@ export interface Server {
   /** Goes through the present connection, whichever that is. */
   client: Client;
   /** For the workers of this process. */
-  options(): { connection: NativeConnection; namespace: string; dataConverter?: DataConverter };
+  options(): { connection: NativeConnection; namespace: string; dataConverter: DataConverter };
   /** From now on changed settings are looked for, and these workers move to each new connection. */
   serve(workers: readonly Worker[]): void;
   close(): Promise<void>;
@@ -60,7 +60,6 @@ function followed(
   resolve: () => Promise<ServerSettings>,
   log: Log,
 ): Server {
-  const converter = dataConverter && { dataConverter };
   const present = { settings: first, connection };
   const closing = new AbortController();
   let following = Promise.resolve();
@@ -91,8 +90,8 @@ function followed(
   }
 
   return {
-    client: new Client({ connection: through(() => present.connection), namespace, ...converter }),
-    options: () => ({ connection: present.connection, namespace, ...converter }),
+    client: new Client({ connection: through(() => present.connection), namespace, dataConverter }),
+    options: () => ({ connection: present.connection, namespace, dataConverter }),
     serve: (workers) => void (following = follow(workers)),
     async close() {
       closing.abort();

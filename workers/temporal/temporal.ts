@@ -1,17 +1,9 @@
-/** What the three kinds of worker share: runtime, connection, poller settings, and an orderly end. */
+/** What the three kinds of worker share: runtime, poller settings, and an orderly end. */
 
-import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
 import { isStillframeError, messageOf } from '../../model/errors.ts';
-import { longestLeaseMs } from '../../model/window/lease.ts';
-import type { Server } from './server.ts';
-
-/** Above the longest lease, so that the end of a worker never cancels a window: the window ends first. */
-const shutdownGraceMs = longestLeaseMs + 5_000;
-
-/** A long poll that does not come back must not keep a process that has to end. */
-const shutdownForceMs = shutdownGraceMs + 5_000;
 
 /** A worker polls with one connection while idle and up to four when busy: ten pollers on each of 1,500 queues are more than a server takes. */
 export const pollers = { type: 'autoscaling', minimum: 1, initial: 1, maximum: 4 } as const;
@@ -51,24 +43,6 @@ export async function tryForever<T>(attempt: () => Promise<T>, failing: string, 
 
 /** A server that is being started beside us needs a second or two; that is not worth a line. */
 const sayAfter = 20;
-
-/** Runs workers until `signal`, then lets running activities end within the grace time. */
-export async function runWorkers(
-  server: Server,
-  options: WorkerOptions[],
-  signal: AbortSignal,
-  onReady: () => void,
-): Promise<void> {
-  const common = { ...server.options(), shutdownGraceTime: shutdownGraceMs, shutdownForceTime: shutdownForceMs };
-  const workers = await Promise.all(options.map((each) => Worker.create({ ...common, ...each })));
-  server.serve(workers);
-  const runs = workers.map((worker) => worker.run());
-  onReady();
-  const stop = () => workers.forEach((worker) => worker.getState() === 'RUNNING' && worker.shutdown());
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-  await Promise.all(runs);
-}
 
 /** Reports to the parent over IPC, where there is one. */
 export function tellReady(): void {

@@ -7,8 +7,9 @@ import { logLine, type Log } from '../../lib/log.ts';
 import { isStillframeError, messageOf } from '../../model/errors.ts';
 import { exitConfiguration } from '../warden/warden.ts';
 import { workflowBundle } from './bundle.ts';
+import { runWorkers } from './run-workers.ts';
 import { connectWhenReady, workerOptions } from './server.ts';
-import { endSignal, installRuntime, pollers, runWorkers, tellReady } from './temporal.ts';
+import { endSignal, installRuntime, pollers, tellReady } from './temporal.ts';
 import { keepFilesPrivate } from '../../lib/private-files.ts';
 
 /** A workflow worker needs one poller for the sticky queue and one for the other. */
@@ -43,7 +44,7 @@ export async function serveWorkflows({ name, taskQueue, entry, activities }: Wor
   async function serve(): Promise<void> {
     const { dataConverter } = await resolveServer(values, process.env);
     const [bundle, server] = await Promise.all([
-      workflowBundle(entry, dataConverter?.failureConverterPath),
+      workflowBundle(entry, dataConverter.failureConverterPath),
       connectWhenReady(values, log, ending),
     ]);
     await runWorkers(
