@@ -9,6 +9,7 @@ import type { Finding } from '../../model/doctor.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { makeAuthority, type Authority, type Pair } from '../support/certificates.ts';
 import { makeFolder } from '../support/folder.ts';
+import { startEntry } from '../workers/up-process.ts';
 import { startTlsProxy } from '../support/tls-proxy.ts';
 
 let directory: string;
@@ -158,6 +159,12 @@ describe('the doctor names what is wrong, and the way out', { concurrency: 4 }, 
       assert.match(found[0]!, says);
     });
   }
+});
+
+test('a worker that waits for a server says which setting is wrong', async (t) => {
+  await using undo = new AsyncDisposableStack();
+  const env = trusting(await proxy(t, frontend, authority.certificate));
+  await startEntry(undo, 'control.ts', [], { env }).printed('wants a client certificate, and the settings have none: name yours');
 });
 
 test('a command that cannot connect says which setting is wrong, with status 7', async (t) => {

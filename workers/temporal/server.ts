@@ -8,6 +8,7 @@ import type { DataConverter } from '@temporalio/common';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { findFault } from '../../client/fault.ts';
 import { resolveServer, serverOptions, type ServerFlags, type ServerSettings } from '../../client/settings.ts';
 import { readJson } from '../../lib/durable.ts';
 import type { Log } from '../../lib/log.ts';
@@ -42,9 +43,19 @@ export async function connectWhenReady(
     up === undefined ? `no Temporal server at ${(await resolve()).connection.address} yet` : 'no Temporal server yet';
   const attempt = async () => {
     const settings = await resolve();
-    return followed(settings, await NativeConnection.connect(settings.connection), resolve, log);
+    return followed(settings, await connect(settings.connection), resolve, log);
   };
   return tryForever(attempt, failing, log, signal);
+}
+
+/** The SDK's own error is "transport error", whichever setting is wrong. */
+async function connect(settings: ServerSettings['connection']): Promise<NativeConnection> {
+  try {
+    return await NativeConnection.connect(settings);
+  } catch (error) {
+    const { about, found, wayOut } = await findFault(settings);
+    throw about === 'server' ? error : new Error(`${found}: ${wayOut}`, { cause: error });
+  }
 }
 
 /** Whatever else listens at the address is not joined. */
@@ -82,7 +93,7 @@ function followed(
 
   async function reconnect(settings: ServerSettings['connection'], workers: readonly Worker[]): Promise<void> {
     const former = present.connection;
-    const next = await NativeConnection.connect(settings);
+    const next = await connect(settings);
     for (const worker of workers) if (worker.getState() !== 'STOPPED') worker.connection = next;
     Object.assign(present, { settings, connection: next });
     await former.close();
