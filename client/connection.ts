@@ -1,6 +1,7 @@
 /** The Temporal server as a client sees it: connected within seconds, or an error that says how to start one. */
 
 import type { Client, Connection } from '@temporalio/client';
+import { tcpAddress } from '../lib/own-port.ts';
 import { messageOf, StillframeError } from '../model/errors.ts';
 import { findFault, type Fault } from './fault.ts';
 import type { ServerSettings } from './settings.ts';
@@ -42,7 +43,11 @@ export async function withTemporal<T>(settings: ServerSettings, work: (temporal:
 export async function connectClient({ connection: options, namespace, dataConverter }: ServerSettings): Promise<Temporal> {
   const { Client, Connection } = await import('@temporalio/client');
   const { address } = options;
-  const connection = await Connection.connect({ ...options, connectTimeout: connectMs }).catch(async (error: unknown) => {
+  const connection = await Connection.connect({
+    ...options,
+    address: await tcpAddress(address),
+    connectTimeout: connectMs,
+  }).catch(async (error: unknown) => {
     if (grpcCode(error) === grpc.unauthenticated || grpcCode(error) === grpc.permissionDenied) throw denied(address, error);
     throw faulty(await findFault(options), address);
   });

@@ -7,6 +7,7 @@ import type { ConnectionOptions } from '@temporalio/client';
 import { X509Certificate } from 'node:crypto';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { socketPathOf } from '../lib/own-port.ts';
 import { messageOf } from '../model/errors.ts';
 import { hostAndPort, usesTls, type ServerSettings } from './settings.ts';
 
@@ -27,8 +28,10 @@ const preface = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), 
 /** What stands in the way of a connection with these settings. */
 export async function findFault(settings: ServerSettings['connection']): Promise<Fault> {
   const { host, port } = hostAndPort(settings.address);
-  const reached = await answer(connectPlain({ host, port }), 'connect');
+  const path = socketPathOf(settings.address);
+  const reached = await answer(path === undefined ? connectPlain({ host, port }) : connectPlain({ path }), 'connect');
   if (reached !== undefined) return addressFault(settings.address, reached);
+  if (path !== undefined) return serverFault(settings.address);
   const tls: Tls = typeof settings.tls === 'object' && settings.tls !== null ? settings.tls : {};
   if (!usesTls(settings)) return plaintextFault(settings.address, await shakeHands(host, port, tls, false));
   const problem = await shakeHands(host, port, tls, true);

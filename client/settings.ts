@@ -4,7 +4,10 @@ import type { ConnectionOptions } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
-import { defaults, temporalPort } from '../lib/defaults.ts';
+import { resolve } from 'node:path';
+import { defaults, serverSocket, temporalPort } from '../lib/defaults.ts';
+import { exists } from '../lib/durable.ts';
+import { socketAddress, socketPathOf } from '../lib/own-port.ts';
 import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
 import { encryptedBy, inClear } from './encryption/encrypted-by.ts';
 import { checkCertificates } from './certificates.ts';
@@ -16,6 +19,9 @@ export interface ServerFlags {
   'insecure-plaintext'?: boolean | undefined;
   'payload-keys'?: string | undefined;
 }
+
+/** And the state directory of this host, in which `up` has the socket of its server. */
+export type HostFlags = ServerFlags & { state?: string | undefined };
 
 export interface ServerSettings {
   /** Connection.connect() and NativeConnection.connect() take them alike. */
@@ -47,10 +53,10 @@ export function serverArgs(flags: ServerFlags): string[] {
 }
 
 /** A flag wins over its variable, and a variable over the profile. @throws connection-invalid */
-export async function resolveServer(flags: ServerFlags, env: Environment): Promise<ServerSettings> {
+export async function resolveServer(flags: HostFlags, env: Environment): Promise<ServerSettings> {
   const { connection, namespace, isAddressNamed } = await readSettings(flags, withoutEmpty(env));
   const mayBePlaintext = flags['insecure-plaintext'] || !!env['STILLFRAME_INSECURE_PLAINTEXT'];
-  if (!usesTls(connection) && !isLoopback(connection.address) && !mayBePlaintext) throw plaintext(connection.address);
+  if (!usesTls(connection) && !isLocal(connection.address) && !mayBePlaintext) throw plaintext(connection.address);
   const keys = flags['payload-keys'] ?? (env['STILLFRAME_PAYLOAD_KEYS'] || undefined);
   const dataConverter = keys === undefined ? inClear : await encryptedBy(keys);
   return { connection, namespace, dataConverter, isAddressNamed };
@@ -67,7 +73,7 @@ export function hostAndPort(address: string): { host: string; port: number } {
   return { host: ipv6 ?? name ?? address, port: Number(port ?? temporalPort) };
 }
 
-async function readSettings(flags: ServerFlags, env: Record<string, string>): Promise<Omit<ServerSettings, 'dataConverter'>> {
+async function readSettings(flags: HostFlags, env: Record<string, string>): Promise<Omit<ServerSettings, 'dataConverter'>> {
   // The SDK is loaded by what connects, and not by what only passes flags on.
   const { loadClientConfigProfile, toClientOptions } = await import('@temporalio/envconfig');
   const { TEMPORAL_CONFIG_FILE: file } = env;
@@ -82,16 +88,19 @@ async function readSettings(flags: ServerFlags, env: Record<string, string>): Pr
     checkCertificates(profile.tls);
     const { connectionOptions, namespace } = toClientOptions(profile);
     const { tls, apiKey, metadata } = connectionOptions;
-    const address = flags.address ?? connectionOptions.address;
+    const named = flags.address ?? connectionOptions.address;
+    const address = named ?? (await usualAddress(flags.state ?? env['STILLFRAME_STATE'] ?? defaults.stateDir));
+    const rest = { namespace: namespace ?? defaults.namespace, isAddressNamed: named !== undefined };
+    // The file system guards a socket; what else is set is for a server on the network.
+    if (socketPathOf(address) !== undefined) return { connection: { address }, ...rest };
     return {
       connection: {
-        address: address ?? defaults.address,
+        address,
         ...(tls !== undefined && { tls }),
         ...(typeof apiKey === 'string' && { apiKey }),
         ...(metadata !== undefined && { metadata }),
       },
-      namespace: namespace ?? defaults.namespace,
-      isAddressNamed: address !== undefined,
+      ...rest,
     };
   } catch (error) {
     if (isStillframeError(error)) throw error;
@@ -104,12 +113,21 @@ async function readSettings(flags: ServerFlags, env: Record<string, string>): Pr
   }
 }
 
+/** The server of an `up` that runs, to its user, who alone finds its socket; the usual port otherwise. */
+async function usualAddress(stateDir: string): Promise<string> {
+  const socket = resolve(stateDir, serverSocket);
+  const isThere = await exists(socket).catch(() => false);
+  return isThere ? socketAddress(socket) : defaults.address;
+}
+
 /** An empty variable counts as none, as everywhere. */
 function withoutEmpty(env: Environment): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => !!entry[1]));
 }
 
-function isLoopback(address: string): boolean {
+/** Nothing that is sent there leaves this machine. */
+function isLocal(address: string): boolean {
+  if (socketPathOf(address) !== undefined) return true;
   const { host } = hostAndPort(address);
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

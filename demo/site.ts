@@ -47,7 +47,6 @@ export const snapshots = { slow: 'slow', failing: 'failing' } as const;
 const labLeaseMs = 2_000;
 
 export interface SiteOptions {
-  port: number;
   log?: string;
   /** Of the guest: our own when absent. */
   agent?: 'stillframe' | 'qemu-ga';
@@ -55,7 +54,7 @@ export interface SiteOptions {
 
 const upEntry = fileURLToPath(new URL('../workers/up.ts', import.meta.url));
 
-export async function startSite(directory: string, options: SiteOptions): Promise<Site> {
+export async function startSite(directory: string, options: SiteOptions = {}): Promise<Site> {
   const undo = new AsyncDisposableStack();
   try {
     const guest = await startGuest({ directory, name: 'db1', agent: options.agent ?? 'stillframe' });
@@ -68,7 +67,7 @@ export async function startSite(directory: string, options: SiteOptions): Promis
     const snapshotBegan = join(directory, 'snapshot-began');
     await writeFile(config, hostFile({ directory, guest, monitor: proxy.path, repository, snapshotBegan }));
     const startedMs = performance.now();
-    const { up, address } = await startUp(config, stateDir, options.port);
+    const { up, address } = await startUp(config, stateDir);
     undo.defer(() => end(up));
     const upMs = performance.now() - startedMs;
     const { client, connection } = await connectClient(await resolveServer({ address }, process.env));
@@ -118,11 +117,11 @@ snapshots:
 `;
 }
 
-async function startUp(config: string, stateDir: string, port: number): Promise<{ up: ChildProcess; address: string }> {
+async function startUp(config: string, stateDir: string): Promise<{ up: ChildProcess; address: string }> {
   const env = { ...process.env };
   // The drills kill the server: it must be our own.
   delete env.TEMPORAL_ADDRESS;
-  const up = fork(upEntry, ['--config', config, '--state', stateDir, '--port', String(port)], {
+  const up = fork(upEntry, ['--config', config, '--state', stateDir], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env,
     detached: true,

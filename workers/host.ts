@@ -22,11 +22,12 @@ import { watchRivals } from './host/rivals.ts';
 import { readHostConfigApart } from '../config/apart.ts';
 import { createBackups } from '../backup/backups.ts';
 import { endUnclaimedPoints } from '../backup/leftovers.ts';
+import { serverOptions } from '../client/settings.ts';
 import { defaults } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
 import { nameOfThisProcess } from '../lib/process.ts';
 import { runWorkers } from './temporal/run-workers.ts';
-import { connectWhenReady, workerOptions } from './temporal/server.ts';
+import { connectWhenReady } from './temporal/server.ts';
 import { endSignal, installRuntime, pollers, tellReady, tryForever } from './temporal/temporal.ts';
 import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
 import { keepFilesPrivate } from '../lib/private-files.ts';
@@ -43,7 +44,7 @@ const { values } = parseArgs({
   options: {
     config: { type: 'string', default: defaults.config },
     state: { type: 'string', default: defaults.stateDir },
-    ...workerOptions,
+    ...serverOptions,
   },
 });
 const log = logLine('host');

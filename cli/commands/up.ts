@@ -1,6 +1,5 @@
 /** `stillframe up`: everything on one machine. */
 
-import { temporalPort } from '../../lib/defaults.ts';
 import { serverArgs, type ServerFlags } from '../../client/settings.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -10,7 +9,6 @@ import { configFlag, configOf, securityFlags, stateFlag, stateOf } from '../flag
 interface Flags extends Omit<ServerFlags, 'address'> {
   config?: string;
   state?: string;
-  port?: number;
 }
 
 export const up = command({
@@ -24,23 +22,10 @@ export const up = command({
       config: configFlag,
       state: stateFlag,
       ...securityFlags,
-      port: {
-        kind: 'parsed',
-        parse: port,
-        optional: true,
-        placeholder: 'PORT',
-        brief: `Port of the Temporal server [${temporalPort}]`,
-      },
     },
   },
   async func(this: Context, flags: Flags) {
-    const args = ['--config', configOf(this, flags.config), '--state', stateOf(this, flags.state), ...serverArgs(flags)];
-    await becomeEntry('up', flags.port === undefined ? args : [...args, '--port', String(flags.port)]);
+    const own = ['--config', configOf(this, flags.config), '--state', stateOf(this, flags.state)];
+    await becomeEntry('up', [...own, ...serverArgs(flags)]);
   },
 });
-
-function port(input: string): number {
-  const value = Number(input);
-  if (!/^\d+$/.test(input) || value < 1 || value > 65_535) throw new Error('expected a port between 1 and 65535');
-  return value;
-}

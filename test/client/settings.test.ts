@@ -27,13 +27,26 @@ function refused(message: RegExp) {
 /** No file of the user who runs the tests. */
 const empty = { XDG_CONFIG_HOME: '/nonexistent' };
 
-test('without any setting it is the server of this machine, in plaintext, and nobody has named it', async () => {
-  assert.deepEqual(await resolveServer({}, { ...empty, TEMPORAL_ADDRESS: '' }), {
+test('without any setting it is the server of this machine, in plaintext, and nobody has named it', async (t) => {
+  const state = await temporaryFolder(t);
+  assert.deepEqual(await resolveServer({ state }, { ...empty, TEMPORAL_ADDRESS: '' }), {
     connection: { address: '127.0.0.1:7233' },
     namespace: 'default',
     dataConverter: inClear,
     isAddressNamed: false,
   });
+});
+
+test('where the state directory has the socket of an up, it is that server, without what is set for one on the network', async (t) => {
+  const state = await temporaryFolder(t);
+  const socket = join(state, 'temporal.sock');
+  await writeFile(socket, '');
+  const forNetwork = { ...empty, TEMPORAL_TLS: 'true', TEMPORAL_API_KEY: 'secret' };
+  const found = { connection: { address: `unix:${socket}` }, namespace: 'default', dataConverter: inClear };
+  assert.deepEqual(await resolveServer({ state }, forNetwork), { ...found, isAddressNamed: false });
+  assert.deepEqual(await resolveServer({}, { ...forNetwork, STILLFRAME_STATE: state }), { ...found, isAddressNamed: false });
+  assert.deepEqual(await resolveServer({ address: `unix:${socket}` }, forNetwork), { ...found, isAddressNamed: true });
+  assert.equal((await resolveServer({ state }, { ...empty, TEMPORAL_ADDRESS: '127.0.0.1:1' })).connection.address, '127.0.0.1:1');
 });
 
 test('a flag wins over its variable, and a variable over the profile', async (t) => {

@@ -1,10 +1,13 @@
 /** TLS to a real server: which setting is wrong when it does not work, and new certificates while workers run. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { rm, writeFile } from 'node:fs/promises';
 import { startDevServer, type DevServer } from '../../infra/temporal/dev-server.ts';
+import { joinSockets, tcpAddress } from '../../lib/own-port.ts';
 import type { Finding } from '../../model/doctor.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { makeAuthority, type Authority, type Pair } from '../support/certificates.ts';
@@ -22,7 +25,7 @@ let worker: Pair;
 before(async () => {
   directory = await makeFolder();
   [server, authority, stranger] = await Promise.all([
-    startDevServer(),
+    startDevServer({ socket: join(directory, 'server.sock') }),
     makeAuthority(directory, 'ca'),
     makeAuthority(directory, 'stranger-ca'),
   ]);
@@ -34,9 +37,18 @@ after(async () => {
 });
 
 async function proxy(t: TestContext, pair = frontend, clients?: string): Promise<string> {
-  const started = await startTlsProxy(server.address, pair, clients);
+  const started = await startTlsProxy(await tcpAddress(server.address), pair, clients);
   t.after(() => started.close());
   return started.address;
+}
+
+/** The server itself, for other processes than this one. */
+async function plain(t: TestContext): Promise<string> {
+  const [host, port] = (await tcpAddress(server.address)).split(':');
+  const listener = createServer((client) => joinSockets(client, connect(Number(port), host))).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  t.after(() => listener.close());
+  return `127.0.0.1:${(listener.address() as AddressInfo).port}`;
 }
 
 function trusting(address: string, more: Record<string, string> = {}): Record<string, string> {
@@ -98,7 +110,7 @@ const wrong: Wrong[] = [
   },
   {
     what: 'a server without TLS and settings with it',
-    settings: async () => trusting(server.address),
+    settings: async (t) => trusting(await plain(t)),
     says: /^fail tls: .* answers, and not with TLS .* → compare the address; for a server without TLS remove/,
   },
   {

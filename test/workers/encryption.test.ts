@@ -10,6 +10,7 @@ import { it } from 'node:test';
 import { connectClient } from '../../client/connection.ts';
 import { resolveServer } from '../../client/settings.ts';
 import { startDevServer } from '../../infra/temporal/dev-server.ts';
+import { tcpAddress } from '../../lib/own-port.ts';
 import { backupGuest } from '../../model/workflows/backup-guest.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { makeTemporary, startEntry } from './up-process.ts';
@@ -20,7 +21,7 @@ const line = (id: string) => `${id} ${randomBytes(32).toString('base64')}\n`;
 
 /** Everything that the server keeps of every workflow, as it keeps it. */
 async function kept(address: string): Promise<Buffer> {
-  const connection = await Connection.connect({ address });
+  const connection = await Connection.connect({ address: await tcpAddress(address) });
   try {
     const { workflowService } = connection;
     const { executions } = await workflowService.listWorkflowExecutions({ namespace: 'default' });
@@ -62,7 +63,7 @@ it('with a key file the server keeps no name and no reason, a key rotates while 
   );
   const first = line('first');
   await writeFile(keys, first, { mode: 0o600 });
-  const server = await startDevServer();
+  const server = await startDevServer({ socket: join(directory, 'temporal.sock') });
   undo.defer(() => server.stop());
   const env = { TEMPORAL_ADDRESS: server.address, STILLFRAME_PAYLOAD_KEYS: keys };
   const up = startEntry(undo, 'up.ts', ['--config', config, '--state', join(directory, 'state')], { env });

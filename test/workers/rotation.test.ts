@@ -10,6 +10,7 @@ import { createGuestActivities } from '../../activities/guest.ts';
 import { createWindowActivities } from '../../activities/window.ts';
 import { startWorkflow } from '../../client/workflows.ts';
 import { startDevServer } from '../../infra/temporal/dev-server.ts';
+import { tcpAddress } from '../../lib/own-port.ts';
 import { controlQueue, hostQueues } from '../../model/ids.ts';
 import { servedOn } from '../../model/workflows/activities.ts';
 import { backupGuest } from '../../model/workflows/backup-guest.ts';
@@ -35,9 +36,9 @@ it('a copy that runs while the certificate is replaced goes on, and every later 
   const [certificate, key] = [join(directory, 'client.pem'), join(directory, 'client.key')];
   await copyFile(first.certificate, certificate);
   await copyFile(first.key, key);
-  const server = await startDevServer();
+  const server = await startDevServer({ socket: join(directory, 'temporal.sock') });
   undo.defer(() => server.stop());
-  const proxy = await startTlsProxy(server.address, frontend, authority.certificate);
+  const proxy = await startTlsProxy(await tcpAddress(server.address), frontend, authority.certificate);
   undo.defer(() => proxy.close());
   Object.assign(process.env, {
     TEMPORAL_ADDRESS: proxy.address,

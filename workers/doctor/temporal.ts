@@ -2,7 +2,7 @@
 
 import { connectClient, grpc, grpcCode, type Temporal } from '../../client/connection.ts';
 import { expiryOf, findFault } from '../../client/fault.ts';
-import { resolveServer, type ServerFlags, type ServerSettings } from '../../client/settings.ts';
+import { resolveServer, type HostFlags, type ServerSettings } from '../../client/settings.ts';
 import type { Finding } from '../../model/doctor.ts';
 import { isStillframeError, messageOf } from '../../model/errors.ts';
 import { controlQueue, guardianQueue } from '../../model/ids.ts';
@@ -16,7 +16,7 @@ const expiryWarningMs = 7 * 24 * 60 * 60 * 1_000;
 
 const manual = 'docs/140-secure-connections.md has every setting';
 
-export async function checkTemporal(flags: ServerFlags): Promise<Finding[]> {
+export async function checkTemporal(flags: HostFlags): Promise<Finding[]> {
   let settings: ServerSettings;
   try {
     settings = await resolveServer(flags, process.env);

@@ -9,15 +9,11 @@ import { NativeConnection, type Worker } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { findFault } from '../../client/fault.ts';
-import { resolveServer, serverOptions, type ServerFlags, type ServerSettings } from '../../client/settings.ts';
-import { readJson } from '../../lib/durable.ts';
+import { resolveServer, type HostFlags, type ServerSettings } from '../../client/settings.ts';
 import type { Log } from '../../lib/log.ts';
+import { tcpAddress } from '../../lib/own-port.ts';
 import { messageOf } from '../../model/errors.ts';
-import type { UpRecord } from '../up.ts';
 import { tryForever } from './temporal.ts';
-
-/** Where a worker's server is: by its settings, or where the record of `up` says once the server that `up` started stands there. */
-export const workerOptions = { ...serverOptions, up: { type: 'string' } } as const;
 
 export interface Server {
   /** Goes through the present connection, whichever that is. */
@@ -33,14 +29,9 @@ export interface Server {
 const lookMs = 5_000;
 
 /** Waits for a server for as long as it takes: a worker that is started first is not an error. @throws connection-invalid */
-export async function connectWhenReady(
-  { up, ...flags }: ServerFlags & { up?: string | undefined },
-  log: Log,
-  signal: AbortSignal,
-): Promise<Server> {
-  const resolve = async () => resolveServer(up === undefined ? flags : { ...flags, address: await addressIn(up) }, process.env);
-  const failing =
-    up === undefined ? `no Temporal server at ${(await resolve()).connection.address} yet` : 'no Temporal server yet';
+export async function connectWhenReady(flags: HostFlags, log: Log, signal: AbortSignal): Promise<Server> {
+  const resolve = () => resolveServer(flags, process.env);
+  const failing = `no Temporal server at ${(await resolve()).connection.address} yet`;
   const attempt = async () => {
     const settings = await resolve();
     return followed(settings, await connect(settings.connection), resolve, log);
@@ -51,18 +42,11 @@ export async function connectWhenReady(
 /** The SDK's own error is "transport error", whichever setting is wrong. */
 async function connect(settings: ServerSettings['connection']): Promise<NativeConnection> {
   try {
-    return await NativeConnection.connect(settings);
+    return await NativeConnection.connect({ ...settings, address: await tcpAddress(settings.address) });
   } catch (error) {
     const { about, found, wayOut } = await findFault(settings);
     throw about === 'server' ? error : new Error(`${found}: ${wayOut}`, { cause: error });
   }
-}
-
-/** Whatever else listens at the address is not joined. */
-async function addressIn(upRecord: string): Promise<string> {
-  const record = (await readJson(upRecord)) as UpRecord | undefined;
-  if (record?.pids['temporal'] === undefined) throw new Error(`${upRecord} names none`);
-  return record.address;
 }
 
 function followed(

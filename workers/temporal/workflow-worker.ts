@@ -2,13 +2,13 @@
 
 import type { Client } from '@temporalio/client';
 import { parseArgs } from 'node:util';
-import { resolveServer } from '../../client/settings.ts';
+import { resolveServer, serverOptions } from '../../client/settings.ts';
 import { logLine, type Log } from '../../lib/log.ts';
 import { isStillframeError, messageOf } from '../../model/errors.ts';
 import { exitConfiguration } from '../warden/warden.ts';
 import { workflowBundle } from './bundle.ts';
 import { runWorkers } from './run-workers.ts';
-import { connectWhenReady, workerOptions } from './server.ts';
+import { connectWhenReady } from './server.ts';
 import { endSignal, installRuntime, pollers, tellReady } from './temporal.ts';
 import { keepFilesPrivate } from '../../lib/private-files.ts';
 
@@ -25,7 +25,7 @@ export interface WorkflowWorker {
 
 /** Serves until the process receives SIGTERM or SIGINT, then ends it. */
 export async function serveWorkflows({ name, taskQueue, entry, activities }: WorkflowWorker): Promise<never> {
-  const { values } = parseArgs({ options: workerOptions });
+  const { values } = parseArgs({ options: serverOptions });
   keepFilesPrivate();
   const log = logLine(name);
   const ending = endSignal();
