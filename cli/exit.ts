@@ -24,7 +24,7 @@ export const exitMeanings: Record<ExitName, string> = {
   refused: 'refused by the guest, a rule or a limit',
   unknown: 'the outcome is unknown: interrupted or timed out on the way',
   notRunning: 'the guest, its agent, its host or a worker is not running or not reachable',
-  temporal: 'the Temporal server is not reachable',
+  temporal: 'the Temporal server is not reachable, or does not let this client in',
   interrupted: 'interrupted by Ctrl-C',
 };
 
@@ -41,6 +41,7 @@ const byKind: Record<ErrorKind, ExitName> = {
 /** Codes whose caller can do something else than their kind says: a name was wrong, or the server is away. */
 const byCode: Partial<Record<ErrorCode, ExitName>> = {
   'temporal-unreachable': 'temporal',
+  'temporal-denied': 'temporal',
   'guest-ambiguous': 'usage',
   'repository-unknown': 'usage',
   'snapshot-unknown': 'usage',

@@ -1,19 +1,52 @@
 /** Flags and arguments that several commands share, each with its environment variable. */
 
-import type { ServerSettings } from '../client/connection.ts';
+import { resolveServer, type ServerFlags, type ServerSettings } from '../client/settings.ts';
 import { defaults } from '../lib/defaults.ts';
 import { durationForm, parseDuration } from '../model/units.ts';
 import type { Context } from './context.ts';
 
 const text = (input: string) => input;
 
-export const addressFlag = {
+const addressFlag = {
   kind: 'parsed',
   parse: text,
   optional: true,
   placeholder: 'HOST:PORT',
-  brief: `Temporal server [TEMPORAL_ADDRESS, else ${defaults.address}]`,
+  brief: `Temporal server [TEMPORAL_ADDRESS, else that of "stillframe up", else ${defaults.address}]`,
 } as const;
+
+const profileFlag = {
+  kind: 'parsed',
+  parse: text,
+  optional: true,
+  placeholder: 'NAME',
+  brief: 'Profile in the file of Temporal settings [TEMPORAL_PROFILE, else "default"]',
+} as const;
+
+const plaintextFlag = {
+  kind: 'boolean',
+  optional: true,
+  withNegated: false,
+  brief: 'Use a server on another machine without TLS [STILLFRAME_INSECURE_PLAINTEXT]',
+} as const;
+
+const payloadKeysFlag = {
+  kind: 'parsed',
+  parse: text,
+  optional: true,
+  placeholder: 'FILE',
+  brief: 'Keys that encrypt what the server keeps [STILLFRAME_PAYLOAD_KEYS, else in clear]',
+} as const;
+
+/** What "up" shares with the commands that reach a server: its own has an address of its own. */
+export const securityFlags = {
+  profile: profileFlag,
+  'insecure-plaintext': plaintextFlag,
+  'payload-keys': payloadKeysFlag,
+} as const;
+
+/** Of every command that reaches the server. */
+export const serverFlags = { address: addressFlag, ...securityFlags } as const;
 
 export const configFlag = {
   kind: 'parsed',
@@ -66,15 +99,8 @@ export function stateOf(context: Context, flag: string | undefined): string {
 }
 
 /** The server that a command talks to. */
-export function serverOf(context: Context, flags: { address?: string }): ServerSettings {
-  return {
-    address: addressOf(context, flags.address),
-    namespace: context.process.env['TEMPORAL_NAMESPACE'] || defaults.namespace,
-  };
-}
-
-export function addressOf(context: Context, flag: string | undefined): string {
-  return flag ?? (context.process.env['TEMPORAL_ADDRESS'] || defaults.address);
+export function serverOf(context: Context, flags: ServerFlags): Promise<ServerSettings> {
+  return resolveServer(flags, context.process.env);
 }
 
 function duration(input: string): number {

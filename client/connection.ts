@@ -1,13 +1,10 @@
 /** The Temporal server as a client sees it: connected within seconds, or an error that says how to start one. */
 
 import type { Client, Connection } from '@temporalio/client';
-import { StillframeError } from '../model/errors.ts';
-
-/** The address of the server, and the namespace that Stillframe uses on it. */
-export interface ServerSettings {
-  address: string;
-  namespace: string;
-}
+import { tcpAddress } from '../lib/own-port.ts';
+import { messageOf, StillframeError } from '../model/errors.ts';
+import { findFault, type Fault } from './fault.ts';
+import type { ServerSettings } from './settings.ts';
 
 export interface Temporal {
   client: Client;
@@ -19,23 +16,42 @@ export interface Temporal {
 const connectMs = 3_000;
 
 /** gRPC status codes (google.rpc.Code). */
-export const grpc = { cancelled: 1, deadlineExceeded: 4, notFound: 5, failedPrecondition: 9, unavailable: 14 } as const;
+export const grpc = {
+  cancelled: 1,
+  deadlineExceeded: 4,
+  notFound: 5,
+  permissionDenied: 7,
+  failedPrecondition: 9,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
 
 /** Runs `work` on a connection of its own. @throws temporal-unreachable, also when the server goes away during the work */
-export async function withTemporal<T>(
-  { address, namespace }: ServerSettings,
-  work: (temporal: Temporal) => Promise<T>,
-): Promise<T> {
-  const { Client, Connection } = await import('@temporalio/client');
-  const connection = await connect(() => Connection.connect({ address, connectTimeout: connectMs }), address);
+export async function withTemporal<T>(settings: ServerSettings, work: (temporal: Temporal) => Promise<T>): Promise<T> {
+  const temporal = await connectClient(settings);
   try {
-    return await work({ client: new Client({ connection, namespace }), connection, address });
+    return await work(temporal);
   } catch (error) {
-    if (grpcCode(error) === grpc.unavailable) throw unreachable(address, 'went away');
+    if (grpcCode(error) === grpc.unavailable) throw unreachable(temporal.address, 'went away');
     throw error;
   } finally {
-    await connection.close();
+    await temporal.connection.close();
   }
+}
+
+/** A connection that the caller closes. @throws temporal-unreachable */
+export async function connectClient({ connection: options, namespace, dataConverter }: ServerSettings): Promise<Temporal> {
+  const { Client, Connection } = await import('@temporalio/client');
+  const { address } = options;
+  const connection = await Connection.connect({
+    ...options,
+    address: await tcpAddress(address),
+    connectTimeout: connectMs,
+  }).catch(async (error: unknown) => {
+    if (grpcCode(error) === grpc.unauthenticated || grpcCode(error) === grpc.permissionDenied) throw denied(address, error);
+    throw faulty(await findFault(options), address);
+  });
+  return { client: new Client({ connection, namespace, dataConverter }), connection, address };
 }
 
 /** The gRPC status in an error or its causes; undefined when there is none. */
@@ -46,12 +62,19 @@ export function grpcCode(error: unknown): number | undefined {
   return undefined;
 }
 
-async function connect(attempt: () => Promise<Connection>, address: string): Promise<Connection> {
-  try {
-    return await attempt();
-  } catch {
-    throw unreachable(address, `did not answer within ${connectMs / 1_000} s`);
-  }
+/** `fault` says which setting is wrong: a program finds it as the fact `about`. */
+function faulty({ about, found, wayOut }: Fault, address: string): StillframeError {
+  if (about === 'address') return unreachable(address, `did not answer within ${connectMs / 1_000} s`);
+  return new StillframeError('temporal-unreachable', `${found}: ${wayOut}`, { address, about });
+}
+
+function denied(address: string, error: unknown): StillframeError {
+  return new StillframeError(
+    'temporal-denied',
+    `the Temporal server at ${address} does not let this client in (${messageOf(error)}): set TEMPORAL_API_KEY, or api_key in the profile, to a key of yours that it knows`,
+    { address },
+    error,
+  );
 }
 
 /** The SDK's own error adds nothing that a person can act on, so it is not the cause. */

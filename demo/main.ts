@@ -10,7 +10,6 @@ import { parseArgs } from 'node:util';
 import { run } from '../lib/run.ts';
 import { verifyImages } from '../infra/lab/verify.ts';
 import { compareWithWriter } from '../infra/lab/writer.ts';
-import { freePort } from '../infra/temporal/free-port.ts';
 import { messageOf } from '../model/errors.ts';
 import type { RestorePoint } from '../model/point/point.ts';
 import { formatDuration } from '../model/units.ts';
@@ -70,7 +69,7 @@ async function runStory(directory: string, undo: AsyncDisposableStack, reportFil
   );
 
   say('\n1. A guest whose two writers fsync files of known content, and "stillframe up" over it');
-  const site = await startSite(directory, { port: await freePort() });
+  const site = await startSite(directory);
   undo.defer(() => site.stop());
   say(`   guest ${site.guest.name} writes; stillframe is up after ${formatDuration(site.upMs)}`);
 

@@ -1,11 +1,13 @@
 /** A whole site on one machine, of real parts: a guest, `stillframe up` over it, and a proxy that can hold its monitor back. */
 
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { connectClient } from '../client/connection.ts';
+import { resolveServer } from '../client/settings.ts';
 import { startWorkflow } from '../client/workflows.ts';
 import { backupId, guestId, hostId, type GuestId } from '../model/ids.ts';
 import { openJournal, type Journal } from '../host/journal/journal.ts';
@@ -45,7 +47,6 @@ export const snapshots = { slow: 'slow', failing: 'failing' } as const;
 const labLeaseMs = 2_000;
 
 export interface SiteOptions {
-  port: number;
   log?: string;
   /** Of the guest: our own when absent. */
   agent?: 'stillframe' | 'qemu-ga';
@@ -53,7 +54,7 @@ export interface SiteOptions {
 
 const upEntry = fileURLToPath(new URL('../workers/up.ts', import.meta.url));
 
-export async function startSite(directory: string, options: SiteOptions): Promise<Site> {
+export async function startSite(directory: string, options: SiteOptions = {}): Promise<Site> {
   const undo = new AsyncDisposableStack();
   try {
     const guest = await startGuest({ directory, name: 'db1', agent: options.agent ?? 'stillframe' });
@@ -66,12 +67,11 @@ export async function startSite(directory: string, options: SiteOptions): Promis
     const snapshotBegan = join(directory, 'snapshot-began');
     await writeFile(config, hostFile({ directory, guest, monitor: proxy.path, repository, snapshotBegan }));
     const startedMs = performance.now();
-    const { up, address } = await startUp(config, stateDir, options.port);
+    const { up, address } = await startUp(config, stateDir);
     undo.defer(() => end(up));
     const upMs = performance.now() - startedMs;
-    const connection = await Connection.connect({ address });
+    const { client, connection } = await connectClient(await resolveServer({ address }, process.env));
     undo.defer(() => connection.close());
-    const client = new Client({ connection });
     const stack = undo.move();
     return {
       guest,
@@ -117,11 +117,11 @@ snapshots:
 `;
 }
 
-async function startUp(config: string, stateDir: string, port: number): Promise<{ up: ChildProcess; address: string }> {
+async function startUp(config: string, stateDir: string): Promise<{ up: ChildProcess; address: string }> {
   const env = { ...process.env };
   // The drills kill the server: it must be our own.
   delete env.TEMPORAL_ADDRESS;
-  const up = fork(upEntry, ['--config', config, '--state', stateDir, '--port', String(port)], {
+  const up = fork(upEntry, ['--config', config, '--state', stateDir], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env,
     detached: true,

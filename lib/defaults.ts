@@ -3,6 +3,9 @@
 /** The port that every Temporal client tries first. */
 export const temporalPort = 7233;
 
+/** In the state directory while `stillframe up` runs a server. */
+export const serverSocket = 'temporal.sock';
+
 export const defaults = {
   /** The host's file. */
   config: '/etc/stillframe/host.yaml',

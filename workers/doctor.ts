@@ -1,6 +1,7 @@
 /** `stillframe doctor`: runs every check and prints one JSON line for each finding as it is made. Status 1 when any fails. */
 
 import { parseArgs } from 'node:util';
+import { serverOptions } from '../client/settings.ts';
 import type { HostConfig } from '../host/config.ts';
 import { defaults } from '../lib/defaults.ts';
 import type { Finding } from '../model/doctor.ts';
@@ -20,13 +21,13 @@ const { values } = parseArgs({
   options: {
     config: { type: 'string', default: defaults.config },
     state: { type: 'string', default: defaults.stateDir },
-    address: { type: 'string', default: defaults.address },
+    ...serverOptions,
   },
 });
 const { config, finding } = await checkConfig(values.config);
 
 report(checkNode(), await checkQemuImg());
-report(...(await checkTemporal(values.address)));
+report(...(await checkTemporal(values)));
 report(finding);
 if (config) report(...(await checkSockets(config)));
 report(...(await checkJournal(values.state)));

@@ -3,7 +3,6 @@
  * Windows stand before the server is reached and end before the process does.
  */
 
-import { Client } from '@temporalio/client';
 import type { WorkerOptions } from '@temporalio/worker';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -23,20 +22,13 @@ import { watchRivals } from './host/rivals.ts';
 import { readHostConfigApart } from '../config/apart.ts';
 import { createBackups } from '../backup/backups.ts';
 import { endUnclaimedPoints } from '../backup/leftovers.ts';
+import { serverOptions } from '../client/settings.ts';
 import { defaults } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
 import { nameOfThisProcess } from '../lib/process.ts';
-import {
-  connectWhenReady,
-  endSignal,
-  installRuntime,
-  namespace,
-  pollers,
-  runWorkers,
-  serverOptions,
-  tellReady,
-  tryForever,
-} from './temporal/temporal.ts';
+import { runWorkers } from './temporal/run-workers.ts';
+import { connectWhenReady } from './temporal/server.ts';
+import { endSignal, installRuntime, pollers, tellReady, tryForever } from './temporal/temporal.ts';
 import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
 import { keepFilesPrivate } from '../lib/private-files.ts';
 
@@ -87,8 +79,8 @@ async function serve(): Promise<void> {
 
   const backups = createBackups({ driver, journal, config, leftovers: endUnclaimedPoints({ driver, log }), log });
   installRuntime(log);
-  const connection = await connectWhenReady(values, log, ending);
-  const client = new Client({ connection, namespace });
+  const server = await connectWhenReady(values, log, ending);
+  const { client } = server;
   const self = nameOfThisProcess();
   const rivals = watchRivals({ client, host: config.host, self, signal: ending, log });
   const unsaid = `the server does not say yet who serves host ${config.host}`;
@@ -100,7 +92,6 @@ async function serve(): Promise<void> {
     ...createCopyActivities({ backups }),
   };
   const queue = (name: keyof typeof slots): WorkerOptions => ({
-    connection,
     taskQueue: queues[name],
     activities: servedOn(name, served),
     maxConcurrentActivityTaskExecutions: slots[name],
@@ -116,13 +107,14 @@ async function serve(): Promise<void> {
     await announceForever({ client, driver, config, rivals, signal: ending, log });
   };
   const serving = runWorkers(
+    server,
     [queue('urgent'), queue('ops'), queue('copy')],
     ending,
     () => void announce().then(announced.resolve, announced.reject),
   );
   await Promise.race([announced.promise, serving]);
   await drained.promise;
-  await connection.close();
+  await server.close();
 }
 
 function followWarden(windows: Windows, owed: () => Promise<GuestId[]>): void {

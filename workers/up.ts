@@ -1,22 +1,24 @@
-/** `stillframe up`: everything on one machine, with a Temporal server of its own unless TEMPORAL_ADDRESS names one. */
+/** `stillframe up`: everything on one machine, with a Temporal server of its own unless the settings name one. */
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { resolveServer, serverArgs, serverOptions } from '../client/settings.ts';
 import { makeDirectory, writeJson } from '../lib/durable.ts';
 import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
-import { defaults, temporalPort } from '../lib/defaults.ts';
+import { defaults, serverSocket } from '../lib/defaults.ts';
 import { takeLock } from '../lib/lock.ts';
 import { logLine } from '../lib/log.ts';
+import { socketAddress } from '../lib/own-port.ts';
 import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
 import { formatDuration } from '../model/units.ts';
 import { exitConfiguration } from './warden/warden.ts';
-import { keepFilesPrivate } from '../lib/private-files.ts';
+import { demandOwnDirectory, keepFilesPrivate } from '../lib/private-files.ts';
 
 keepFilesPrivate();
 
@@ -33,7 +35,7 @@ const { values } = parseArgs({
   options: {
     config: { type: 'string', default: defaults.config },
     state: { type: 'string', default: defaults.stateDir },
-    port: { type: 'string', default: String(temporalPort) },
+    ...serverOptions,
   },
 });
 const startedMs = performance.now();
@@ -44,11 +46,16 @@ let server: DevServer | undefined;
 let ending = false;
 let recorded = Promise.resolve();
 
-const given = process.env.TEMPORAL_ADDRESS;
 const recordPath = join(values.state, 'up.json');
-const address = given ?? `127.0.0.1:${values.port}`;
+
+const socket = resolve(values.state, serverSocket);
+let address = socketAddress(socket);
+let isServerGiven = false;
 
 try {
+  const settings = await resolveServer(values, process.env);
+  isServerGiven = settings.isAddressNamed;
+  if (isServerGiven) address = settings.connection.address;
   await takeState();
 } catch (error) {
   log('error', messageOf(error));
@@ -56,15 +63,18 @@ try {
 }
 process.on('SIGINT', () => void stop(0)).on('SIGTERM', () => void stop(0));
 if (process.channel) process.once('disconnect', () => void stop(0));
-// Everything loads at once: the workers wait until the record names the server, so that they join no other.
+// Everything loads at once: the workers wait until the server has its socket.
 startWorkers();
-if (!given) await serve();
+if (!isServerGiven) await serve();
 
 /** The state directory is for one at a time: two would share the database, and write over each other's records. */
 async function takeState(): Promise<void> {
   const taken = await lockState();
-  // Of one that was killed: its server is gone.
-  if (!taken) return rm(recordPath, { force: true });
+  if (!taken) {
+    // Of one that was killed: its server is gone.
+    for (const path of [recordPath, socket]) await rm(path, { force: true });
+    return;
+  }
   const { holder } = taken;
   const who = holder ? `process ${holder.pid} of user ${holder.user}` : 'another process';
   throw new StillframeError(
@@ -77,6 +87,7 @@ async function takeState(): Promise<void> {
 async function lockState(): ReturnType<typeof takeLock> {
   try {
     await makeDirectory(values.state);
+    await demandOwnDirectory(values.state);
     return await takeLock(join(values.state, 'up.lock'));
   } catch (error) {
     throw new StillframeError(
@@ -89,7 +100,7 @@ async function lockState(): ReturnType<typeof takeLock> {
 }
 
 function startWorkers(): void {
-  const args = given ? ['--address', given] : ['--up', recordPath];
+  const args = serverArgs(isServerGiven ? values : { ...values, address });
   keepRunning('control', './control.ts', args);
   keepRunning('guardian', './guardian.ts', args);
   keepRunning('host', './warden.ts', ['--config', values.config, '--state', values.state, ...args]);
@@ -97,7 +108,7 @@ function startWorkers(): void {
 
 async function serve(): Promise<void> {
   try {
-    server = await startDevServer({ dbFile: join(values.state, 'temporal.db'), port: Number(values.port) });
+    server = await startDevServer({ socket, dbFile: join(values.state, 'temporal.db') });
   } catch (error) {
     log('error', messageOf(error));
     return stop(statusOf(error));
@@ -162,7 +173,7 @@ function record(): Promise<void> {
     const pids = Object.fromEntries([...children].map(([name, child]) => [name, child.pid!]));
     return writeJson(recordPath, {
       address,
-      pids: { ...pids, ...(server ? { temporal: server.pid } : {}) },
+      pids: { ...pids, ...(server && { temporal: server.pid, carrier: server.carrier }) },
     } satisfies UpRecord);
   });
   return recorded;

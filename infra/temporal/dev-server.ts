@@ -1,34 +1,40 @@
-/** A real Temporal server for one machine: the dev server, on loopback, with a database file or in memory. */
+/** A real Temporal server for one user: the dev server, which nobody else reaches, with a database file or in memory. */
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, readlink } from 'node:fs/promises';
-import { createConnection } from 'node:net';
+import { chmod } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { temporalPort } from '../../lib/defaults.ts';
+import { exists } from '../../lib/durable.ts';
+import { socketAddress } from '../../lib/own-port.ts';
 import { StillframeError } from '../../model/errors.ts';
 import { findTemporal } from './find.ts';
-import { freePort } from './free-port.ts';
+import type { SecludedMessage } from './secluded-server.ts';
 
 export interface DevServer {
+  /** `unix:` and the path of its socket. */
   address: string;
   pid: number;
-  /** Resolves when the process has ended, however. */
+  /** Of the process that carries the socket to the server. */
+  carrier: number;
+  /** Resolves when both processes have ended, however. */
   ended: Promise<void>;
   /** Ends it in order; what it had taken is in its database file. */
   stop(): Promise<void>;
 }
 
 export interface DevServerOptions {
+  /** Path of the unix socket on which it is reached, in a directory that only this user writes to. The caller lets no other server have it. */
+  socket: string;
   /** Kept across restarts; in memory when absent. */
   dbFile?: string;
-  /** A free one when absent. */
-  port?: number;
 }
 
 /** Without it the one shard of a dev server polls its queue 20 times a second: 100 ms a hop instead of 15 ms, measured. */
 const promptQueue = ['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'];
 
-/** No event reports that another process listens. */
-const lookMs = 20;
+/** sun_path of unix(7) has 108 bytes, one of them for the end. */
+const longestPath = 107;
 
 /** Enough of its own words to act on them. */
 const longestComplaint = 1_000;
@@ -36,52 +42,50 @@ const longestComplaint = 1_000;
 /** It ends within a second when nothing hangs. */
 const stopMs = 5_000;
 
-/** Resolves when it takes connections. */
-export async function startDevServer({ dbFile, port }: DevServerOptions = {}): Promise<DevServer> {
-  const [own, metrics] = await Promise.all([port ?? freePort(), freePort()]);
-  if (await isOpen(own)) {
+const secludedEntry = fileURLToPath(new URL('secluded-server.ts', import.meta.url));
+
+/**
+ * Resolves when it takes connections. It has no authentication, and takes all its ports on loopback, which all users of a machine
+ * share: so it runs in a network namespace, and the only way in is a socket with mode 0600.
+ */
+export async function startDevServer({ socket, dbFile }: DevServerOptions): Promise<DevServer> {
+  if (Buffer.byteLength(socket) > longestPath) {
     throw new StillframeError(
-      'temporal-unreachable',
-      `port ${own} on this machine is taken: if a Temporal server listens there, set TEMPORAL_ADDRESS=127.0.0.1:${own} to use it; otherwise choose another --port`,
-      { port: own },
+      'input-invalid',
+      `the path ${socket} has more than the ${longestPath} bytes of a socket's path: choose a --state with a shorter one`,
+      { socket },
     );
   }
   const binary = await findTemporal();
-  const args = [
-    'server',
-    'start-dev',
-    '--headless',
-    '--ip',
-    '127.0.0.1',
-    '--port',
-    String(own),
-    '--metrics-port',
-    String(metrics),
-    '--log-level',
-    'error',
-  ];
-  const file = dbFile === undefined ? [] : ['--db-filename', dbFile];
-  // It must not outlive us, however we end (prctl(2), PR_SET_PDEATHSIG).
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', binary, ...args, ...file, ...promptQueue], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+  if (dbFile !== undefined) await keepDatabasePrivate(dbFile);
+  const server = [binary, 'server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(temporalPort)];
+  const options = ['--log-level', 'error', ...(dbFile === undefined ? [] : ['--db-filename', dbFile]), ...promptQueue];
+  // A namespace is root's to make; any other user makes one in a user namespace (user_namespaces(7)).
+  const namespace = process.getuid?.() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net'];
+  const secluded = [process.execPath, secludedEntry, socket, String(temporalPort), ...server, ...options];
+  const child = spawn('unshare', [...namespace, '--', ...secluded], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     // Ctrl-C is for us alone: the workers end their windows while their server is still there.
     detached: true,
   });
   let complaint = '';
-  child.stderr.setEncoding('utf8').on('data', (piece: string) => (complaint = (complaint + piece).slice(0, longestComplaint)));
-  const ended = once(child, 'exit').then(() => {});
-  const failed = once(child, 'close').then(() => {
-    // The first line is its own words; a stack trace follows when it panics.
-    const [words = ''] = complaint.trim().split('\n');
-    throw new StillframeError('temporal-unreachable', `the Temporal server on port ${own} ended before it was ready: ${words}`, {
-      port: own,
-    });
+  child.stderr!.setEncoding('utf8').on('data', (piece: string) => (complaint = (complaint + piece).slice(0, longestComplaint)));
+  let isSecluded = false;
+  const { promise: ready, resolve, reject } = Promise.withResolvers<number>();
+  child.on('message', (message: SecludedMessage) => {
+    if (message.kind === 'ready') resolve(message.pid);
+    else isSecluded = true;
   });
-  failed.catch(() => {});
-  await Promise.race([listens(child, own), failed]);
+  child.once('error', (error) => reject(notSecluded(error.message)));
+  // The first line is its own words; a stack trace follows when it panics.
+  const words = () => complaint.trim().split('\n')[0] ?? '';
+  child.once('close', () => reject(isSecluded ? endedEarly(words()) : notSecluded(words())));
+  const ended = once(child, 'exit').then(() => {});
+  const pid = await ready;
   return {
-    address: `127.0.0.1:${own}`,
-    pid: child.pid!,
+    address: socketAddress(socket),
+    pid,
+    carrier: child.pid!,
     ended,
     async stop() {
       child.kill('SIGTERM');
@@ -92,36 +96,19 @@ export async function startDevServer({ dbFile, port }: DevServerOptions = {}): P
   };
 }
 
-/** The server is ready when it listens; an open port alone does not show it, since another process may have taken the port. */
-async function listens(child: ChildProcess, port: number): Promise<void> {
-  const isAlive = () => child.exitCode === null && child.signalCode === null;
-  while (isAlive() && !(await holdsListener(child.pid!, port))) await new Promise((resolve) => setTimeout(resolve, lookMs));
-  // One that ended is reported by its exit, and is never ready.
-  if (!isAlive()) await new Promise(() => {});
+/** It holds histories. Its other files get its mode (SQLite, unixModeBit), and a new one that of our umask. */
+async function keepDatabasePrivate(path: string): Promise<void> {
+  for (const each of [path, `${path}-wal`, `${path}-shm`]) if (await exists(each)) await chmod(each, 0o600);
 }
 
-/** /proc/PID/net/tcp has the sockets of its network, /proc/PID/fd those of the process, both by inode (proc(5)). */
-async function holdsListener(pid: number, port: number): Promise<boolean> {
-  const listening = '0A';
-  const address = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  try {
-    const rows = (await readFile(`/proc/${pid}/net/tcp`, 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
-    const inode = rows.find((fields) => fields[1] === address && fields[3] === listening)?.[9];
-    if (inode === undefined) return false;
-    const fds = await readdir(`/proc/${pid}/fd`);
-    const links = await Promise.all(fds.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
-    return links.includes(`socket:[${inode}]`);
-  } catch {
-    // It has just ended, which is reported elsewhere.
-    return false;
-  }
+function endedEarly(words: string): StillframeError {
+  return new StillframeError('temporal-unreachable', `the Temporal server ended before it was ready: ${words}`, {});
 }
 
-async function isOpen(port: number): Promise<boolean> {
-  const socket = createConnection(port, '127.0.0.1');
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-  const open = await promise;
-  socket.destroy();
-  return open;
+function notSecluded(words: string): StillframeError {
+  return new StillframeError(
+    'temporal-unreachable',
+    `the Temporal server is not started, since other users of this machine could use it: it needs a network namespace, and none can be made (${words}). Allow user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns), run as root, or set TEMPORAL_ADDRESS to a server of yours`,
+    {},
+  );
 }

@@ -81,7 +81,7 @@ export const rooms: Record<RoomName, Room> = {
   client: {
     holds: 'Stillframe through a server, with no terminal in it',
     imports: ['model', 'lib'],
-    packages: ['node:*', '@temporalio/client', '@temporalio/common'],
+    packages: ['node:*', '@temporalio/client', '@temporalio/common', '@temporalio/envconfig', '@temporalio/proto'],
   },
   config: {
     holds: 'the files that people write: read and checked here, once',

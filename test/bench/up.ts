@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { labHost, repositoryName, startSite, type Site } from '../../demo/site.ts';
-import { freePort } from '../../infra/temporal/free-port.ts';
 import { backupGuest, type BackupInput } from '../../model/workflows/backup-guest.ts';
 import { startWorkflow } from '../../client/workflows.ts';
 import { guestCommand, type GuestCommandInput } from '../../model/workflows/guest-command.ts';
@@ -50,7 +49,7 @@ const idleMs = 60_000;
 export async function measureUp(directory: string, { signal, say }: BenchOptions): Promise<UpReport> {
   signal.throwIfAborted();
   await using undo = new AsyncDisposableStack();
-  const site = await startSite(directory, { port: await freePort() });
+  const site = await startSite(directory);
   undo.defer(() => site.stop());
   // At once, so that both have rested equally long when they are measured.
   const bare = await startBareWorker((await site.processes()).address);

@@ -78,7 +78,6 @@ const wrong: [args: string[], said: RegExp][] = [
   [['guest', 'freeze', 'db1', '--lease', '10'], /"10" for lease: expected a duration such as 10s/],
   [['restore', '20260101T020000-1a2b3c4d'], /Expected input for flag --to/],
   [['window', 'run', 'db1'], /Expected input for flag --snapshot/],
-  [['up', '--port', '99999'], /"99999" for port: expected a port between 1 and 65535/],
   [['thaw'], /say which thaw: "stillframe thaw --local" .* "stillframe guest thaw GUEST"/],
   [['point', 'list', '--path', '/a', '--repository', 'b'], /--path and --repository name one thing twice/],
 ];

@@ -8,7 +8,6 @@ import { run } from '../../lib/run.ts';
 import { handleOf } from '../../client/workflows.ts';
 import { verifyImages } from '../../infra/lab/verify.ts';
 import { compareWithWriter } from '../../infra/lab/writer.ts';
-import { freePort } from '../../infra/temporal/free-port.ts';
 import { backupGuest } from '../../model/workflows/backup-guest.ts';
 import type { RestorePoint } from '../../model/point/point.ts';
 import { openRepository } from '../../repository/points.ts';
@@ -21,7 +20,7 @@ let site: Site;
 
 before(async () => {
   directory = await makeFolder();
-  site = await startSite(directory, { port: await freePort() });
+  site = await startSite(directory);
 });
 after(async () => {
   await site?.stop();

@@ -3,7 +3,6 @@ import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { drills, runDrill, type DrillReport, type Fault, type Form } from '../../demo/drills.ts';
 import { startSite, type Site } from '../../demo/site.ts';
-import { freePort } from '../../infra/temporal/free-port.ts';
 import { makeFolder } from '../support/folder.ts';
 
 let directory: string;
@@ -11,7 +10,7 @@ let site: Site;
 
 before(async () => {
   directory = await makeFolder();
-  site = await startSite(directory, { port: await freePort() });
+  site = await startSite(directory);
 });
 after(async () => {
   await site?.stop();

@@ -5,7 +5,6 @@ import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { runDrill } from '../../demo/drills.ts';
 import { startSite, type Site } from '../../demo/site.ts';
-import { freePort } from '../../infra/temporal/free-port.ts';
 import { openRepository } from '../../repository/points.ts';
 import { command } from './operator.ts';
 import { makeFolder } from '../support/folder.ts';
@@ -15,7 +14,7 @@ let site: Site;
 
 before(async () => {
   directory = await makeFolder();
-  site = await startSite(directory, { port: await freePort(), agent: 'qemu-ga' });
+  site = await startSite(directory, { agent: 'qemu-ga' });
   await site.whole();
 });
 after(async () => {

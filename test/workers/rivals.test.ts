@@ -4,24 +4,30 @@ import { Client, Connection } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { grpc, grpcCode } from '../../client/connection.ts';
 import { startDevServer, type DevServer } from '../../infra/temporal/dev-server.ts';
+import { tcpAddress } from '../../lib/own-port.ts';
 import { isAlive, nameOfThisProcess, type ProcessName } from '../../lib/process.ts';
 import { hostId, hostQueues } from '../../model/ids.ts';
 import { pollerIdentity, readPollerIdentity } from '../../workers/host/poller-identity.ts';
+import { makeFolder } from '../support/folder.ts';
 import { watchRivals, type Rivals } from '../../workers/host/rivals.ts';
 
+let directory: string;
 let server: DevServer;
 let connection: Connection;
 before(async () => {
-  server = await startDevServer();
-  connection = await Connection.connect({ address: server.address });
+  directory = await makeFolder();
+  server = await startDevServer({ socket: join(directory, 'temporal.sock') });
+  connection = await Connection.connect({ address: await tcpAddress(server.address) });
 });
 after(async () => {
   await connection?.close();
   await server?.stop();
+  await rm(directory, { recursive: true });
 });
 
 const self = nameOfThisProcess();

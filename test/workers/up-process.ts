@@ -2,8 +2,9 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, chown, copyFile, mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { findTemporal } from '../../infra/temporal/find.ts';
 import { run } from '../../lib/run.ts';
 import { makeFolder } from '../support/folder.ts';
 
@@ -91,6 +92,15 @@ export async function stranger(undo: AsyncDisposableStack): Promise<Stranger> {
   if (!readable) return { name: undefined, directory };
   await chown(directory, id, id);
   return { name: 'nobody', directory };
+}
+
+/** The environment in which this user finds the server program, which may stand in the cache of the one who runs the tests. */
+export async function withTemporal({ directory }: Stranger): Promise<NodeJS.ProcessEnv> {
+  const own = join(directory, 'bin/temporal');
+  await mkdir(dirname(own));
+  await copyFile(await findTemporal(), own);
+  await Promise.all([dirname(own), own].map((path) => chmod(path, 0o755)));
+  return { PATH: `${dirname(own)}:${process.env.PATH}` };
 }
 
 /** Removed when everything that was started later has ended. */

@@ -1,24 +1,23 @@
 /** Several ups, and several workers of one host id: who serves, who is refused, and what the fleet sees of it. */
 
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from '../../infra/temporal/free-port.ts';
+import { connectClient } from '../../client/connection.ts';
+import { resolveServer } from '../../client/settings.ts';
 import { hostId, hostQueues } from '../../model/ids.ts';
 import type { GuestListing } from '../../model/guest/listing.ts';
 import type { Inventory } from '../../model/workflows/host-entity.ts';
 import type { UpRecord } from '../../workers/up.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { makeTemporary, startEntry, stranger, type RunningEntry } from './up-process.ts';
+import { makeTemporary, startEntry, stranger, withTemporal, type RunningEntry } from './up-process.ts';
 
 interface Place {
   config: string;
   state: string;
-  port: number;
-  address: string;
 }
 
 /** A host whose one guest is off. */
@@ -29,11 +28,10 @@ async function makePlace(directory: string, host = 'lab'): Promise<Place> {
     `host: ${host}\nguests: [{ name: db1, channel: ${directory}/qga.sock, monitor: ${directory}/qmp.sock }]\n` +
       `scratch: { path: ${directory}/scratch }\nrepositories: { main: ${directory}/repository }\n`,
   );
-  const port = await freePort();
-  return { config, state: join(directory, 'state'), port, address: `127.0.0.1:${port}` };
+  return { config, state: join(directory, 'state') };
 }
 
-const argsOf = ({ config, state, port }: Place) => ['--config', config, '--state', state, '--port', String(port)];
+const argsOf = ({ config, state }: Place) => ['--config', config, '--state', state];
 
 async function startPlace(undo: AsyncDisposableStack): Promise<Place & { up: RunningEntry }> {
   const place = await makePlace(await makeTemporary(undo));
@@ -42,10 +40,10 @@ async function startPlace(undo: AsyncDisposableStack): Promise<Place & { up: Run
   return { ...place, up };
 }
 
-async function clientOf(undo: AsyncDisposableStack, { address }: Place): Promise<Client> {
-  const connection = await Connection.connect({ address });
+async function clientOf(undo: AsyncDisposableStack, { state }: Place): Promise<Client> {
+  const { client, connection } = await connectClient(await resolveServer({ state }, {}));
   undo.defer(() => connection.close());
-  return new Client({ connection });
+  return client;
 }
 
 /** Who polls for the host's activities, and for workflows. */
@@ -75,7 +73,7 @@ async function record({ state }: Place): Promise<UpRecord> {
 }
 
 async function listed(place: Place): Promise<GuestListing[]> {
-  const { status, stdout, stderr } = await runCli(['guest', 'list', '--json'], { TEMPORAL_ADDRESS: place.address });
+  const { status, stdout, stderr } = await runCli(['guest', 'list', '--json'], { STILLFRAME_STATE: place.state });
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout) as GuestListing[];
 }
@@ -83,22 +81,20 @@ async function listed(place: Place): Promise<GuestListing[]> {
 /** The announcement comes after the workers are ready, and on a busy machine the first answer to a query takes long. */
 async function untilListed(place: Place): Promise<GuestListing[]> {
   for (;;) {
-    const { status, stdout } = await runCli(['guest', 'list', '--json'], { TEMPORAL_ADDRESS: place.address });
+    const { status, stdout } = await runCli(['guest', 'list', '--json'], { STILLFRAME_STATE: place.state });
     if (status === 0 && stdout.trim() !== '[]') return JSON.parse(stdout) as GuestListing[];
   }
 }
 
-it('an up whose port another user’s up has joins nothing, is never up, and ends with the port named', async () => {
+it('an up of another user beside it has a server of its own: neither sees the other’s workers and guests', async () => {
   await using undo = new AsyncDisposableStack();
   const place = await startPlace(undo);
   const client = await clientOf(undo, place);
   const [before, guests] = [await untilServed(client), await untilListed(place)];
   const user = await stranger(undo);
-  const theirs = { ...(await makePlace(user.directory)), port: place.port };
-  const { status, stdout, stderr } = await startEntry(undo, 'up.ts', argsOf(theirs), { user }).ended;
-  assert.equal(status, 2, stderr);
-  assert.equal(stdout, '');
-  assert.match(stderr, new RegExp(`port ${place.port} on this machine is taken.*TEMPORAL_ADDRESS.*--port`));
+  const theirs = await makePlace(user.directory);
+  const second = startEntry(undo, 'up.ts', argsOf(theirs), { user, env: await withTemporal(user) });
+  await second.printed('stillframe is up');
   assert.deepEqual(await pollers(client), before);
   assert.deepEqual(await listed(place), guests);
 });
@@ -107,7 +103,7 @@ it('a second up on one state directory is refused by pid and user, and leaves th
   await using undo = new AsyncDisposableStack();
   const place = await startPlace(undo);
   const before = await record(place);
-  const second = startEntry(undo, 'up.ts', argsOf({ ...place, port: await freePort() }));
+  const second = startEntry(undo, 'up.ts', argsOf(place));
   const { status, stdout, stderr } = await second.ended;
   assert.equal(status, 2, stderr);
   assert.equal(stdout, '');
@@ -138,16 +134,15 @@ async function gone(pid: number): Promise<void> {
   }
 }
 
-it('a second worker of one host id, another user’s, takes no task, announces nothing, and ends with the first one named', async () => {
+it('a second worker of one host id takes no task, announces nothing, and ends with the first one named', async () => {
   await using undo = new AsyncDisposableStack();
   const place = await startPlace(undo);
   const client = await clientOf(undo, place);
   const [before, guests] = [await untilServed(client), await untilListed(place)];
   const [serving] = before['host.lab.urgent']!;
-  const user = await stranger(undo);
-  const theirs = await makePlace(user.directory);
-  const args = ['--config', theirs.config, '--state', theirs.state, '--address', place.address];
-  const { status, stderr } = await startEntry(undo, 'warden.ts', args, { user }).ended;
+  const other = await makePlace(await makeTemporary(undo));
+  const args = [...argsOf(other), '--address', (await record(place)).address];
+  const { status, stderr } = await startEntry(undo, 'warden.ts', args).ended;
   assert.equal(status, 2, stderr);
   const pid = /\/(\d+) /.exec(serving!)![1];
   assert.match(
@@ -162,9 +157,8 @@ it('of two workers of one host id that begin at once, one serves and the other e
   await using undo = new AsyncDisposableStack();
   const place = await startPlace(undo);
   const places = [await makePlace(await makeTemporary(undo), 'twin'), await makePlace(await makeTemporary(undo), 'twin')];
-  const both = places.map(({ config, state }) =>
-    startEntry(undo, 'warden.ts', ['--config', config, '--state', state, '--address', place.address]),
-  );
+  const { address } = await record(place);
+  const both = places.map((each) => startEntry(undo, 'warden.ts', [...argsOf(each), '--address', address]));
   const first = await Promise.race(both.map(async (each) => ({ each, result: await each.ended })));
   assert.equal(first.result.status, 2, first.result.stderr);
   assert.match(first.result.stderr, /host id twin is served by process \d+ of user/);
@@ -208,7 +202,7 @@ it('a guest that is off when its worker starts is listed with its id unknown, an
   const place = await startPlace(undo);
   const [guest] = await untilListed(place);
   assert.deepEqual([guest!.name, guest!.id, guest!.problem], ['db1', null, 'monitor-unreachable']);
-  const env = { TEMPORAL_ADDRESS: place.address };
+  const env = { STILLFRAME_STATE: place.state };
   assert.match((await runCli(['guest', 'list'], env)).stdout, /^db1 .* unknown$/m);
   assert.match((await runCli(['guest', 'show', 'db1'], env)).stdout, /^id +unknown$/m);
   const client = await clientOf(undo, place);

@@ -4,12 +4,15 @@ import { ApplicationFailure, Client, Connection, type WorkflowHandle } from '@te
 import { NativeConnection, Worker } from '@temporalio/worker';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createControlActivities } from '../../activities/control.ts';
 import { createCopyActivities } from '../../activities/copy.ts';
 import { createGuardianActivities } from '../../activities/guardian.ts';
 import { createGuestActivities } from '../../activities/guest.ts';
 import { createWindowActivities } from '../../activities/window.ts';
 import { startDevServer } from '../../infra/temporal/dev-server.ts';
+import { tcpAddress } from '../../lib/own-port.ts';
 import {
   controlQueue,
   guardianQueue,
@@ -27,6 +30,7 @@ import { servedOn } from '../../model/workflows/activities.ts';
 import { thawGuardian } from '../../model/workflows/thaw-guardian.ts';
 import { startWorkflow } from '../../client/workflows.ts';
 import { installRuntime, pollers } from '../../workers/temporal/temporal.ts';
+import { makeFolder } from '../support/folder.ts';
 import type { StandIns } from './stand-ins.ts';
 
 export interface Stage {
@@ -80,11 +84,14 @@ export async function openStage(): Promise<Stage> {
   const undo = new AsyncDisposableStack();
   const pages: string[] = [];
   installRuntime((level, message) => level === 'error' && process.stderr.write(`${message}\n`));
-  const server = await startDevServer();
+  const directory = await makeFolder();
+  undo.defer(() => rm(directory, { recursive: true }));
+  const server = await startDevServer({ socket: join(directory, 'temporal.sock') });
   undo.defer(() => server.stop());
-  const connection = await Connection.connect({ address: server.address });
+  const address = await tcpAddress(server.address);
+  const connection = await Connection.connect({ address });
   undo.defer(() => connection.close());
-  const native = await NativeConnection.connect({ address: server.address });
+  const native = await NativeConnection.connect({ address });
   undo.defer(() => native.close());
   const client = new Client({ connection });
   const bundles = { control: await workflowBundle('index.ts'), guardian: await workflowBundle('thaw-guardian.ts') };

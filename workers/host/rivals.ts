@@ -7,7 +7,6 @@ import type { Log } from '../../lib/log.ts';
 import { isAlive, type ProcessName } from '../../lib/process.ts';
 import { StillframeError } from '../../model/errors.ts';
 import { hostQueues, type HostId } from '../../model/ids.ts';
-import { namespace } from '../temporal/temporal.ts';
 import { pollerIdentity, readPollerIdentity } from './poller-identity.ts';
 
 export interface Rivals {
@@ -47,7 +46,7 @@ export function watchRivals(parts: { client: Client; host: HostId; self: Process
 
   async function pollers(): Promise<Poller[]> {
     const answer = await client.workflowService.describeTaskQueue({
-      namespace,
+      namespace: client.options.namespace,
       taskQueue: { name: taskQueue },
       taskQueueType: activityQueue,
     });

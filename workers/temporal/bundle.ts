@@ -9,14 +9,21 @@ import { exists } from '../../lib/durable.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Path of the bundle of one entry file under workflows/; made when its sources or the lock file have changed. */
-export async function workflowBundle(entry: string): Promise<{ codePath: string }> {
+/**
+ * Path of the bundle of one entry file under workflows/; made when its sources or the lock file have changed. Failures are
+ * converted inside it: by the SDK's own converter, or by the module at `failureConverterPath`.
+ */
+export async function workflowBundle(entry: string, failureConverterPath?: string): Promise<{ codePath: string }> {
   const directory = join(cacheDirectory, 'bundles');
-  const codePath = join(directory, `${await contentHash(entry)}.js`);
+  const codePath = join(directory, `${await contentHash(entry, failureConverterPath)}.js`);
   if (await exists(codePath)) return { codePath };
   // Loaded only when needed: the bundler costs 60 MB that a worker with a cached bundle never uses.
   const { bundleWorkflowCode } = await import('@temporalio/worker');
-  const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows', entry), logger: silentUnlessBroken });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: join(root, 'workflows', entry),
+    ...(failureConverterPath !== undefined && { failureConverterPath }),
+    logger: silentUnlessBroken,
+  });
   await mkdir(directory, { recursive: true });
   const temporary = `${codePath}.${process.pid}.tmp`;
   await writeFile(temporary, code);
@@ -24,8 +31,9 @@ export async function workflowBundle(entry: string): Promise<{ codePath: string 
   return { codePath };
 }
 
-async function contentHash(entry: string): Promise<string> {
+async function contentHash(entry: string, failureConverterPath?: string): Promise<string> {
   const hash = createHash('sha256').update(entry);
+  if (failureConverterPath !== undefined) hash.update(await readFile(failureConverterPath));
   for (const folder of ['workflows', 'model']) {
     const names = await readdir(join(root, folder), { recursive: true });
     for (const name of names.filter((each) => each.endsWith('.ts')).toSorted())

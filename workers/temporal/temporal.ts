@@ -1,21 +1,9 @@
-/** What the three kinds of worker share: runtime, connection, poller settings, and an orderly end. */
+/** What the three kinds of worker share: runtime, poller settings, and an orderly end. */
 
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
-import { defaults } from '../../lib/defaults.ts';
-import { readJson } from '../../lib/durable.ts';
 import type { Log } from '../../lib/log.ts';
 import { isStillframeError, messageOf } from '../../model/errors.ts';
-import { longestLeaseMs } from '../../model/window/lease.ts';
-import type { UpRecord } from '../up.ts';
-
-export const namespace = process.env.TEMPORAL_NAMESPACE ?? defaults.namespace;
-
-/** Above the longest lease, so that the end of a worker never cancels a window: the window ends first. */
-const shutdownGraceMs = longestLeaseMs + 5_000;
-
-/** A long poll that does not come back must not keep a process that has to end. */
-const shutdownForceMs = shutdownGraceMs + 5_000;
 
 /** A worker polls with one connection while idle and up to four when busy: ten pollers on each of 1,500 queues are more than a server takes. */
 export const pollers = { type: 'autoscaling', minimum: 1, initial: 1, maximum: 4 } as const;
@@ -39,29 +27,6 @@ export function installRuntime(log: Log): void {
 
 const retryMs = 200;
 
-/** Where a worker's server is: at an address, or where the record of `up` says once the server that `up` started stands there. */
-export const serverOptions = {
-  address: { type: 'string', default: process.env.TEMPORAL_ADDRESS ?? defaults.address },
-  up: { type: 'string' },
-} as const;
-
-/** Waits for a server for as long as it takes: a worker that is started first is not an error. */
-export function connectWhenReady(
-  { address, up }: { address: string; up?: string | undefined },
-  log: Log,
-  signal: AbortSignal,
-): Promise<NativeConnection> {
-  const attempt = async () => NativeConnection.connect({ address: up === undefined ? address : await addressIn(up) });
-  return tryForever(attempt, up === undefined ? `no Temporal server at ${address} yet` : 'no Temporal server yet', log, signal);
-}
-
-/** Whatever else listens at the address is not joined. */
-async function addressIn(upRecord: string): Promise<string> {
-  const record = (await readJson(upRecord)) as UpRecord | undefined;
-  if (record?.pids['temporal'] === undefined) throw new Error(`${upRecord} names none`);
-  return record.address;
-}
-
 /** Tries until it succeeds. What is refused on purpose is final. */
 export async function tryForever<T>(attempt: () => Promise<T>, failing: string, log: Log, signal: AbortSignal): Promise<T> {
   for (let tries = 0; ; tries++) {
@@ -78,21 +43,6 @@ export async function tryForever<T>(attempt: () => Promise<T>, failing: string, 
 
 /** A server that is being started beside us needs a second or two; that is not worth a line. */
 const sayAfter = 20;
-
-/** Runs workers until `signal`, then lets running activities end within the grace time. */
-export async function runWorkers(options: WorkerOptions[], signal: AbortSignal, onReady: () => void): Promise<void> {
-  const workers = await Promise.all(
-    options.map((each) =>
-      Worker.create({ namespace, shutdownGraceTime: shutdownGraceMs, shutdownForceTime: shutdownForceMs, ...each }),
-    ),
-  );
-  const runs = workers.map((worker) => worker.run());
-  onReady();
-  const stop = () => workers.forEach((worker) => worker.getState() === 'RUNNING' && worker.shutdown());
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-  await Promise.all(runs);
-}
 
 /** Reports to the parent over IPC, where there is one. */
 export function tellReady(): void {

@@ -1,19 +1,15 @@
 /** A process that runs workflows: the control worker and the guardian differ in queue, bundle and activities only. */
 
-import { Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { parseArgs } from 'node:util';
+import { resolveServer, serverOptions } from '../../client/settings.ts';
 import { logLine, type Log } from '../../lib/log.ts';
+import { isStillframeError, messageOf } from '../../model/errors.ts';
+import { exitConfiguration } from '../warden/warden.ts';
 import { workflowBundle } from './bundle.ts';
-import {
-  connectWhenReady,
-  endSignal,
-  installRuntime,
-  namespace,
-  pollers,
-  runWorkers,
-  serverOptions,
-  tellReady,
-} from './temporal.ts';
+import { runWorkers } from './run-workers.ts';
+import { connectWhenReady } from './server.ts';
+import { endSignal, installRuntime, pollers, tellReady } from './temporal.ts';
 import { keepFilesPrivate } from '../../lib/private-files.ts';
 
 /** A workflow worker needs one poller for the sticky queue and one for the other. */
@@ -34,23 +30,37 @@ export async function serveWorkflows({ name, taskQueue, entry, activities }: Wor
   const log = logLine(name);
   const ending = endSignal();
   installRuntime(log);
-  const [bundle, connection] = await Promise.all([workflowBundle(entry), connectWhenReady(values, log, ending)]);
-  const client = new Client({ connection, namespace });
-  await runWorkers(
-    [
-      {
-        connection,
-        taskQueue,
-        workflowBundle: bundle,
-        activities: activities({ client, log }),
-        workflowTaskPollerBehavior: workflowPollers,
-        activityTaskPollerBehavior: pollers,
-      },
-    ],
-    ending,
-    tellReady,
-  );
-  await connection.close();
+  try {
+    await serve();
+  } catch (error) {
+    if (!ending.aborted) {
+      log('error', messageOf(error));
+      process.exitCode = isStillframeError(error) && error.kind === 'invalid' ? exitConfiguration : 1;
+    }
+  }
   // Timers of the SDK may still be waiting; none of ours are.
   process.exit();
+
+  async function serve(): Promise<void> {
+    const { dataConverter } = await resolveServer(values, process.env);
+    const [bundle, server] = await Promise.all([
+      workflowBundle(entry, dataConverter.failureConverterPath),
+      connectWhenReady(values, log, ending),
+    ]);
+    await runWorkers(
+      server,
+      [
+        {
+          taskQueue,
+          workflowBundle: bundle,
+          activities: activities({ client: server.client, log }),
+          workflowTaskPollerBehavior: workflowPollers,
+          activityTaskPollerBehavior: pollers,
+        },
+      ],
+      ending,
+      tellReady,
+    );
+    await server.close();
+  }
 }

@@ -1,9 +1,10 @@
 /** `stillframe backup cancel BACKUP`: asks it to stop; what it made in the guest's QEMU is taken out again. */
 
+import type { ServerFlags } from '../../../client/settings.ts';
 import { backupHandle, findBackup } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, backupArgument, serverOf } from '../../flags.ts';
+import { serverFlags, backupArgument, serverOf } from '../../flags.ts';
 import { withTemporal } from '../../../client/connection.ts';
 
 export const backupCancel = command(
@@ -13,9 +14,9 @@ export const backupCancel = command(
       fullDescription:
         'Cancel a running backup. A window that is open ends first, as always; then the copy stops, and everything of the backup\nis taken out of QEMU and the repository. "stillframe backup follow" shows the end.',
     },
-    parameters: { flags: { address: addressFlag }, positional: backupArgument },
-    async func(this: Context, flags: { address?: string }, id: string) {
-      await withTemporal(serverOf(this, flags), async (temporal) => {
+    parameters: { flags: serverFlags, positional: backupArgument },
+    async func(this: Context, flags: ServerFlags, id: string) {
+      await withTemporal(await serverOf(this, flags), async (temporal) => {
         const backup = await findBackup(temporal, id);
         const { memo, info } = backup;
         if (info.status.name !== 'RUNNING') {

@@ -1,9 +1,10 @@
 /** `stillframe backup follow BACKUP`: as if `backup run` had not been left. */
 
+import type { ServerFlags } from '../../../client/settings.ts';
 import { findBackup } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, backupArgument, jsonFlag, serverOf } from '../../flags.ts';
+import { serverFlags, backupArgument, jsonFlag, serverOf } from '../../flags.ts';
 import { showBackup } from '../../follow.ts';
 import { printResult } from '../../render/backup.ts';
 import { withTemporal } from '../../../client/connection.ts';
@@ -11,9 +12,9 @@ import { withTemporal } from '../../../client/connection.ts';
 export const backupFollow = command(
   {
     docs: { brief: 'Follow a backup to its end' },
-    parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: backupArgument },
-    async func(this: Context, flags: { address?: string; json: boolean }, id: string) {
-      await withTemporal(serverOf(this, flags), async (temporal) => {
+    parameters: { flags: { ...serverFlags, json: jsonFlag }, positional: backupArgument },
+    async func(this: Context, flags: ServerFlags & { json: boolean }, id: string) {
+      await withTemporal(await serverOf(this, flags), async (temporal) => {
         const { memo, info } = await findBackup(temporal, id);
         const result = await showBackup(
           this,

@@ -1,10 +1,11 @@
 /** `stillframe backup list`: the latest backups that the server knows. */
 
+import type { ServerFlags } from '../../../client/settings.ts';
 import { formatDuration } from '../../../model/units.ts';
 import { backupHandle, listBackups, type Backup } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, jsonFlag, serverOf } from '../../flags.ts';
+import { serverFlags, jsonFlag, serverOf } from '../../flags.ts';
 import { printJson } from '../../render/json.ts';
 import { renderTable } from '../../render/table.ts';
 import { formatTime } from '../../render/text.ts';
@@ -13,9 +14,8 @@ import { withTemporal, type Temporal } from '../../../client/connection.ts';
 /** A screenful; each completed one costs a question for its grade. */
 const shownByDefault = 20;
 
-interface Flags {
+interface Flags extends ServerFlags {
   limit: number;
-  address?: string;
   json: boolean;
 }
 
@@ -29,12 +29,12 @@ export const backupList = command(
     parameters: {
       flags: {
         limit: { kind: 'parsed', parse: count, default: String(shownByDefault), placeholder: 'N', brief: 'How many' },
-        address: addressFlag,
+        ...serverFlags,
         json: jsonFlag,
       },
     },
     async func(this: Context, flags: Flags) {
-      const rows = await withTemporal(serverOf(this, flags), async (temporal) => {
+      const rows = await withTemporal(await serverOf(this, flags), async (temporal) => {
         const backups = await listBackups(temporal, flags.limit);
         return Promise.all(backups.map(async (backup) => describe(backup, await gradeOf(temporal, backup))));
       });

@@ -1,12 +1,13 @@
 /** `stillframe backup run GUEST`: takes a backup and follows it. */
 
+import type { ServerFlags } from '../../../client/settings.ts';
 import { randomBytes } from 'node:crypto';
 import { grades, type Grade } from '../../../model/window/grade.ts';
 import { newBackupId } from '../../../model/ids.ts';
 import { startBackup, type BackupMemo } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, guestArgument, jsonFlag, leaseFlag, repositoryFlag, serverOf } from '../../flags.ts';
+import { serverFlags, guestArgument, jsonFlag, leaseFlag, repositoryFlag, serverOf } from '../../flags.ts';
 import { showBackup } from '../../follow.ts';
 import { findGuest } from '../../../client/hosts.ts';
 import { printJson } from '../../render/json.ts';
@@ -14,12 +15,11 @@ import { printResult } from '../../render/backup.ts';
 import { chooseRepository } from '../../repository.ts';
 import { withTemporal } from '../../../client/connection.ts';
 
-interface Flags {
+interface Flags extends ServerFlags {
   want: Grade;
   lease?: number;
   repository?: string;
   detach: boolean;
-  address?: string;
   json: boolean;
 }
 
@@ -36,13 +36,13 @@ export const backupRun = command(
         lease: leaseFlag,
         repository: repositoryFlag,
         detach: { kind: 'boolean', default: false, withNegated: false, brief: 'Start it and do not wait' },
-        address: addressFlag,
+        ...serverFlags,
         json: jsonFlag,
       },
       positional: guestArgument,
     },
     async func(this: Context, flags: Flags, name: string) {
-      await withTemporal(serverOf(this, flags), async (temporal) => {
+      await withTemporal(await serverOf(this, flags), async (temporal) => {
         const { guest, inventory } = await findGuest(temporal, name);
         const { host } = inventory;
         const memo: BackupMemo = {

@@ -1,9 +1,10 @@
 /** `stillframe backup show BACKUP`: one backup, running or ended. */
 
+import type { ServerFlags } from '../../../client/settings.ts';
 import { backupHandle, findBackup, progressOf } from '../../../client/backups.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, backupArgument, jsonFlag, serverOf } from '../../flags.ts';
+import { serverFlags, backupArgument, jsonFlag, serverOf } from '../../flags.ts';
 import { printResult } from '../../render/backup.ts';
 import { printJson } from '../../render/json.ts';
 import { renderFields } from '../../render/table.ts';
@@ -17,9 +18,9 @@ export const backupShow = command(
       brief: 'Show one backup, running or ended',
       fullDescription: 'Show one backup, running or ended. The exit status is that of the backup: as if it had been followed.',
     },
-    parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: backupArgument },
-    async func(this: Context, flags: { address?: string; json: boolean }, id: string) {
-      await withTemporal(serverOf(this, flags), async (temporal) => {
+    parameters: { flags: { ...serverFlags, json: jsonFlag }, positional: backupArgument },
+    async func(this: Context, flags: ServerFlags & { json: boolean }, id: string) {
+      await withTemporal(await serverOf(this, flags), async (temporal) => {
         const backup = await findBackup(temporal, id);
         const { memo, info } = backup;
         if (info.status.name !== 'RUNNING') return printResult(this, memo, await backupHandle(temporal, backup).result(), flags);

@@ -1,9 +1,10 @@
 /** `stillframe guest list`: every guest that a host announced. */
 
+import type { ServerFlags } from '../../../client/settings.ts';
 import { formatBytes } from '../../../model/units.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, jsonFlag, serverOf } from '../../flags.ts';
+import { serverFlags, jsonFlag, serverOf } from '../../flags.ts';
 import { findHosts } from '../../../client/hosts.ts';
 import { printJson } from '../../render/json.ts';
 import { renderTable } from '../../render/table.ts';
@@ -12,9 +13,9 @@ import { withTemporal } from '../../../client/connection.ts';
 export const guestList = command(
   {
     docs: { brief: 'List the guests of all hosts' },
-    parameters: { flags: { address: addressFlag, json: jsonFlag } },
-    async func(this: Context, flags: { address?: string; json: boolean }) {
-      const hosts = await withTemporal(serverOf(this, flags), findHosts);
+    parameters: { flags: { ...serverFlags, json: jsonFlag } },
+    async func(this: Context, flags: ServerFlags & { json: boolean }) {
+      const hosts = await withTemporal(await serverOf(this, flags), findHosts);
       const all = hosts.flatMap((inventory) => inventory.guests.map((guest) => ({ ...guest, host: inventory.host })));
       if (flags.json) return printJson(this, all);
       if (hosts.length === 0) {

@@ -1,9 +1,10 @@
 /** `stillframe guest show GUEST`: what its host announced about one guest. */
 
+import type { ServerFlags } from '../../../client/settings.ts';
 import { formatBytes } from '../../../model/units.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
+import { serverFlags, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
 import { findListing } from '../../../client/hosts.ts';
 import { printJson } from '../../render/json.ts';
 import { renderFields } from '../../render/table.ts';
@@ -13,9 +14,9 @@ import { withTemporal } from '../../../client/connection.ts';
 export const guestShow = command(
   {
     docs: { brief: 'Show one guest as its host announced it' },
-    parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
-    async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
-      const { guest, inventory } = await withTemporal(serverOf(this, flags), (temporal) => findListing(temporal, name));
+    parameters: { flags: { ...serverFlags, json: jsonFlag }, positional: guestArgument },
+    async func(this: Context, flags: ServerFlags & { json: boolean }, name: string) {
+      const { guest, inventory } = await withTemporal(await serverOf(this, flags), (temporal) => findListing(temporal, name));
       if (flags.json) return printJson(this, { ...guest, host: inventory.host, announcedAt: inventory.announcedAt });
       const none = (list: string[]) => (list.length === 0 ? 'none' : list);
       this.process.stdout.write(

@@ -1,9 +1,10 @@
 /** `stillframe guest status GUEST`: frozen or thawed, and whether Stillframe has a window open on it. */
 
+import type { ServerFlags } from '../../../client/settings.ts';
 import { formatDuration } from '../../../model/units.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
+import { serverFlags, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
 import { withTemporal } from '../../../client/connection.ts';
 import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
@@ -14,9 +15,9 @@ import { formatTime } from '../../render/text.ts';
 export const guestStatus = command(
   {
     docs: { brief: 'Ask a guest whether it is frozen, and whether by Stillframe' },
-    parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
-    async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
-      const { guest, result } = await withTemporal(serverOf(this, flags), (temporal) =>
+    parameters: { flags: { ...serverFlags, json: jsonFlag }, positional: guestArgument },
+    async func(this: Context, flags: ServerFlags & { json: boolean }, name: string) {
+      const { guest, result } = await withTemporal(await serverOf(this, flags), (temporal) =>
         runGuestCommand(temporal, 'status', name),
       );
       const { agent, window, lease } = result;

@@ -1,9 +1,10 @@
 /** `stillframe guest thaw GUEST`: thaw until it is confirmed, whichever program froze it. */
 
+import type { ServerFlags } from '../../../client/settings.ts';
 import { formatDuration } from '../../../model/units.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { addressFlag, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
+import { serverFlags, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
 import { withTemporal } from '../../../client/connection.ts';
 import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
@@ -16,9 +17,11 @@ export const guestThaw = command(
       fullDescription:
         'Thaw a guest until it confirms, whichever program froze it. Without a server or worker: "stillframe thaw --local" on\nits host.',
     },
-    parameters: { flags: { address: addressFlag, json: jsonFlag }, positional: guestArgument },
-    async func(this: Context, flags: { address?: string; json: boolean }, name: string) {
-      const { guest, result } = await withTemporal(serverOf(this, flags), (temporal) => runGuestCommand(temporal, 'thaw', name));
+    parameters: { flags: { ...serverFlags, json: jsonFlag }, positional: guestArgument },
+    async func(this: Context, flags: ServerFlags & { json: boolean }, name: string) {
+      const { guest, result } = await withTemporal(await serverOf(this, flags), (temporal) =>
+        runGuestCommand(temporal, 'thaw', name),
+      );
       const { report } = result;
       if (flags.json) return printJson(this, { name: guest.name, ...report });
       const held = report.outcome?.times.heldMs ?? null;

@@ -1,19 +1,19 @@
 /** `stillframe window run GUEST --snapshot NAME`: a held window around a snapshot that is not the host's to take. */
 
+import type { ServerFlags } from '../../../client/settings.ts';
 import { holdWindow } from '../../../client/windows.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { exit } from '../../exit.ts';
-import { addressFlag, guestArgument, jsonFlag, leaseFlag, serverOf } from '../../flags.ts';
+import { serverFlags, guestArgument, jsonFlag, leaseFlag, serverOf } from '../../flags.ts';
 import { printJson } from '../../render/json.ts';
 import { renderFields } from '../../render/table.ts';
 import { reasonField, windowFields } from '../../render/window.ts';
 import { withTemporal } from '../../../client/connection.ts';
 
-interface Flags {
+interface Flags extends ServerFlags {
   snapshot: string;
   lease?: number;
-  address?: string;
   json: boolean;
 }
 
@@ -33,13 +33,13 @@ export const windowRun = command(
           brief: "Snapshot command by its name in the host's file",
         },
         lease: leaseFlag,
-        address: addressFlag,
+        ...serverFlags,
         json: jsonFlag,
       },
       positional: guestArgument,
     },
     async func(this: Context, flags: Flags, name: string) {
-      const { guest, outcome } = await withTemporal(serverOf(this, flags), (temporal) =>
+      const { guest, outcome } = await withTemporal(await serverOf(this, flags), (temporal) =>
         holdWindow(temporal, name, { snapshot: flags.snapshot, leaseMs: flags.lease }),
       );
       if (flags.json) printJson(this, outcome);
