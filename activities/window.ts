@@ -1,6 +1,7 @@
 /** Windows as activities. All are shielded: none listens to cancellation, since a window ends by itself within its lease. */
 
 import { cancellationSignal } from '@temporalio/activity';
+import type { Backups } from '../backup/backups.ts';
 import type { Windows } from '../host/window/windows.ts';
 import type { GuestId } from '../model/ids.ts';
 import type { ThawedBy, WindowKey, WindowRequest } from '../model/window/window.ts';
@@ -9,9 +10,14 @@ import { withHeartbeat } from './heartbeats.ts';
 
 const nothing = () => undefined;
 
-export function createWindowActivities({ windows }: { windows: Windows }) {
+export function createWindowActivities({ windows, backups }: { windows: Windows; backups: Pick<Backups, 'check'> }) {
   return serve({
-    freezeWindow: (request: WindowRequest) => withHeartbeat(nothing, () => windows.freezeWindow(request)),
+    /** What can be known about the repository is known before the freeze. */
+    freezeWindow: ({ repository, ...request }: WindowRequest & { repository?: string | undefined }) =>
+      withHeartbeat(nothing, async () => {
+        if (repository !== undefined) await backups.check(repository);
+        return windows.freezeWindow(request);
+      }),
     freeze: (request: WindowRequest) => windows.freeze(request),
     /** The one that listens: a snapshot command whose workflow was cancelled is killed. */
     snapshot: ({ key, name }: { key: WindowKey; name: string }) =>

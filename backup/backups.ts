@@ -4,15 +4,18 @@ import type { HostConfig } from '../host/config.ts';
 import type { Driver } from '../host/drivers/driver.ts';
 import type { Journal } from '../host/journal/journal.ts';
 import type { Log } from '../lib/log.ts';
-import { StillframeError } from '../model/errors.ts';
+import { isStillframeError, StillframeError } from '../model/errors.ts';
 import type { DiskProgress, RestorePoint } from '../model/point/point.ts';
 import type { BackupRequest } from '../model/workflows/backup-guest.ts';
-import { openRepository, type Repository } from '../repository/points.ts';
+import type { KnownRepositories } from '../repository/known.ts';
+import type { Repository } from '../repository/points.ts';
 import { commitPoint } from './commit.ts';
 import { runCopy } from './copy.ts';
 import type { Leftovers } from './leftovers.ts';
 
 export interface Backups {
+  /** Before a freeze: the repository is there, and it is the one that this host has known. @throws repository-* */
+  check(repository: string): Promise<void>;
   /**
    * Copies, hashes and inspects every disk into the repository's session, in a child process of its own. A repeated call
    * starts the bytes over, from the same point in time.
@@ -32,11 +35,12 @@ export interface BackupParts {
   driver: Driver;
   journal: Pick<Journal, 'captured'>;
   config: Pick<HostConfig, 'host' | 'repositories'>;
+  known: KnownRepositories;
   leftovers: Leftovers;
   log: Log;
 }
 
-export function createBackups({ driver, journal, config, leftovers, log }: BackupParts): Backups {
+export function createBackups({ driver, journal, config, known, leftovers, log }: BackupParts): Backups {
   const repositoryNamed = (name: string): Promise<Repository> => {
     const path = Object.hasOwn(config.repositories, name) ? config.repositories[name] : undefined;
     if (path === undefined) {
@@ -45,10 +49,14 @@ export function createBackups({ driver, journal, config, leftovers, log }: Backu
         repository: name,
       });
     }
-    return openRepository(path, { create: true });
+    return known.open(name, path);
   };
 
   return {
+    async check(name) {
+      await repositoryNamed(name);
+    },
+
     async copy({ guest: id, backup, repository: name }, { signal, onProgress }) {
       leftovers.claim(backup);
       const guest = await driver.guest(id);
@@ -75,7 +83,13 @@ export function createBackups({ driver, journal, config, leftovers, log }: Backu
     async cleanUp({ guest: id, backup, repository: name }) {
       leftovers.claim(backup);
       await driver.pointInTime.end(id, { backup });
-      await (await repositoryNamed(name)).abandon(backup);
+      try {
+        await (await repositoryNamed(name)).abandon(backup);
+      } catch (error) {
+        // What a copy began there cannot be reached: QEMU and scratch are free all the same.
+        if (!isStillframeError(error, 'repository-missing', 'repository-changed')) throw error;
+        log('warn', `nothing was removed from the repository: ${error.message}`, { backup });
+      }
     },
   };
 }

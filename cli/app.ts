@@ -6,6 +6,7 @@ import { backupRoutes } from './commands/backup/routes.ts';
 import { doctor } from './commands/doctor.ts';
 import { guestRoutes } from './commands/guest/routes.ts';
 import { pointRoutes } from './commands/point/routes.ts';
+import { repositoryRoutes } from './commands/repository/routes.ts';
 import { restore } from './commands/restore.ts';
 import { thaw } from './commands/thaw.ts';
 import { up } from './commands/up.ts';
@@ -48,6 +49,7 @@ const routes = buildRouteMap<string, Context>({
     backup: backupRoutes,
     window: windowRoutes,
     point: pointRoutes,
+    repository: repositoryRoutes,
     restore,
     thaw,
     doctor,

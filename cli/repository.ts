@@ -25,16 +25,21 @@ export interface RepositoryFlags {
 
 /** @throws repository-unknown, input-invalid, config-invalid */
 export async function openNamed(context: Context, flags: RepositoryFlags): Promise<Repository> {
+  const { openRepository } = await import('../repository/points.ts');
+  return openRepository(await pathOf(context, flags));
+}
+
+/** The directory of the repository. @throws repository-unknown, input-invalid, config-invalid */
+export async function pathOf(context: Context, flags: RepositoryFlags): Promise<string> {
   if (flags.path !== undefined && flags.repository !== undefined) {
     throw new StillframeError('input-invalid', '--path and --repository name one thing twice: give one of them', {});
   }
-  const { openRepository } = await import('../repository/points.ts');
-  if (flags.path !== undefined) return openRepository(flags.path);
+  if (flags.path !== undefined) return flags.path;
   const { readHostConfig } = await import('../config/host-file.ts');
   const file = configOf(context, flags.config);
   const { repositories } = await readHostConfig(file);
   const name = chooseRepository(flags.repository, Object.keys(repositories), file);
-  return openRepository(repositories[name]!);
+  return repositories[name]!;
 }
 
 /** The named one, or the only one. @throws repository-unknown, input-invalid when there is a choice to make */

@@ -14,6 +14,7 @@ import { openJournal, type Journal } from '../host/journal/journal.ts';
 import { startGuest, type LabGuest } from '../infra/lab/guest.ts';
 import { startMonitorProxy, type MonitorProxy } from '../infra/lab/monitor-proxy.ts';
 import { guestCommand, type GuestCommandInput, type GuestCommandResult } from '../model/workflows/guest-command.ts';
+import { createRepository } from '../repository/points.ts';
 import type { UpRecord } from '../workers/up.ts';
 
 export interface Site {
@@ -65,6 +66,7 @@ export async function startSite(directory: string, options: SiteOptions = {}): P
     const stateDir = join(directory, 'state');
     const repository = join(directory, 'repository');
     const snapshotBegan = join(directory, 'snapshot-began');
+    await createRepository(repository);
     await writeFile(config, hostFile({ directory, guest, monitor: proxy.path, repository, snapshotBegan }));
     const startedMs = performance.now();
     const { up, address } = await startUp(config, stateDir);

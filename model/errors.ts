@@ -63,6 +63,8 @@ export const errorCodes = {
   'snapshot-failed': 'refused',
   'copy-failed': 'interrupted',
   'repository-unknown': 'refused',
+  'repository-missing': 'refused',
+  'repository-changed': 'refused',
   'repository-unwritable': 'refused',
   'point-unknown': 'invalid',
   'point-damaged': 'protocol',

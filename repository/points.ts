@@ -1,7 +1,7 @@
 /** A directory of restore points: a point exists from the moment its manifest is on the disk, whole, or not at all. */
 
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { exists, makeDirectory, syncPath, writeDurably } from '../lib/durable.ts';
@@ -55,12 +55,16 @@ export interface Repository {
   image(id: BackupId, file: string): string;
 }
 
-/**
- * Opens the repository at `directory`; with `create`, an absent or empty directory becomes one.
- * @throws repository-unknown when it is none, repository-unwritable
- */
-export async function openRepository(directory: string, options: { create?: boolean } = {}): Promise<Repository> {
-  const id = (await readMarker(directory)) ?? (await createMarker(directory, options.create ?? false));
+/** @throws repository-unknown when the directory is not a repository, repository-unwritable */
+export async function openRepository(directory: string): Promise<Repository> {
+  const id = await readMarker(directory);
+  if (id === null) {
+    throw new StillframeError(
+      'repository-unknown',
+      `${directory} is not a repository: mount the disk that holds it, or make a new one with "stillframe repository init --path ${directory}"`,
+      { directory },
+    );
+  }
   const folder = (point: BackupId) => join(directory, 'points', backupId(point));
   const session = (point: BackupId) => join(directory, 'tmp', backupId(point));
   const manifest = (point: BackupId) => join(folder(point), manifestFile);
@@ -198,24 +202,36 @@ async function readMarker(directory: string): Promise<string | null> {
   return id;
 }
 
-async function createMarker(directory: string, create: boolean): Promise<string> {
-  const unknown = (message: string) => new StillframeError('repository-unknown', message, { directory });
-  if (!create) throw unknown(`${directory} is not a repository: name one, or let a host's first backup create it`);
-  return explainErrno('repository-unwritable', directory, async () => {
+/** Makes a repository of an absent or empty directory. @throws input-invalid when it is one already, repository-unknown, repository-unwritable */
+export async function createRepository(directory: string): Promise<Repository> {
+  if ((await readMarker(directory)) !== null)
+    throw new StillframeError(
+      'input-invalid',
+      `${directory} is a repository already: "stillframe point list --path ${directory}" shows it`,
+      {
+        directory,
+      },
+    );
+  await explainErrno('repository-unwritable', directory, async () => {
     await makeDirectory(directory);
     // A filesystem of its own has lost+found; `points` and `tmp` are there when an earlier creation was cut short.
     const others = (await readdir(directory)).filter(
       (name) => !['lost+found', 'points', 'tmp'].includes(name) && !name.startsWith(markerFile),
     );
     if (others.length > 0) {
-      throw unknown(`${directory} is not a repository and not empty (${others[0]}): name an empty directory for a new one`);
+      throw new StillframeError(
+        'repository-unknown',
+        `${directory} is not a repository and not empty (${others[0]}): name an empty directory for a new one`,
+        { directory },
+      );
     }
-    await mkdir(join(directory, 'points'), { recursive: true });
-    await mkdir(join(directory, 'tmp'), { recursive: true });
-    const id = randomUUID();
-    await writeDurably(join(directory, markerFile), `${JSON.stringify({ format: 1, id })}\n`);
-    return id;
+    // A directory that was made by hand may be open to others; images of guests are not for them.
+    await chmod(directory, 0o700);
+    await mkdir(join(directory, 'points'), { recursive: true, mode: 0o700 });
+    await mkdir(join(directory, 'tmp'), { recursive: true, mode: 0o700 });
+    await writeDurably(join(directory, markerFile), `${JSON.stringify({ format: 1, id: randomUUID() })}\n`, 0o600);
   });
+  return openRepository(directory);
 }
 
 async function syncImage(path: string, bytes: number): Promise<void> {

@@ -22,6 +22,7 @@ import { watchRivals } from './host/rivals.ts';
 import { readHostConfigApart } from '../config/apart.ts';
 import { createBackups } from '../backup/backups.ts';
 import { endUnclaimedPoints } from '../backup/leftovers.ts';
+import { openKnownRepositories } from '../repository/known.ts';
 import { serverOptions } from '../client/settings.ts';
 import { defaults } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
@@ -77,7 +78,14 @@ async function serve(): Promise<void> {
   const drained = Promise.withResolvers<void>();
   ending.addEventListener('abort', () => void windows.drain().then(drained.resolve, drained.reject), { once: true });
 
-  const backups = createBackups({ driver, journal, config, leftovers: endUnclaimedPoints({ driver, log }), log });
+  const backups = createBackups({
+    driver,
+    journal,
+    config,
+    known: openKnownRepositories(values.state),
+    leftovers: endUnclaimedPoints({ driver, log }),
+    log,
+  });
   installRuntime(log);
   const server = await connectWhenReady(values, log, ending);
   const { client } = server;
@@ -87,7 +95,7 @@ async function serve(): Promise<void> {
   await tryForever(() => rivals.demandNone(), unsaid, log, ending);
   const queues = hostQueues(config.host);
   const served = {
-    ...createWindowActivities({ windows }),
+    ...createWindowActivities({ windows, backups }),
     ...createGuestActivities({ windows }),
     ...createCopyActivities({ backups }),
   };

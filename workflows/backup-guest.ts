@@ -64,11 +64,11 @@ function stopIfCancelled(scope: CancellationScope): void {
 const isLost = (error: unknown) => error instanceof ApplicationFailure && error.type === 'window-lost';
 
 /** The outcome of the window; throws only when it is known that nothing was frozen or that everything is thawed. */
-async function takeWindow({ guest, backup, host, leaseMs }: BackupInput): Promise<WindowOutcome> {
+async function takeWindow({ guest, backup, repository, host, leaseMs }: BackupInput): Promise<WindowOutcome> {
   const { freezeWindow, windowOutcome, ensureThawed } = hostActivities(host);
   const key = { guest, backup, attempt: 1 };
   try {
-    return await freezeWindow({ ...key, leaseMs });
+    return await freezeWindow({ ...key, leaseMs, repository });
   } catch (error) {
     if (neverStarted(error)) throw hostAbsent(host);
     const code = answeredCode(error);

@@ -24,6 +24,7 @@ snapshots: { pretend: [sh, -c, 'sleep 1; echo pretended'] }
   process.stdout.write(`guest db1 runs (pid ${guest.pid}) and writes to an ext4 and an XFS disk. In another terminal:
 
   export STILLFRAME_CONFIG=${file} STILLFRAME_STATE=${directory}/state
+  npx stillframe repository init
   npx stillframe up
 
 Ctrl-C here ends the guest and removes ${directory}, restore points included.

@@ -22,7 +22,8 @@ const guest = exactly<{ guest: GuestId }>({ guest: key.guest });
 const arm: Check<GuardianArm> = exactly<GuardianArm>({ ...key, host: identifier(isHostId), leaseMs: count });
 
 const inputs = {
-  freezeWindow: windowRequest,
+  /** A workflow that an earlier version started names no repository. */
+  freezeWindow: exactly<WindowRequest & { repository?: string | undefined }>({ ...key, leaseMs, repository: orAbsent(nameText) }),
   freeze: windowRequest,
   snapshot: exactly<{ key: WindowKey; name: string }>({ key: windowKey, name: nameText }),
   thaw: windowKey,

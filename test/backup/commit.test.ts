@@ -11,7 +11,8 @@ import { openJournal, type Journal } from '../../host/journal/journal.ts';
 import { isStillframeError } from '../../model/errors.ts';
 import type { PointDisk } from '../../model/point/point.ts';
 import type { WindowOutcome } from '../../model/window/window.ts';
-import { openRepository, type Repository } from '../../repository/points.ts';
+import { openKnownRepositories } from '../../repository/known.ts';
+import { createRepository, type Repository } from '../../repository/points.ts';
 import { createFakeDriver, type FakeDriver } from '../fakes/fake-driver.ts';
 import { cleanDisk, outcomeOf } from '../workflows/stand-ins.ts';
 import { backupId, guestId, hostId } from '../../model/ids.ts';
@@ -32,9 +33,16 @@ async function stage(context: TestContext): Promise<Stage> {
   const journal = openJournal(join(folder, 'journal'));
   const driver = createFakeDriver({ id: request.guest, name: 'db1', channel: { kind: 'socket', path: '/c' }, carries: [] });
   const repositories = { main: join(folder, 'main') };
-  const repository = await openRepository(repositories.main, { create: true });
+  const repository = await createRepository(repositories.main);
   const leftovers = { claim: () => {} };
-  const backups = createBackups({ driver, journal, config: { host: hostId('h1'), repositories }, leftovers, log: () => {} });
+  const backups = createBackups({
+    driver,
+    journal,
+    config: { host: hostId('h1'), repositories },
+    known: openKnownRepositories(join(folder, 'state')),
+    leftovers,
+    log: () => {},
+  });
   return { backups, journal, repository, driver };
 }
 

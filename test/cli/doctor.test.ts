@@ -80,7 +80,7 @@ test('each finding says ok, warn or fail, and what to do where it is not ok', as
     of('journal').map(({ found }) => found),
     [`${directory}: no guest is owed a thaw`],
   );
-  assert.match(of('repository')[0]!.found, /the first backup makes it$/);
+  assert.match(of('repository')[0]!.found, /backups is not there$/);
   assert.match(of('scratch')[0]!.found, /: \d+\.\d [KMGTP]iB free$/);
 });
 

@@ -30,6 +30,8 @@ test('there is a command for each thing that the manual names', () => {
     'guest thaw',
     'point list',
     'point show',
+    'repository forget',
+    'repository init',
     'restore',
     'thaw',
     'up',

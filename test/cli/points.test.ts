@@ -6,7 +6,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { RestorePoint } from '../../model/point/point.ts';
-import { openRepository } from '../../repository/points.ts';
+import { createRepository } from '../../repository/points.ts';
 import { samplePoint } from '../repository/sample-point.ts';
 import { runCli } from './run-cli.ts';
 import { backupId } from '../../model/ids.ts';
@@ -18,7 +18,7 @@ const image = Buffer.alloc(1000, 0x41);
 async function repository(t: TestContext, change: (point: RestorePoint) => void = () => {}) {
   const directory = await temporaryFolder(t);
   const path = join(directory, 'backups');
-  const opened = await openRepository(path, { create: true });
+  const opened = await createRepository(path);
   const point = samplePoint(id);
   point.disks[0]!.sha256 = createHash('sha256').update(image).digest('hex');
   change(point);

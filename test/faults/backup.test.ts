@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { startSite, type Site } from '../../demo/site.ts';
@@ -10,7 +10,7 @@ import { verifyImages } from '../../infra/lab/verify.ts';
 import { compareWithWriter } from '../../infra/lab/writer.ts';
 import { backupGuest } from '../../model/workflows/backup-guest.ts';
 import type { RestorePoint } from '../../model/point/point.ts';
-import { openRepository } from '../../repository/points.ts';
+import { createRepository, openRepository } from '../../repository/points.ts';
 import { command, startCommand } from './operator.ts';
 import { guestId } from '../../model/ids.ts';
 import { makeFolder } from '../support/folder.ts';
@@ -75,6 +75,27 @@ test('a backup is a filesystem point, and its restore holds every file, read wit
     assert.ok(compared.files > 0);
     assert.deepEqual([compared.mismatches, compared.missing], [0, 0]);
   }
+});
+
+test('a repository that is missing or another one is refused before the guest is frozen', async () => {
+  const epoch = async () => (await site.journal.latest(guestId(site.guest.uuid)))!.epoch;
+  const before = await epoch();
+  const refused = async (said: RegExp) => {
+    const { status, stderr } = await command(site, 'backup', 'run', 'db1');
+    assert.equal(status, 4, stderr);
+    assert.match(stderr, said);
+  };
+  const unmounted = `${site.repository}.unmounted`;
+  await rename(site.repository, unmounted);
+  await refused(/is not a repository: mount the disk/);
+  await mkdir(site.repository);
+  await refused(/is not a repository: mount the disk/);
+  await createRepository(site.repository);
+  await refused(/mount that one, or accept the new one with "stillframe repository forget main"/);
+  await rm(site.repository, { recursive: true });
+  await rename(unmounted, site.repository);
+  assert.equal(await epoch(), before);
+  assert.deepEqual(await leftBehind(), []);
 });
 
 test('a second backup of a guest is refused while one runs, and Ctrl-C leaves that one running', async () => {

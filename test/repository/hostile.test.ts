@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { run } from '../../lib/run.ts';
 import { isStillframeError } from '../../model/errors.ts';
 import { backupId } from '../../model/ids.ts';
-import { openRepository } from '../../repository/points.ts';
+import { createRepository, openRepository } from '../../repository/points.ts';
 import { restorePoint } from '../../repository/restore.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { samplePoint } from './sample-point.ts';
@@ -17,7 +17,7 @@ const sound = '20260102T020000-1a2b3c4d';
 
 async function repositoryOfTwo(t: TestContext) {
   const directory = join(await temporaryFolder(t), 'backups');
-  const repository = await openRepository(directory, { create: true });
+  const repository = await createRepository(directory);
   for (const id of [hostile, sound]) {
     const point = samplePoint(id);
     const session = await repository.begin(point.id);

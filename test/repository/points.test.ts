@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 
 import { isStillframeError } from '../../model/errors.ts';
 import type { ErrorCode } from '../../model/errors.ts';
-import { openRepository } from '../../repository/points.ts';
+import { createRepository, openRepository } from '../../repository/points.ts';
 import type { Repository } from '../../repository/points.ts';
 import { forged } from '../support/forged.ts';
 import { samplePoint } from './sample-point.ts';
@@ -21,7 +21,7 @@ const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
 
 async function made(context: TestContext): Promise<{ repository: Repository; directory: string }> {
   const directory = join(await temporaryFolder(context), 'backups');
-  return { repository: await openRepository(directory, { create: true }), directory };
+  return { repository: await createRepository(directory), directory };
 }
 
 const id = '20260101T020000-1a2b3c4d';
@@ -38,13 +38,13 @@ test('a repository keeps its id, and only an absent or empty directory becomes o
   const other = await temporaryFolder(context);
   await assert.rejects(openRepository(other), fails('repository-unknown', /is not a repository/));
   await writeFile(join(other, 'letter.txt'), '');
-  await assert.rejects(openRepository(other, { create: true }), fails('repository-unknown', /not empty \(letter.txt\)/));
+  await assert.rejects(createRepository(other), fails('repository-unknown', /not empty \(letter.txt\)/));
 });
 
 test('a creation that was cut short is finished by the next', async (context) => {
   const { directory } = await made(context);
   await rename(join(directory, 'stillframe-repository.json'), join(directory, 'stillframe-repository.json.part'));
-  await openRepository(directory, { create: true });
+  await createRepository(directory);
   await openRepository(directory);
 });
 
@@ -52,10 +52,7 @@ test('a marker that is damaged or of a later format is refused', async (context)
   const { directory } = await made(context);
   const marker = join(directory, 'stillframe-repository.json');
   await writeFile(marker, '{"format":2,"id":"x"}');
-  await assert.rejects(
-    openRepository(directory, { create: true }),
-    fails('repository-unknown', /format 2, and this version reads format 1/),
-  );
+  await assert.rejects(createRepository(directory), fails('repository-unknown', /format 2, and this version reads format 1/));
   await writeFile(marker, 'what');
   await assert.rejects(openRepository(directory), fails('repository-unknown', /is damaged/));
   await writeFile(marker, '{"format":1}');
@@ -65,7 +62,7 @@ test('a marker that is damaged or of a later format is refused', async (context)
 test('the error for a directory that cannot be written names path, errno and what to do', async (context) => {
   const folder = await temporaryFolder(context);
   await writeFile(join(folder, 'file'), '');
-  await assert.rejects(openRepository(join(folder, 'file', 'backups'), { create: true }), (error: unknown) => {
+  await assert.rejects(createRepository(join(folder, 'file', 'backups')), (error: unknown) => {
     fails('repository-unwritable', /ENOTDIR.*: name a directory/)(error);
     assert.deepEqual((error as { facts: unknown }).facts, { path: join(folder, 'file', 'backups'), errno: 'ENOTDIR' });
     return true;

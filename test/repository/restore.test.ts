@@ -9,7 +9,7 @@ import { isStillframeError } from '../../model/errors.ts';
 import type { ErrorCode } from '../../model/errors.ts';
 import type { RestorePoint } from '../../model/point/point.ts';
 import { hashImage } from '../../repository/hash.ts';
-import { openRepository } from '../../repository/points.ts';
+import { createRepository } from '../../repository/points.ts';
 import type { Repository } from '../../repository/points.ts';
 import { restorePoint } from '../../repository/restore.ts';
 import type { DiskProgress } from '../../model/point/point.ts';
@@ -28,7 +28,7 @@ const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
 /** Two disks: one with data at both ends of a large hole and an odd size, one small. */
 async function stored(context: TestContext): Promise<{ repository: Repository; point: RestorePoint; target: string }> {
   const folder = await temporaryFolder(context);
-  const repository = await openRepository(join(folder, 'backups'), { create: true });
+  const repository = await createRepository(join(folder, 'backups'));
   const session = await repository.begin(backupId(id));
   const bytes = 64 * MiB + 777;
   await blank(join(session, 'disk0.raw'), bytes);

@@ -65,6 +65,7 @@ export function standIns(script: { windows?: Partial<Windows>; backups?: Partial
     ...script.windows,
   };
   const backups: Backups = {
+    check: async () => {},
     copy: async () => {},
     commit: async (request) => {
       const point = pointOf(request, journal.get(`${request.backup}/1`)!);
@@ -100,6 +101,7 @@ export function standIns(script: { windows?: Partial<Windows>; backups?: Partial
       outcome: (key) => (say('outcome'), windows.outcome(key)),
     },
     backups: {
+      check: backups.check,
       copy: (request, options) => (say('copy'), backups.copy(request, options)),
       commit: (request) => (say('commit'), backups.commit(request)),
       cleanUp: (request: BackupRequest) => (say('cleanUp'), backups.cleanUp(request)),

@@ -45,15 +45,17 @@ async function checkRepository(name: string, path: string): Promise<Finding> {
   if ('problem' in room)
     return fail('repository', `${name}: ${room.problem}`, 'mount it, or correct the path under "repositories"');
   const found = `${name} at ${path}: ${formatBytes(room.free)} free`;
-  if (!room.exists) return ok('repository', `${found}; the first backup makes it`);
+  if (!room.exists) return fail('repository', `${name}: ${path} is not there`, initOrMount(path));
   try {
-    await openRepository(path, { create: false });
+    await openRepository(path);
   } catch (error) {
-    return warn('repository', `${found}; ${messageOf(error)}`, 'nothing if it is new and empty');
+    return fail('repository', `${found}; ${messageOf(error)}`, initOrMount(path));
   }
   if (room.free < room.size * littleShare) return warn('repository', found, 'make room, or move it to a larger disk');
   return ok('repository', found);
 }
+
+const initOrMount = (path: string) => `mount its disk, or make it by "stillframe repository init --path ${path}"`;
 
 type Room = { free: number; size: number; exists: boolean } | { problem: string };
 
