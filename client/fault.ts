@@ -22,6 +22,9 @@ type Tls = Extract<ConnectionOptions['tls'], object>;
 /** As long as a person waits for the connection itself. */
 const answerMs = 3_000;
 
+/** Certificates of weeks are renewed at two thirds of their time; with a week left the renewal has failed more than once. */
+const expiryWarningMs = 7 * 24 * 60 * 60 * 1_000;
+
 /** RFC 9113, section 3.4: the client's preface, and SETTINGS without any. A server that accepts the client answers with its own. */
 const preface = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])]);
 
@@ -40,9 +43,12 @@ export async function findFault(settings: ServerSettings['connection']): Promise
 }
 
 /** When the client certificate ends; undefined when there is none. */
-export function expiryOf(settings: ServerSettings['connection']): Date | undefined {
+export function expiryOf(settings: ServerSettings['connection']): { found: string; isNear: boolean } | undefined {
   const pair = typeof settings.tls === 'object' ? settings.tls?.clientCertPair : undefined;
-  return pair ? new X509Certificate(pair.crt).validToDate : undefined;
+  if (!pair) return undefined;
+  const { validToDate } = new X509Certificate(pair.crt);
+  const isNear = validToDate.getTime() - Date.now() < expiryWarningMs;
+  return { found: `the client certificate ends at ${validToDate.toISOString()}`, isNear };
 }
 
 /** Undefined when the server answers to HTTP/2 inside TLS: with TLS 1.3 it judges the client's certificate after the handshake. */

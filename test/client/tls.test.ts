@@ -202,14 +202,20 @@ test('a command connects with the profile that --profile names', async (t) => {
   assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '[]\n', stderr: '' });
 });
 
+/** Another machine, by a name that is never there (RFC 6761, section 6.4). */
+const elsewhere = () => ({ TEMPORAL_ADDRESS: 'temporal.invalid:7233', XDG_CONFIG_HOME: directory });
+
 for (const command of [
   ['guest', 'list'],
   ['worker', 'control'],
   ['worker', 'guardian'],
+  ['worker', 'host'],
   ['up', '--state', '/nonexistent/state'],
 ]) {
   test(`"${command.join(' ')}" refuses a server on another machine without TLS, with status 2`, async () => {
-    const env = { TEMPORAL_ADDRESS: 'temporal.invalid:7233', XDG_CONFIG_HOME: directory };
+    const config = join(directory, 'host.yaml');
+    await writeFile(config, `host: a\nguests: []\nscratch: { path: ${directory}/scratch }\n`);
+    const env = { ...elsewhere(), STILLFRAME_CONFIG: config, STILLFRAME_STATE: join(directory, 'state') };
     const { status, stderr } = await runCli(command, env);
     assert.match(stderr, /temporal\.invalid:7233 is not on this machine.*--insecure-plaintext/);
     assert.equal(status, 2);
@@ -217,7 +223,7 @@ for (const command of [
 }
 
 test('--insecure-plaintext reaches a command and the entry that it starts', async () => {
-  const env = { TEMPORAL_ADDRESS: 'temporal.invalid:7233', XDG_CONFIG_HOME: directory };
+  const env = elsewhere();
   assert.equal((await runCli(['guest', 'list', '--insecure-plaintext'], env)).status, 7);
   const { stdout } = await runCli(
     ['doctor', '--json', '--insecure-plaintext', '--config', '/nonexistent', '--state', directory],

@@ -30,7 +30,7 @@ it('a copy that runs while the certificate is replaced goes on, and every later 
   const authority = await makeAuthority(directory, 'ca');
   const [frontend, first, second] = [
     await authority.issue('temporal.test'),
-    await authority.issue('first'),
+    await authority.issue('first', { days: 3 }),
     await authority.issue('second'),
   ];
   const [certificate, key] = [join(directory, 'client.pem'), join(directory, 'client.key')];
@@ -101,6 +101,7 @@ it('a copy that runs while the certificate is replaced goes on, and every later 
   const backup = await start({});
   await parts.called('copy');
 
+  await until(/^the client certificate ends at .*: renew it$/);
   // A certificate without its key, as it is between two copies of one renewal, changes nothing.
   await copyFile(second.certificate, certificate);
   await until(/cannot be used yet, and the former connection stays: the client key .* does not belong to/);

@@ -11,9 +11,6 @@ import { fail, ok, warn } from './finding.ts';
 /** A server on the same network answers in milliseconds. */
 const answerMs = 3_000;
 
-/** Certificates of weeks are renewed at two thirds of their time; with a week left the renewal has failed more than once. */
-const expiryWarningMs = 7 * 24 * 60 * 60 * 1_000;
-
 const manual = 'docs/140-secure-connections.md has every setting';
 
 export async function checkTemporal(flags: HostFlags): Promise<Finding[]> {
@@ -76,8 +73,7 @@ async function checkQueue({ connection: { workflowService } }: Temporal, namespa
 function checkExpiry({ connection }: ServerSettings): Finding[] {
   const expiry = expiryOf(connection);
   if (!expiry) return [];
-  const found = `the client certificate ends at ${expiry.toISOString()}`;
-  const isNear = expiry.getTime() - Date.now() < expiryWarningMs;
+  const { found, isNear } = expiry;
   return [
     isNear ? warn('certificate', found, 'renew it; workers take the new file without a restart') : ok('certificate', found),
   ];

@@ -8,7 +8,7 @@ import type { DataConverter } from '@temporalio/common';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { findFault } from '../../client/fault.ts';
+import { expiryOf, findFault } from '../../client/fault.ts';
 import { resolveServer, type HostFlags, type ServerSettings } from '../../client/settings.ts';
 import type { Log } from '../../lib/log.ts';
 import { tcpAddress } from '../../lib/own-port.ts';
@@ -61,7 +61,14 @@ function followed(
 
   async function follow(workers: readonly Worker[]): Promise<void> {
     let said = '';
+    let warned = '';
     while (await pause(closing.signal)) {
+      const expiry = expiryOf(present.settings);
+      // Once for each certificate.
+      if (expiry?.isNear && expiry.found !== warned) {
+        log('warn', `${expiry.found}: renew it`);
+        warned = expiry.found;
+      }
       try {
         // Another server, or another namespace, is for another worker: only what proves who we are is followed.
         const settings = { ...(await resolve()).connection, address: first.address };
