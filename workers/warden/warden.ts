@@ -13,6 +13,7 @@ import { makeDirectory } from '../../lib/durable.ts';
 import type { Intent } from '../../host/journal/intent.ts';
 import { openJournal } from '../../host/journal/journal.ts';
 import { logLine } from '../../lib/log.ts';
+import { messageOf } from '../../model/errors.ts';
 import type { PursuedObligation } from '../../model/window/window.ts';
 import { createLiveness, idleGraceMs, type Liveness } from './liveness.ts';
 import { createObligations } from './pursue-obligations.ts';
@@ -85,7 +86,12 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
     else start();
   }
 
-  const pursueLost = () => obligations.pursue(hasLostOwner, 'warden', settleMs);
+  const pursueLost = () =>
+    obligations
+      .pursue(hasLostOwner, 'warden', settleMs)
+      .catch((error: unknown) =>
+        log('error', `guests that are owed a thaw cannot be looked up, trying again within a minute: ${messageOf(error)}`),
+      );
 
   /** A worker that does not answer past a deadline is stopped or spins: only its death frees the channel. One that is busy gets longer. */
   async function watch(): Promise<void> {
@@ -139,6 +145,8 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   }
 
   const server = await serveThaw(stateDir, thawNow);
+  // A journal that cannot be read ends the start here: no window may be opened beside thaws that are owed and not known.
+  await journal.openIntents();
   void pursueLost();
   start();
   const timers = [setInterval(() => void watch(), watchMs), setInterval(() => void pursueLost(), sweepMs)];
