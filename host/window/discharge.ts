@@ -1,12 +1,13 @@
 /** Discharging an obligation: thaw, then status, again and again on fresh synced channels, until there is closing evidence. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { isStillframeError, messageOf } from '../../model/errors.ts';
+import { isStillframeError } from '../../model/errors.ts';
 import type { ClosingEvidence } from '../../model/window/window.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import { monotonicMs } from '../../lib/clock.ts';
 import type { Intent } from '../journal/intent.ts';
 import type { Log } from '../../lib/log.ts';
+import { createPace } from './pace.ts';
 import type { ThawAnswer } from './peer.ts';
 import { peers } from './peers.ts';
 import type { ReachedAgent } from './reach.ts';
@@ -59,6 +60,7 @@ type Sent = Omit<Discharged, 'closing' | 'closeChannel'>;
 
 /** Leaves no channel open when it gives up: the next client must find it free. */
 async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal: AbortSignal): Promise<Discharged> {
+  const pace = createPace(options.log);
   let reached: ReachedAgent | undefined = options.channel && { channel: options.channel, fenced: true };
   const close = () => reached?.channel.close();
   const forget = () => {
@@ -67,8 +69,9 @@ async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal:
   };
   signal.addEventListener('abort', close, { once: true });
   try {
-    for (let attempt = 0; ; attempt++) {
+    for (;;) {
       signal.throwIfAborted();
+      let failure: unknown;
       try {
         reached ??= await options.connect();
         signal.throwIfAborted();
@@ -77,13 +80,11 @@ async function thawUntilConfirmed(options: DischargeOptions, sent: Sent, signal:
         if (!reached.fenced) forget();
       } catch (error) {
         if (signal.aborted) throw error;
-        options.log(
-          attempt < quietAttempts ? 'warn' : 'error',
-          `thaw not confirmed yet (attempt ${attempt + 1}): ${messageOf(error)}`,
-        );
+        failure = error;
         if (!isStillframeError(error, 'agent-refused')) forget();
       }
-      await delay(retryDelaysMs[Math.min(attempt, retryDelaysMs.length - 1)], undefined, { signal });
+      pace.report(failure);
+      await delay(pace.pauseMs(failure), undefined, { signal });
     }
   } catch (error) {
     close();
@@ -109,9 +110,3 @@ async function thawOnce({ channel, fenced }: ReachedAgent, { epoch, claim }: Dis
   // An agent that reports how this epoch ended has run its freeze, on either channel.
   return thawed && (fenced || endOfEpoch);
 }
-
-/** Retries once immediately, in case only the reply was lost; then backs off to 5 s and never stops (a guest that reboots or hangs). */
-const retryDelaysMs = [0, 100, 500, 1000, 2000, 5000];
-
-/** The first retries are routine (logged as warnings); later ones need attention (errors). */
-const quietAttempts = 3;

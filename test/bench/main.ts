@@ -4,10 +4,11 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../model/errors.ts';
 import { benchAgent } from './agent.ts';
+import { benchNeighbours } from './neighbours.ts';
 import { benchWindow } from './window.ts';
 
-const benches = { window: benchWindow, agent: benchAgent };
-const usage = 'usage: npm run bench -- window|agent --report FILE [--rounds N]\n';
+const benches = { window: benchWindow, agent: benchAgent, neighbours: benchNeighbours };
+const usage = 'usage: npm run bench -- window|agent|neighbours --report FILE [--rounds N]\n';
 const interrupted = 130;
 
 process.exit(await main());

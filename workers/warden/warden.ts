@@ -13,7 +13,9 @@ import { makeDirectory } from '../../lib/durable.ts';
 import type { Intent } from '../../host/journal/intent.ts';
 import { openJournal } from '../../host/journal/journal.ts';
 import { logLine } from '../../lib/log.ts';
+import { messageOf } from '../../model/errors.ts';
 import type { PursuedObligation } from '../../model/window/window.ts';
+import { createLiveness, idleGraceMs, type Liveness } from './liveness.ts';
 import { createObligations } from './pursue-obligations.ts';
 import { serveThaw } from './thaw-socket.ts';
 
@@ -24,13 +26,13 @@ export type WorkerMessage = { kind: 'pong' } | { kind: 'ready' };
 
 /** How often the journal is looked at: a listing of one directory, well under a millisecond. */
 const watchMs = 500;
-/** How long past its deadline an open window is left to a worker that does not answer: its own lease timer comes first. */
-const graceMs = 1_000;
+/** How long past its deadline an open window is left to a worker that does not answer: its own lease timer comes first. It is asked as long before. */
+const graceMs = idleGraceMs;
 /** Obligations without a living owner are looked for this often, besides at every end of a worker. */
 const sweepMs = 60_000;
-/** How long the start of a worker waits for guests that are still owed a thaw; the thaw is pursued beyond it. */
+/** How long an operator, or the end of the warden, waits for guests that are still owed a thaw. */
 const settleMs = 5_000;
-/** How long a worker has to thaw its windows when an operator demands it, before it is killed. */
+/** How long a worker may owe an answer when an operator demands the thaw, before it is killed. */
 const thawMs = 2_000;
 /** How long a worker may take to end its windows and activities; a guest that does not answer must not keep it for ever. */
 const shutdownMs = 45_000;
@@ -49,7 +51,7 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   const ended = Promise.withResolvers<number>();
   let worker: ChildProcess | undefined;
   let workerStartedMs = 0;
-  let lastPongMs = 0;
+  let liveness: Liveness | undefined;
   let ending = false;
   let pauseMs = restartMs.first;
 
@@ -60,8 +62,9 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   function start(): void {
     workerStartedMs = monotonicMs();
     worker = fork(workerEntry, args, { stdio: 'inherit' });
+    liveness = worker.pid === undefined ? undefined : createLiveness(worker.pid);
     worker.on('message', (message: WorkerMessage) => {
-      lastPongMs = monotonicMs();
+      liveness?.answered();
       if (message.kind !== 'ready') return;
       pauseMs = restartMs.first;
       process.send?.(message);
@@ -71,16 +74,26 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
 
   async function afterExit(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
     worker = undefined;
-    await obligations.pursue(hasLostOwner, 'warden', settleMs);
-    if (ending || code === exitConfiguration) return ended.resolve(code ?? 0);
+    liveness = undefined;
+    // Beside the next worker, which opens no window on a guest that is owed a thaw: the other guests must not wait for this one.
+    const pursuit = pursueLost();
+    const end = (status: number) => pursuit.finally(() => ended.resolve(status));
+    if (ending || code === exitConfiguration) return void (await end(code ?? 0));
     log('error', `the host worker ended with ${signal ?? `status ${code}`}; starting it again in ${pauseMs} ms`);
     await delay(pauseMs);
     pauseMs = Math.min(pauseMs * 2, restartMs.longest);
-    if (ending) ended.resolve(0);
+    if (ending) await end(0);
     else start();
   }
 
-  /** A worker that does not answer past a deadline is stopped or spins: only its death frees the channel. */
+  const pursueLost = () =>
+    obligations
+      .pursue(hasLostOwner, 'warden', settleMs)
+      .catch((error: unknown) =>
+        log('error', `guests that are owed a thaw cannot be looked up, trying again within a minute: ${messageOf(error)}`),
+      );
+
+  /** A worker that does not answer past a deadline is stopped or spins: only its death frees the channel. One that is busy gets longer. */
   async function watch(): Promise<void> {
     if (!journal.mayHaveIntents()) return;
     const { intents, damaged } = await journal.openIntents();
@@ -88,9 +101,10 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
       log('error', `${path} cannot be read: if its guest is frozen, thaw it by hand, then remove the file`);
     const deadlines = intents.filter((intent) => !hasLostOwner(intent)).map((intent) => intent.startedMs + intent.leaseMs);
     const overdueMs = monotonicMs() - Math.min(...deadlines);
-    if (!worker?.connected || overdueMs < 0) return;
+    if (!worker?.connected || !liveness || overdueMs < -graceMs) return;
+    const dead = liveness.isDead();
     send({ kind: 'ping' });
-    if (overdueMs > graceMs && monotonicMs() - lastPongMs > graceMs) {
+    if (overdueMs > graceMs && dead) {
       log('error', 'the host worker does not answer past the deadline of a window: ending it, then thawing', {
         overdueMs: Math.round(overdueMs),
       });
@@ -101,12 +115,14 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   async function thawNow(): Promise<PursuedObligation[]> {
     const owed = (await journal.openIntents()).intents;
     send({ kind: 'thaw' });
-    const untilMs = monotonicMs() + thawMs;
-    while ((await journal.openIntents()).intents.some((intent) => !hasLostOwner(intent)) && monotonicMs() < untilMs)
-      await delay(100);
-    if (worker && (await journal.openIntents()).intents.some((intent) => !hasLostOwner(intent))) {
-      worker.kill('SIGKILL');
-      await once(worker, 'exit');
+    send({ kind: 'ping' });
+    const untilMs = monotonicMs() + thawMs + settleMs;
+    while ((await workerOwes()) && monotonicMs() < untilMs) {
+      // A worker that answers pursues its guests itself, as far as they can be thawed: its end would only cost the others.
+      if (worker && liveness && liveness.silentMs() > thawMs) {
+        worker.kill('SIGKILL');
+        await once(worker, 'exit');
+      } else await delay(100);
     }
     await obligations.pursue(hasLostOwner, 'operator', settleMs);
     return Promise.all(
@@ -119,19 +135,21 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
     );
   }
 
+  const workerOwes = async () => (await journal.openIntents()).intents.some((intent) => !hasLostOwner(intent));
+
   function send(message: WardenMessage): void {
+    if (message.kind === 'ping') liveness?.asked();
     worker?.send(message, () => {
       /* A worker that is just ending does not receive it; its exit is handled. */
     });
   }
 
   const server = await serveThaw(stateDir, thawNow);
-  await obligations.pursue(hasLostOwner, 'warden', settleMs);
+  // A journal that cannot be read ends the start here: no window may be opened beside thaws that are owed and not known.
+  await journal.openIntents();
+  void pursueLost();
   start();
-  const timers = [
-    setInterval(() => void watch(), watchMs),
-    setInterval(() => void obligations.pursue(hasLostOwner, 'warden', settleMs), sweepMs),
-  ];
+  const timers = [setInterval(() => void watch(), watchMs), setInterval(() => void pursueLost(), sweepMs)];
   const end = () => {
     ending = true;
     worker?.kill('SIGTERM');
