@@ -26,13 +26,15 @@ export const grpc = {
   unauthenticated: 16,
 } as const;
 
-/** Runs `work` on a connection of its own. @throws temporal-unreachable, also when the server goes away during the work */
+/** Runs `work` on a connection of its own. @throws temporal-unreachable, also when the server goes away during the work; temporal-denied */
 export async function withTemporal<T>(settings: ServerSettings, work: (temporal: Temporal) => Promise<T>): Promise<T> {
   const temporal = await connectClient(settings);
   try {
     return await work(temporal);
   } catch (error) {
-    if (grpcCode(error) === grpc.unavailable) throw unreachable(temporal.address, 'went away');
+    const code = grpcCode(error);
+    if (code === grpc.unavailable) throw unreachable(temporal.address, 'went away');
+    if (code === grpc.permissionDenied || code === grpc.unauthenticated) throw forbidden(temporal.address);
     throw error;
   } finally {
     await temporal.connection.close();
@@ -66,6 +68,14 @@ export function grpcCode(error: unknown): number | undefined {
 function faulty({ about, found, wayOut }: Fault, address: string): StillframeError {
   if (about === 'address') return unreachable(address, `did not answer within ${connectMs / 1_000} s`);
   return new StillframeError('temporal-unreachable', `${found}: ${wayOut}`, { address, about });
+}
+
+function forbidden(address: string): StillframeError {
+  return new StillframeError(
+    'temporal-denied',
+    `the Temporal server at ${address} does not allow this to your certificate or key: use a profile that has the right (--profile)`,
+    { address },
+  );
 }
 
 function denied(address: string, error: unknown): StillframeError {

@@ -26,15 +26,15 @@ interface Report {
   drills: DrillReport[];
 }
 
-const usage = 'usage: npm run demo [-- --report FILE]\n';
+const usage = 'usage: npm run demo [-- --report FILE] [--address HOST:PORT] [--profile NAME]\n';
 const interrupted = 130;
 const cli = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
 process.exit(await main());
 
 async function main(): Promise<number> {
-  const report = readArguments();
-  if (report === undefined) return 2;
+  const given = readArguments();
+  if (given === undefined) return 2;
   const directory = await mkdtemp(join(tmpdir(), 'sf-'));
   const undo = new AsyncDisposableStack();
   undo.defer(() => rm(directory, { recursive: true, force: true }));
@@ -44,7 +44,7 @@ async function main(): Promise<number> {
     stopped.resolve(interrupted);
   });
   try {
-    return await Promise.race([runStory(directory, undo, report), stopped.promise]);
+    return await Promise.race([runStory(directory, undo, given), stopped.promise]);
   } catch (error) {
     process.stderr.write(`demo: ${messageOf(error)}\n`);
     return 1;
@@ -53,23 +53,33 @@ async function main(): Promise<number> {
   }
 }
 
-/** The file of `--report`, null without one, undefined after a complaint. */
-function readArguments(): string | null | undefined {
+interface Arguments {
+  report?: string | undefined;
+  /** Where a server that runs already is; the demo starts its own without either. */
+  address?: string | undefined;
+  profile?: string | undefined;
+}
+
+/** Undefined after a complaint. */
+function readArguments(): Arguments | undefined {
+  const text = { type: 'string' } as const;
   try {
-    return parseArgs({ options: { report: { type: 'string' } } }).values.report ?? null;
+    return parseArgs({ options: { report: text, address: text, profile: text } }).values;
   } catch (error) {
     process.stderr.write(`demo: ${messageOf(error)}\n${usage}`);
     return undefined;
   }
 }
 
-async function runStory(directory: string, undo: AsyncDisposableStack, reportFile: string | null): Promise<number> {
+async function runStory(directory: string, undo: AsyncDisposableStack, given: Arguments): Promise<number> {
+  const { report: reportFile, ...server } = given;
+  const isServerGiven = server.address !== undefined || server.profile !== undefined;
   say(
     'Stillframe demo: everything here is real. A QEMU guest with an ext4 and an XFS disk and our agent in it, a Temporal server.',
   );
 
   say('\n1. A guest whose two writers fsync files of known content, and "stillframe up" over it');
-  const site = await startSite(directory);
+  const site = await startSite(directory, isServerGiven ? { server } : {});
   undo.defer(() => site.stop());
   say(`   guest ${site.guest.name} writes; stillframe is up after ${formatDuration(site.upMs)}`);
 
@@ -91,6 +101,8 @@ async function runStory(directory: string, undo: AsyncDisposableStack, reportFil
   say('\n5. Drills: something dies inside the window, and the guest must write again');
   const reports: DrillReport[] = [];
   for (const { form, fault } of drills) {
+    // A server that others may use is not killed.
+    if (isServerGiven && fault === 'server killed') continue;
     const drill = await runDrill(site, form, fault);
     reports.push(drill);
     const guardian = drill.guardian ? `, guardian ${drill.guardian}` : '';
@@ -110,7 +122,7 @@ async function runStory(directory: string, undo: AsyncDisposableStack, reportFil
     restore,
     drills: reports,
   };
-  if (reportFile !== null) await writeFile(reportFile, `${JSON.stringify(report, null, 2)}\n`);
+  if (reportFile !== undefined) await writeFile(reportFile, `${JSON.stringify(report, null, 2)}\n`);
   return conclude(report);
 }
 
@@ -161,6 +173,7 @@ async function stillframe(site: Site, args: string[]): Promise<void> {
   const env = {
     ...process.env,
     TEMPORAL_ADDRESS: (await site.processes()).address,
+    ...(site.profile !== undefined && { TEMPORAL_PROFILE: site.profile }),
     STILLFRAME_CONFIG: site.config,
     STILLFRAME_STATE: site.stateDir,
   };

@@ -7,7 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectClient } from '../client/connection.ts';
-import { resolveServer } from '../client/settings.ts';
+import { resolveServer, serverArgs, type ServerFlags } from '../client/settings.ts';
 import { startWorkflow } from '../client/workflows.ts';
 import { backupId, guestId, hostId, type GuestId } from '../model/ids.ts';
 import { openJournal, type Journal } from '../host/journal/journal.ts';
@@ -22,6 +22,8 @@ export interface Site {
   proxy: MonitorProxy;
   client: Client;
   journal: Journal;
+  /** Profile of a server that was given. */
+  profile: string | undefined;
   /** The host's file. */
   config: string;
   stateDir: string;
@@ -51,6 +53,8 @@ export interface SiteOptions {
   log?: string;
   /** Of the guest: our own when absent. */
   agent?: 'stillframe' | 'qemu-ga';
+  /** A server that runs already; the site starts its own when absent. */
+  server?: ServerFlags;
 }
 
 const upEntry = fileURLToPath(new URL('../workers/up.ts', import.meta.url));
@@ -69,10 +73,10 @@ export async function startSite(directory: string, options: SiteOptions = {}): P
     await createRepository(repository);
     await writeFile(config, hostFile({ directory, guest, monitor: proxy.path, repository, snapshotBegan }));
     const startedMs = performance.now();
-    const { up, address } = await startUp(config, stateDir);
+    const { up, address } = await startUp(config, stateDir, options.server);
     undo.defer(() => end(up));
     const upMs = performance.now() - startedMs;
-    const { client, connection } = await connectClient(await resolveServer({ address }, process.env));
+    const { client, connection } = await connectClient(await resolveServer({ address, ...options.server }, process.env));
     undo.defer(() => connection.close());
     const stack = undo.move();
     return {
@@ -80,6 +84,7 @@ export async function startSite(directory: string, options: SiteOptions = {}): P
       proxy,
       client,
       journal: openJournal(join(stateDir, 'journal')),
+      profile: options.server?.profile,
       config,
       stateDir,
       repository,
@@ -119,11 +124,15 @@ snapshots:
 `;
 }
 
-async function startUp(config: string, stateDir: string): Promise<{ up: ChildProcess; address: string }> {
+async function startUp(
+  config: string,
+  stateDir: string,
+  server: ServerFlags | undefined,
+): Promise<{ up: ChildProcess; address: string }> {
   const env = { ...process.env };
-  // The drills kill the server: it must be our own.
-  delete env.TEMPORAL_ADDRESS;
-  const up = fork(upEntry, ['--config', config, '--state', stateDir], {
+  // The drills kill the server: it must be our own unless another one is asked for.
+  if (!server) delete env.TEMPORAL_ADDRESS;
+  const up = fork(upEntry, ['--config', config, '--state', stateDir, ...serverArgs(server ?? {})], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env,
     detached: true,

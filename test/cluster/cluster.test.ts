@@ -1,13 +1,14 @@
 /** A real cluster (`npm run cluster`): who may call what, by certificate. Runs by `npm test -- test/cluster`, for it needs Go. */
 
 import assert from 'node:assert/strict';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Connection } from '@temporalio/client';
 import { issue, makeAuthority, type Certificate } from '../../infra/cluster/certificates.ts';
 import { namespace, startCluster, type Cluster } from '../../infra/cluster/cluster.ts';
 import { serverName } from '../../infra/cluster/configuration.ts';
+import { runCli } from '../cli/run-cli.ts';
 import { makeFolder } from '../support/folder.ts';
 
 const roles = ['operator', 'control', 'guardian', 'host.lab', 'host.other'] as const;
@@ -114,6 +115,23 @@ for (const [role, what, call] of refused) {
     assert.equal(await statusOf(await connect(role), call), permissionDenied);
   });
 }
+
+test('a command with the certificate of a host is refused in one sentence, with what to do', async () => {
+  const env = { TEMPORAL_CONFIG_FILE: cluster.profiles };
+  const allowed = await runCli(['guest', 'list', '--profile', 'operator'], env);
+  assert.equal(allowed.status, 0, allowed.stderr);
+  const refusedHost = await runCli(['guest', 'list', '--profile', 'host.lab'], env);
+  assert.equal(refusedHost.status, 7);
+  assert.match(
+    refusedHost.stderr,
+    /^stillframe: the Temporal server at \S+ does not allow this to your certificate or key: use a profile/,
+  );
+});
+
+test('certificates and profiles are for the user alone who runs the cluster', async () => {
+  assert.equal((await stat(cluster.directory)).mode & 0o777, 0o700);
+  assert.equal((await stat(cluster.profiles)).mode & 0o777, 0o600);
+});
 
 test('both frontends serve the same namespace', async () => {
   for (const address of cluster.addresses) {
