@@ -24,14 +24,14 @@ export interface PinnedSocket {
   close(): Promise<void>;
 }
 
-/** @throws Error with a sentence when no socket of the owner of scratch is at `path` */
+/** @throws Error with a sentence when no socket of the owner of scratch, or of root, is at `path` */
 export async function pinSocket({ path: scratch }: ScratchConfig, path: string): Promise<PinnedSocket> {
   const file = await open(path, O_PATH | constants.O_NOFOLLOW);
   try {
     const { uid: owner } = await stat(scratch);
     const found = await file.stat();
     if (!found.isSocket()) throw new Error(`${path} is not a socket`);
-    if (found.uid !== owner) throw new Error(`${path} belongs to user ${found.uid}, and scratch to user ${owner}`);
+    if (found.uid !== owner && found.uid !== 0) throw new Error(`${path} belongs to user ${found.uid}, and scratch to user ${owner}`);
     return pinned(file);
   } catch (error) {
     await file.close();
