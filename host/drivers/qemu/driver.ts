@@ -8,6 +8,7 @@ import { withDeadline } from '../../../lib/deadline.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { AgentAddress } from '../../channel/types.ts';
 import type { Driver, Guest } from '../driver.ts';
+import { openHolders, type Holders } from './holders.ts';
 import { queryDisks, queryState, queryUuid } from './identify.ts';
 import { createMonitors } from './monitors.ts';
 import { createPointInTimeDriver } from './point-in-time.ts';
@@ -28,6 +29,7 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
   const known = new Map<GuestId, ListedGuest>();
   /** Where the monitor of each guest was when it could last be used: what it still owes us is looked for there. */
   const monitorPaths = new Map<GuestId, string>();
+  let holders: Promise<Holders> | undefined;
   /** By monitor: who was there when it last answered. */
   const last = new Map<string, GuestId>();
 
@@ -64,13 +66,20 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
   async function inventory(): Promise<GuestListing[]> {
     const sources = await guestSources(config.guests);
     const listings = await Promise.all(sources.map(list));
+    const found = listings.flatMap((listing, index) => {
+      if (listing.problem !== null || listing.id === null) return [];
+      const source = sources[index]!;
+      return [{ listing, source, claim: { id: listing.id, monitor: source.monitor, isNamed: source.id !== undefined } }];
+    });
+    const claims = found.map(({ claim }) => claim);
+    const { refused, remember: makeDurable } = await (holders ??= openHolders(stateDir));
+    const lost = refused(claims, new Set(sources.map(({ monitor }) => monitor)));
     known.clear();
-    for (const [index, listing] of listings.entries()) {
-      if (listing.problem !== null || listing.id === null) continue;
-      const same = listings.filter((each) => each.id === listing.id);
-      if (same.length > 1) listing.problem = 'guest-ambiguous';
-      else remember(listing.id, sources[index]!);
+    for (const { listing, source, claim } of found) {
+      if (lost.has(claim)) listing.problem = 'guest-ambiguous';
+      else remember(claim.id, source);
     }
+    await makeDurable(claims.filter((claim) => !lost.has(claim)));
     return listings;
   }
 
@@ -131,7 +140,7 @@ function notUsable(id: GuestId, listings: GuestListing[]): StillframeError {
   if (same.length > 1) {
     return new StillframeError(
       'guest-ambiguous',
-      `guests ${names} have the same id ${id}: give one of them an id: in the host's file`,
+      `guests ${names} have the same id ${id}, and this host does not know which one it is: give one of them an id: in the host's file`,
       { id },
     );
   }

@@ -31,7 +31,8 @@ export async function pinSocket({ path: scratch }: ScratchConfig, path: string):
     const { uid: owner } = await stat(scratch);
     const found = await file.stat();
     if (!found.isSocket()) throw new Error(`${path} is not a socket`);
-    if (found.uid !== owner && found.uid !== 0) throw new Error(`${path} belongs to user ${found.uid}, and scratch to user ${owner}`);
+    if (found.uid !== owner && found.uid !== 0)
+      throw new Error(`${path} belongs to user ${found.uid}, and scratch to user ${owner}`);
     return pinned(file);
   } catch (error) {
     await file.close();

@@ -15,7 +15,11 @@ import { startBareQemu } from '../../../fixtures/qemu.ts';
 import { temporaryFolder } from '../../../support/folder.ts';
 
 async function driverOf(t: TestContext, ...guests: GuestSource[]) {
-  const stateDir = await temporaryFolder(t);
+  return driverOn(await temporaryFolder(t), ...guests);
+}
+
+/** Several on one state directory are workers that follow one another. */
+function driverOn(stateDir: string, ...guests: GuestSource[]) {
   const scratch = { path: join(stateDir, 'scratch'), limitBytes: undefined, marginBytes: 0 };
   const config = { host: hostId('h'), guests, limits: defaultWindowLimits, scratch, repositories: {}, snapshots: {} };
   return createQemuDriver({ config, stateDir, log: () => {} });
@@ -101,6 +105,36 @@ it('the driver refuses an id that two guests report, and names both', async (t) 
     ['guest-ambiguous', 'guest-ambiguous'],
   );
   await assert.rejects(driver.guest(guestId(uuid)), { code: 'guest-ambiguous', message: /db1 and clone/ });
+});
+
+it('a QEMU that claims the id of a guest that the host knew is refused alone, by a later worker too, and when that guest is off', async (t) => {
+  const [stateDir, elsewhere] = [await temporaryFolder(t), await temporaryFolder(t)];
+  const victim = await startBareQemu(t);
+  const sources = [listed('db1', victim), listed('evil', { monitor: join(elsewhere, 'qmp.sock') })];
+  const problems = async (driver: ReturnType<typeof driverOn>) => (await driver.inventory()).map((each) => each.problem);
+  const driver = driverOn(stateDir, ...sources);
+  assert.deepEqual(await problems(driver), [null, 'monitor-unreachable']);
+  await startBareQemu(t, { uuid: victim.uuid, directory: elsewhere });
+  for (const worker of [driver, driverOn(stateDir, ...sources.toReversed())]) {
+    assert.deepEqual(
+      (await problems(worker)).filter((each) => each !== null),
+      ['guest-ambiguous'],
+    );
+    assert.equal((await worker.guest(guestId(victim.uuid))).name, 'db1');
+  }
+  await victim.kill();
+  assert.deepEqual(await problems(driver), ['monitor-unreachable', 'guest-ambiguous']);
+  await assert.rejects(driver.guest(guestId(victim.uuid)), { message: /db1/ });
+});
+
+it('an id that the host’s file gives to a guest is taken by no other, and a guest may move to another socket', async (t) => {
+  const first = await startBareQemu(t);
+  const named = await driverOf(t, listed('claims', first), listed('db1', await startBareQemu(t), first.uuid));
+  assert.equal((await named.guest(guestId(first.uuid))).name, 'db1');
+  const stateDir = await temporaryFolder(t);
+  await driverOn(stateDir, listed('old', first)).inventory();
+  const moved = driverOn(stateDir, listed('new', await startBareQemu(t, { uuid: first.uuid })));
+  assert.equal((await moved.guest(guestId(first.uuid))).name, 'new');
 });
 
 it('the driver says that another program holds the monitor, and finds the guest again when it has let go', async (t) => {

@@ -1,0 +1,51 @@
+/**
+ * Which monitor each guest's id was last seen at. A QEMU says by itself which id it has, and a hostile one says another guest's: the
+ * known guest keeps its place, across restarts of the worker too.
+ */
+
+import { join } from 'node:path';
+import { makeDirectory, readJson, writeJson } from '../../../lib/durable.ts';
+import type { GuestId } from '../../../model/ids.ts';
+
+export interface Claim {
+  id: GuestId;
+  monitor: string;
+  /** The host's file gives this id to this monitor: no other claim counts. */
+  isNamed: boolean;
+}
+
+export interface Holders {
+  /**
+   * The claims that are refused: of an id that the host's file gives to another monitor, or that another monitor in `monitors` was known
+   * for; and all of an id that several claim and none was known for.
+   */
+  refused(claims: readonly Claim[], monitors: ReadonlySet<string>): ReadonlySet<Claim>;
+  /** Makes what was accepted durable, when it has changed. */
+  remember(accepted: readonly Claim[]): Promise<void>;
+}
+
+export async function openHolders(stateDir: string): Promise<Holders> {
+  const file = join(stateDir, 'guests.json');
+  const stored = ((await readJson(file).catch(() => undefined)) ?? {}) as Record<string, string>;
+  const known = new Map(Object.entries(stored));
+
+  function isRefused(claim: Claim, claims: readonly Claim[], monitors: ReadonlySet<string>): boolean {
+    const rivals = claims.filter(({ id, monitor }) => id === claim.id && monitor !== claim.monitor);
+    if (claim.isNamed) return rivals.some((rival) => rival.isNamed);
+    if (rivals.some((rival) => rival.isNamed)) return true;
+    const holder = known.get(claim.id);
+    // A monitor that the host's file no longer names, and whose socket is gone, holds nothing: its guest has moved.
+    return holder !== undefined && monitors.has(holder) ? holder !== claim.monitor : rivals.length > 0;
+  }
+
+  return {
+    refused: (claims, monitors) => new Set(claims.filter((claim) => isRefused(claim, claims, monitors))),
+    async remember(accepted) {
+      const changed = accepted.filter(({ id, monitor }) => known.get(id) !== monitor);
+      if (changed.length === 0) return;
+      for (const { id, monitor } of changed) known.set(id, monitor);
+      await makeDirectory(stateDir);
+      await writeJson(file, Object.fromEntries(known));
+    },
+  };
+}
