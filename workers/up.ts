@@ -18,7 +18,8 @@ import { socketAddress } from '../lib/own-port.ts';
 import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
 import { formatDuration } from '../model/units.ts';
 import { exitConfiguration } from './warden/warden.ts';
-import { demandOwnDirectory, keepFilesPrivate } from '../lib/private-files.ts';
+import { keepFilesPrivate } from '../lib/private-files.ts';
+import { demandOwn } from '../lib/strict-modes.ts';
 
 keepFilesPrivate();
 
@@ -87,7 +88,7 @@ async function takeState(): Promise<void> {
 async function lockState(): ReturnType<typeof takeLock> {
   try {
     await makeDirectory(values.state);
-    await demandOwnDirectory(values.state);
+    await demandOwn(values.state);
     return await takeLock(join(values.state, 'up.lock'));
   } catch (error) {
     throw new StillframeError(

@@ -3,16 +3,22 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../model/errors.ts';
 import { defaults } from '../lib/defaults.ts';
+import { makeDirectory } from '../lib/durable.ts';
 import { logLine } from '../lib/log.ts';
 import { exitConfiguration, runWarden } from './warden/warden.ts';
 import { keepFilesPrivate } from '../lib/private-files.ts';
+import { demandOwn } from '../lib/strict-modes.ts';
 
 keepFilesPrivate();
 
 const args = process.argv.slice(2);
 const { values } = parseArgs({ args, strict: false, options: { state: { type: 'string' } } });
 try {
-  process.exitCode = await runWarden({ stateDir: String(values.state ?? defaults.stateDir), args });
+  const stateDir = String(values.state ?? defaults.stateDir);
+  await makeDirectory(stateDir);
+  // The journal in it says whom to thaw, and its socket is the operator's.
+  await demandOwn(stateDir);
+  process.exitCode = await runWarden({ stateDir, args });
 } catch (error) {
   logLine('warden')('error', messageOf(error));
   process.exitCode = exitConfiguration;

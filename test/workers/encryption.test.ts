@@ -1,5 +1,6 @@
 /** A host, its workflows and its failures on a real server that must not read them. */
 
+import { createRepository } from '../../repository/points.ts';
 import { Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import assert from 'node:assert/strict';
@@ -61,6 +62,7 @@ it('with a key file the server keeps no name and no reason, a key rotates while 
     `host: lab\nguests: [{ name: ${guest}, id: ${uuid}, channel: ${directory}/qga.sock, monitor: ${directory}/qmp.sock }]\n` +
       `scratch: { path: ${directory}/scratch }\nrepositories: { main: ${directory}/repository }\n`,
   );
+  await createRepository(join(directory, 'repository'));
   const first = line('first');
   await writeFile(keys, first, { mode: 0o600 });
   const server = await startDevServer({ socket: join(directory, 'temporal.sock') });

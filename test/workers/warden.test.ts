@@ -1,7 +1,7 @@
 /** Thawing without a host worker: from the journal and the channels alone, and by whoever may open the warden's socket. */
 
 import assert from 'node:assert/strict';
-import { stat } from 'node:fs/promises';
+import { chmod, stat } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
@@ -19,6 +19,7 @@ import { writeOldIntent } from '../host/journal/old-intent.ts';
 import { onEither } from '../host/window/stage.ts';
 import { backupId, guestId } from '../../model/ids.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { makeTemporary, startEntry } from './up-process.ts';
 
 const quiet: Log = () => {};
 const all = () => true;
@@ -239,4 +240,13 @@ it('thaw --local leaves the thaw to the warden that answers, and reports what it
   await served(t, stateDir, async () => [pursuit]);
   assert.deepEqual(await thawLocal(stateDir), { status: 1, pursuits: [pursuit] });
   assert.deepEqual(agent.ran, []);
+});
+
+it('a warden refuses a state directory that other users can write, with the command that ends that', async () => {
+  await using undo = new AsyncDisposableStack();
+  const state = await makeTemporary(undo);
+  await chmod(state, 0o777);
+  const { status, stderr } = await startEntry(undo, 'warden.ts', ['--config', join(state, 'host.yaml'), '--state', state]).ended;
+  assert.equal(status, 2, stderr);
+  assert.match(stderr, new RegExp(`can be written by other users: run "chmod go-w ${state}"`));
 });

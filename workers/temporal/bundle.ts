@@ -6,22 +6,22 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from '../../lib/cache.ts';
 import { exists } from '../../lib/durable.ts';
-import { demandOwn } from '../../lib/strict-modes.ts';
+import { demandOwn, WritableByOthersError } from '../../lib/strict-modes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Path of the bundle of one entry file under workflows/; made when its sources or the lock file have changed. Failures are
+ * Path of the bundle of one entry file under workflows/; made when its sources or the lock file have changed; the code itself where the cache is not this user's own. Failures are
  * converted inside it: by the SDK's own converter, or by the module at `failureConverterPath`.
  */
-export async function workflowBundle(entry: string, failureConverterPath?: string): Promise<{ codePath: string }> {
+export async function workflowBundle(
+  entry: string,
+  failureConverterPath?: string,
+): Promise<{ codePath: string } | { code: string }> {
   const directory = join(cacheDirectory, 'bundles');
   const codePath = join(directory, `${await contentHash(entry, failureConverterPath)}.js`);
-  if (await exists(codePath)) {
-    // It runs in this process, and only its sources are in its name.
-    await demandOwn(codePath);
-    return { codePath };
-  }
+  const mayCache = await isOwn(directory);
+  if (mayCache && (await exists(codePath))) return { codePath };
   // Loaded only when needed: the bundler costs 60 MB that a worker with a cached bundle never uses.
   const { bundleWorkflowCode } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
@@ -29,12 +29,23 @@ export async function workflowBundle(entry: string, failureConverterPath?: strin
     ...(failureConverterPath !== undefined && { failureConverterPath }),
     logger: silentUnlessBroken,
   });
-  await mkdir(directory, { recursive: true });
-  await demandOwn(directory);
+  if (!mayCache) return { code };
   const temporary = `${codePath}.${process.pid}.tmp`;
   await writeFile(temporary, code);
   await rename(temporary, codePath);
   return { codePath };
+}
+
+/** The bundle runs in this process, and only its sources are in its name: one that another user could have put there is not used. */
+async function isOwn(directory: string): Promise<boolean> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  try {
+    await demandOwn(directory);
+    return true;
+  } catch (error) {
+    if (error instanceof WritableByOthersError) return false;
+    throw error;
+  }
 }
 
 async function contentHash(entry: string, failureConverterPath?: string): Promise<string> {

@@ -8,12 +8,17 @@ import { objects, type GuestDisks } from './identify.ts';
 import type { PointRecord } from './records.ts';
 import { unwritable } from './scratch.ts';
 
+/** The record of a point has every disk, and a server carries 2 MiB at most: 64 with all that an inspection may say are half of that. */
+const mostDisks = 64;
+
 /** The copy uses one connection; the rest are for inspection tools. */
 const maxConnections = 4;
 
 /** Preflight: refuses foreign block jobs, a foreign NBD server, or a guest without writable disks before the freeze. */
 export async function refuseForeign(monitor: Monitor, guest: Guest, disks: GuestDisks): Promise<void> {
   const refuse = (why: string) => new StillframeError('point-in-time-failed', `guest ${guest.name} ${why}`, { guest: guest.id });
+  if (disks.captured.length > mostDisks)
+    throw refuse(`has ${disks.captured.length} writable disks, and a backup takes at most ${mostDisks}`);
   if (disks.captured.length === 0) throw refuse('has no writable disk: there is nothing to back up');
   const [job] = objects(await monitor.execute('query-block-jobs'));
   if (job) {
