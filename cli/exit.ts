@@ -47,7 +47,7 @@ const byCode: Partial<Record<ErrorCode, ExitName>> = {
   'snapshot-unknown': 'usage',
 };
 
-/** Temporal's own endings of a workflow, by the name of the failure's class: nobody says what its last step did. */
+/** Temporal's own endings of a workflow, by the name of the failure's class: what its last step did is unknown. */
 const byFailure: Record<string, ExitName> = { TerminatedFailure: 'unknown', TimeoutFailure: 'unknown' };
 
 export function exitOfCode(code: ErrorCode): number {

@@ -135,7 +135,7 @@ function isLocal(address: string): boolean {
 function plaintext(address: string): StillframeError {
   return new StillframeError(
     'connection-invalid',
-    `${address} is not on this machine, and the settings have no TLS, so everybody on the way could read and change what is sent: set TEMPORAL_TLS=true (or tls in the profile), or ask for it by name with --insecure-plaintext or STILLFRAME_INSECURE_PLAINTEXT=1`,
+    `${address} is not on this machine, and the settings have no TLS, so every machine on the way could read and change what is sent: set TEMPORAL_TLS=true (or tls in the profile), or ask for it by name with --insecure-plaintext or STILLFRAME_INSECURE_PLAINTEXT=1`,
     { address },
   );
 }

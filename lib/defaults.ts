@@ -1,4 +1,4 @@
-/** Where things are unless somebody says otherwise. */
+/** Where things are unless a flag, a variable or a file says otherwise. */
 
 /** The port that every Temporal client tries first. */
 export const temporalPort = 7233;

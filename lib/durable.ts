@@ -24,7 +24,7 @@ export async function writeDurably(path: string, text: string, mode = 0o666): Pr
 
 let writes = 0;
 
-/** The same for a value, in a file for nobody but this user. */
+/** The same for a value, in a file for this user alone. */
 export function writeJson(path: string, value: unknown): Promise<void> {
   return writeDurably(path, JSON.stringify(value), 0o600);
 }
@@ -48,7 +48,7 @@ export async function removeDurably(path: string): Promise<void> {
   await syncPath(dirname(path));
 }
 
-/** Creates a directory for nobody but this user, with those above it, and makes every new entry durable. */
+/** Creates a directory for this user alone, with those above it, and makes every new entry durable. */
 export async function makeDirectory(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode: 0o700 });
   if (first === undefined) return;

@@ -75,7 +75,7 @@ async function isOwn({ remotePort, localPort }: Socket): Promise<boolean> {
   }
 }
 
-/** 127.0.0.1 and a port as /proc/net/tcp has them, on a machine that stores the lowest byte first, as all of ours do. */
+/** 127.0.0.1 and a port as /proc/net/tcp has them, on a machine that stores the lowest byte first, as all that we run on do. */
 function addressOf(port: number): string {
   return `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
 }

@@ -21,7 +21,7 @@ const groupOrOthersMayWrite = 0o022;
 const sticky = 0o1000;
 
 /**
- * The file, and every directory on the way to it, belongs to root or to this user, and nobody else may write it.
+ * The file, and every directory on the way to it, belongs to root or to this user, and no other user may write it.
  * @throws WritableByOthersError, and the kernel's errors
  */
 export async function demandOwn(path: string): Promise<void> {

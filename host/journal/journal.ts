@@ -17,7 +17,7 @@ import { makeDirectory, namesIn, readBeginning, readJson, removeDurably, writeJs
 import { readIntent, type Intent } from './intent.ts';
 
 /**
- * An outcome behind the monotonic time of its writing, by which the limits are kept when somebody sets the clock. The times come
+ * An outcome behind the monotonic time of its writing, by which the limits are kept when the clock is set. The times come
  * first, so that counting windows reads the beginning of a record and never what a guest said.
  */
 interface OutcomeRecord {

@@ -14,10 +14,10 @@ await forEachArchitecture('agent:build', async (arch, release) => {
   const built = await buildAgent({ arch, release });
   const path = join(directory, `stillframe-agent-${arch}`);
   await mkdir(directory, { recursive: true });
-  // One that runs cannot be written to.
+  // A program that runs cannot be overwritten.
   await copyFile(built, `${path}.part`);
   await rename(`${path}.part`, path);
-  // The licenses of what is linked into it want their notices in every copy.
+  // The licenses of what is linked into it require their notices in every copy.
   await copyFile(notices, join(directory, 'stillframe-agent.copyright'));
   const bytes = await readFile(path);
   return `${path}  ${bytes.length} bytes  sha256 ${createHash('sha256').update(bytes).digest('hex')}`;

@@ -1,4 +1,4 @@
-/** A real Temporal server for one user: the dev server, which nobody else reaches, with a database file or in memory. */
+/** A real Temporal server for one user: the dev server, which no other user reaches, with a database file or in memory. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -25,7 +25,7 @@ export interface GuestLease {
   remainingMs: number | null;
   /** Mount points that the agent has frozen. */
   held: string[];
-  /** Mount points that it found frozen by somebody else at its last freeze. */
+  /** Mount points that it found frozen by another program at its last freeze. */
   foreign: string[];
 }
 

@@ -42,7 +42,7 @@ function readArguments(): { bench: (typeof benches)[keyof typeof benches]; round
     });
     const name = positionals.join(' ');
     if (!Object.hasOwn(benches, name))
-      throw new Error(name === '' ? 'which bench?' : `there is no bench named ${JSON.stringify(name)}`);
+      throw new Error(name === '' ? 'which bench?' : `no bench is named ${JSON.stringify(name)}`);
     const rounds = Number(values.rounds);
     if (!Number.isInteger(rounds) || rounds < 1)
       throw new Error(`--rounds ${JSON.stringify(values.rounds)} is not a whole number from 1`);

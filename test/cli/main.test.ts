@@ -95,7 +95,7 @@ for (const [args, said] of wrong) {
   });
 }
 
-/** A port that was free just now: nobody answers there. */
+/** A port that was free just now: no process answers there. */
 async function deadAddress(): Promise<string> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -119,7 +119,7 @@ test('a restore writes proven images and says so', async (t) => {
   assert.match(again.stderr, /is not empty \(disk0\.raw\)/);
 });
 
-test('a restored disk is for its owner alone, although the umask of the caller would let everybody read it', async (t) => {
+test('a restored disk is for its owner alone, although the umask of the caller would let all users read it', async (t) => {
   const { directory, path } = await repository(t);
   const to = join(directory, 'out');
   const anybody = process.umask(0);

@@ -27,7 +27,7 @@ function refused(message: RegExp) {
 /** No file of the user who runs the tests. */
 const empty = { XDG_CONFIG_HOME: '/nonexistent' };
 
-test('without any setting it is the server of this machine, in plaintext, and nobody has named it', async (t) => {
+test('without any setting it is the server of this machine, in plaintext, and no setting has named it', async (t) => {
   const state = await temporaryFolder(t);
   assert.deepEqual(await resolveServer({ state }, { ...empty, TEMPORAL_ADDRESS: '' }), {
     connection: { address: '127.0.0.1:7233' },

@@ -97,7 +97,7 @@ const bad: [what: string, lines: string[], expected: string][] = [
   ],
   ['a wrong type', ['guests: {}', scratch], 'host.yaml:2:9: guests: {} is not a list of guests'],
   [
-    'a guest that is no mapping',
+    'a guest that is not a mapping',
     ['guests:', '  - db1', scratch],
     'host.yaml:3:5: guests[0]: "db1" is not a guest: a mapping with name, channel and monitor, or with find',
   ],

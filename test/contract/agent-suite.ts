@@ -115,12 +115,12 @@ export function agentContract(name: string, connect: () => Promise<{ path: strin
       await channel.execute(ping, undefined);
     });
 
-    it('replies that an earlier client left behind are not taken for ours', async () => {
+    it('replies that an earlier client left behind are not taken for our replies', async () => {
       await leaveBehind(path, '{"execute":"guest-sync","arguments":{"id":1}}\n'.repeat(3));
       assert.equal(await (await open()).execute(fsfreezeStatus, undefined), 'thawed');
     });
 
-    it('half a request that an earlier client left behind does not swallow ours', async () => {
+    it('half a request that an earlier client left behind does not swallow our request', async () => {
       await leaveBehind(path, '{"execute":"guest-sync","arguments":{"id":');
       await (await open()).execute(ping, undefined);
     });

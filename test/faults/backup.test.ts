@@ -28,7 +28,7 @@ after(async () => {
 });
 beforeEach(() => site.whole());
 
-/** Jobs, nodes and exports of ours inside the guest's QEMU, scratch, and sessions of the repository. */
+/** Our jobs, nodes and exports inside the guest's QEMU, scratch, and sessions of the repository. */
 async function leftBehind(): Promise<string[]> {
   const monitor = await openMonitor({ path: site.guest.witness });
   try {

@@ -17,7 +17,7 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Who must have thawed; a window that nobody disturbs from outside ends itself. */
+/** Who must have thawed; a window without a disturbance from outside ends itself. */
 const expected: Record<Fault, Record<Form, DrillReport['thawedBy']>> = {
   'snapshot fails': { whole: 'window', held: 'window' },
   'worker killed': { whole: 'warden', held: 'warden' },

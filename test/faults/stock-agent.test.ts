@@ -1,4 +1,4 @@
-/** A guest whose owner keeps the stock qemu-ga gets the same backups; what only our agent can tell is missing from the proof. */
+/** A guest whose owner keeps the stock qemu-ga gets the same backups; what only our agent can report is missing from the proof. */
 
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';

@@ -7,7 +7,7 @@ export function knownReason(sent: string, ours: string, theirs: string): string 
 
 const reasons: { why: string; holds: (ours: string, theirs: string, sent: string) => boolean }[] = [
   {
-    why: 'of several wrong members another one is told: qemu-ga goes by the order of its hash table',
+    why: 'of several wrong members another one is reported: qemu-ga goes by the order of its hash table',
     holds: (ours, theirs) => unnamed(ours) === unnamed(theirs),
   },
   {

@@ -79,7 +79,7 @@ async function mbrDisk(folder: string): Promise<string> {
     'start=50MiB, size=20MiB',
     '',
   ];
-  // sfdisk gives numbers from 5 to what lies inside the extended partition when it is told so.
+  // sfdisk gives numbers from 5 to what lies inside the extended partition when it is asked to.
   const numbered = ['label: dos', `1 : ${table[1]}`, `2 : ${table[2]}`, `5 : ${table[3]}`, `6 : ${table[4]}`, ''];
   await partition(path, numbered.join('\n'));
   const filesystem = await ext4(folder);

@@ -24,7 +24,7 @@ import { newIds } from '../workflows/stage.ts';
 import { standIns } from '../workflows/stand-ins.ts';
 import { makeTemporary } from './up-process.ts';
 
-it('a copy that runs while the certificate is replaced goes on, and every later connection has the new certificate', async () => {
+it('a copy that runs while the certificate is replaced continues, and every later connection has the new certificate', async () => {
   await using undo = new AsyncDisposableStack();
   const directory = await makeTemporary(undo);
   const authority = await makeAuthority(directory, 'ca');
@@ -112,7 +112,7 @@ it('a copy that runs while the certificate is replaced goes on, and every later 
   await backup.result();
   assert.equal(copies, 1);
 
-  // All connections end, as when the server is started again: whoever comes back proves itself with the new certificate.
+  // All connections end, as when the server is started again: each one that connects again has the new certificate.
   const before = proxy.clients.length;
   proxy.cut();
   await (await start({ backup: newIds().backup })).result();

@@ -51,7 +51,7 @@ it('no other user, and no other process, gets a byte from any port of up, or sta
   await using undo = new AsyncDisposableStack();
   const directory = await makeTemporary(undo);
   const { state, args } = await makeArguments(directory);
-  // All may read and enter, as in one that somebody made before: the files themselves have to keep others out.
+  // All may read and enter, as in one that was made before: the files themselves have to keep others out.
   await mkdir(state);
   for (const each of [directory, state]) await chmod(each, 0o755);
   const up = startEntry(undo, 'up.ts', args);
@@ -66,7 +66,7 @@ it('no other user, and no other process, gets a byte from any port of up, or sta
   const theirs = await intrude(name, ports, socket);
   const [ofSocket, ...ofPorts] = [theirs[socket], ...ports.map((port) => theirs[port])];
   assert.deepEqual(new Set(ofPorts), new Set(['closed without a byte']));
-  // Who runs these tests without root can become nobody else: then it is his own socket.
+  // Without root these tests cannot become another user: then it is the user's own socket.
   if (name !== undefined) assert.equal(ofSocket, 'EACCES');
 
   const names = (await readdir(state)).filter((each) => /^(up\.json|temporal\.)/.test(each));

@@ -73,7 +73,7 @@ export function startEntry(
 }
 
 export interface Stranger {
-  /** Undefined where the test cannot become anybody else, or nobody else may read these sources. */
+  /** Undefined where the test cannot become another user, or no other user may read these sources. */
   name: string | undefined;
   /** Of this user alone. */
   directory: string;

@@ -1,4 +1,4 @@
-/** Thawing without a host worker: from the journal and the channels alone, and by whoever may open the warden's socket. */
+/** Thawing without a host worker: from the journal and the channels alone, and by every process that may open the warden's socket. */
 
 import assert from 'node:assert/strict';
 import { chmod, stat } from 'node:fs/promises';
@@ -120,7 +120,7 @@ it('a guest that does not answer does not delay others, and is pursued beyond th
   await thawing;
   const [other] = await obligations.pursue(({ guest }) => guest === 'db1', 'operator', longMs);
   assert.equal(other?.outcome?.closing, 'status-thawed');
-  // The second pursuit joins the first, and waits no longer than it was told.
+  // The second pursuit joins the first, and waits no longer than its limit.
   const [waited] = await obligations.pursue(all, 'operator', 100);
   assert.deepEqual([waited?.guest, waited?.outcome], ['db2', null]);
   assert.deepEqual((await journal.intentOf(guestId('db2')))?.epoch, owed.epoch);

@@ -42,7 +42,7 @@ export function frozenReport({ plan, held }: Freeze, hooks: HookResult[]): Froze
 
 const named = ({ mountPoint, type, deviceName }: Omit<PlannedFilesystem, 'path'>) => ({ mountPoint, type, deviceName });
 
-/** A guard that was killed had not marked it; another process of ours has thawed it since. */
+/** A guard that was killed had not marked it; another process of the agent has thawed it since. */
 export function thawedReport(freeze: Freeze, heldMs: number): ThawedReport {
   return {
     epoch: freeze.request.epoch,

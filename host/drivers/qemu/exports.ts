@@ -81,7 +81,7 @@ export async function verifyPoint(monitor: Monitor, record: PointRecord): Promis
   }
   for (const disk of record.disks) {
     const job = jobs.find((each) => each.id === disk.job);
-    if (!job) throw pointLost(record, 'its job is gone: QEMU was restarted, or somebody ended it');
+    if (!job) throw pointLost(record, 'its job is gone: QEMU was restarted, or another program ended it');
     if (!inForce.has(String(job.status)) || job.error !== undefined)
       throw pointLost(record, `its job is ${String(job.status)}${job.error ? ` (${String(job.error)})` : ''}`);
   }

@@ -5,7 +5,7 @@ import { dataReply, slowReadMs } from '../limits.ts';
 import { asBoolean, asCount, asData, asObject, optional } from '../shape.ts';
 
 export interface ExecStatus {
-  /** It has ended, and so has everybody who held its output. */
+  /** It has ended, and so has every process that held its output. */
   exited: boolean;
   exitCode: number | undefined;
   signal: number | undefined;

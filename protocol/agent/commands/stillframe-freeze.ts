@@ -22,7 +22,7 @@ export interface FrozenFilesystem {
   /** Name of the block device, `vda1`. */
   device: string;
   /**
-   * `frozen`; `not-freezable` (no freeze operation); `foreign` (frozen by somebody else, who may thaw it at any time);
+   * `frozen`; `not-freezable` (no freeze operation); `foreign` (frozen by another program, which may thaw it at any time);
    * `unreachable` (every mount point of it is hidden under another mount).
    */
   outcome: string;

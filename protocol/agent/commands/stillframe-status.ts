@@ -14,7 +14,7 @@ export interface LeaseStatus {
   remaining: number | undefined;
   /** Mount points that are frozen by us. */
   held: string[];
-  /** Mount points that were found frozen by somebody else at the last freeze. */
+  /** Mount points that were found frozen by another program at the last freeze. */
   foreign: string[];
 }
 

@@ -11,7 +11,7 @@ import { asHooks, type HookReport } from './stillframe-freeze.ts';
 export interface LeaseThawReply {
   bootId: string;
   epoch: number;
-  /** Each filesystem that this epoch had frozen; `outcome`: `thawed`, or `lost` when somebody else had thawed it before. */
+  /** Each filesystem that this epoch had frozen; `outcome`: `thawed`, or `lost` when another program had thawed it before. */
   filesystems: { mountpoint: string; outcome: string }[];
   /** Milliseconds by the guest's boot clock, from before the first filesystem froze until the last was thawed. */
   held: number;

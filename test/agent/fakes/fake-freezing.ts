@@ -32,7 +32,7 @@ export interface FakeHeld {
   killGuard(): void;
   /** The guard does nothing any more, until it is killed. */
   stopGuard(): void;
-  /** Somebody thaws one behind our back. */
+  /** Another program thaws one. */
   thawBehind(path: string): void;
 }
 

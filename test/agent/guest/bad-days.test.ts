@@ -20,7 +20,7 @@ suite('an agent on a bad day', () => {
   afterEach(() => calm(on));
 
   it('a filesystem whose server never answers is left alone, and delays nothing', async () => {
-    // Whoever holds /dev/fuse is the server; this one reads no request, as a dead one does.
+    // The process that holds /dev/fuse is the server; this one reads no request, as a dead one does.
     await on.run(`insmod /lib/modules/fuse.ko && mkdir -p /mnt/dead
       (exec 3<>/dev/fuse; mount -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 dead /mnt/dead; exec sleep 1000000) >/dev/null 2>&1 &
       until grep -q /mnt/dead /proc/mounts; do sleep 0.02; done

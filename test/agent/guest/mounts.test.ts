@@ -150,7 +150,7 @@ suite('an agent among mounts', () => {
     await on.freeze(later, longLeaseMs);
     later.close();
     await on.restartAgent('');
-    // Whoever froze it finds it frozen still.
+    // The program that froze it finds it still frozen.
     await on.run('fsfreeze --unfreeze /data/disk0');
     await on.writersMove();
   });

@@ -43,7 +43,7 @@ async function channelTo(t: TestContext, options: AgentChannelOptions) {
   return channel;
 }
 
-/** The error of ours with this code that `outcome` fails with. */
+/** The StillframeError with this code that `outcome` fails with. */
 async function failure(outcome: Promise<unknown>, code: ErrorCode): Promise<StillframeError> {
   const error: unknown = await outcome.then(
     (value) => assert.fail(`wanted ${code}, got the value ${String(value)}`),

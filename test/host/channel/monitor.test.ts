@@ -21,7 +21,7 @@ async function monitorFor(t: TestContext) {
   return { fake, monitor, logged };
 }
 
-/** The error of ours with this code that `outcome` fails with. */
+/** The StillframeError with this code that `outcome` fails with. */
 async function failure(outcome: Promise<unknown>, code: ErrorCode): Promise<StillframeError> {
   const error: unknown = await outcome.then(
     (value) => assert.fail(`wanted ${code}, got the value ${String(value)}`),
@@ -162,7 +162,7 @@ it('closed resolves when we close, too', async (t) => {
 
 for (const [what, bytes] of [
   ['text', 'QEMU 7.2 monitor\n'],
-  ['JSON that is no QMP', '{"hello": 1}\n'],
+  ['JSON that is not QMP', '{"hello": 1}\n'],
   ['an error without an id', '{"error": {"class": "GenericError", "desc": "what?"}}\n'],
 ] as const)
   it(`garbage ends the connection: ${what}`, async (t) => {

@@ -1,4 +1,4 @@
-/** The held window: freeze, snapshot and thaw come as calls of their own, and whoever misses one of them, the guest is thawed. */
+/** The held window: freeze, snapshot and thaw come as calls of their own, and whichever of them is missing, the guest is thawed. */
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -294,7 +294,7 @@ it('an operator thaws what others froze; a workflow leaves it alone', async (t) 
 it('an operator’s thaw undoes what others froze beside the window as well, which the thaw of its epoch leaves alone', async (t) => {
   const { agent, windows } = await setStage(t, { kind: 'stillframe' });
   await windows.freeze(request);
-  // As soon as the window is over, somebody else freezes.
+  // As soon as the window is over, another program freezes.
   agent.behave(wire.stillframe.status, (answer, send) => {
     agent.behave(wire.stillframe.status, undefined);
     send(answer);

@@ -22,7 +22,7 @@ describe('findTemporal', () => {
 
   /** On a machine with no programs, an empty cache and a network that leads nowhere. */
   async function find(): Promise<{ said: { path?: string; code?: string; message?: string }; stderr: string }> {
-    const nowhere = 'http://127.0.0.1:9'; // discard, RFC 863: nobody listens
+    const nowhere = 'http://127.0.0.1:9'; // discard, RFC 863: no process listens
     const { stdout, stderr } = await runToEnd([process.execPath, '--input-type=module', '--eval', script, module], {
       env: {
         PATH: join(folder, 'bin'),

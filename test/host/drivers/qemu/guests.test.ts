@@ -1,4 +1,4 @@
-/** Which guests a host has: listed or found by a pattern, told apart by their ids, watched by their events. */
+/** Which guests a host has: listed or found by a pattern, distinguished by their ids, watched by their events. */
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
