@@ -1,7 +1,7 @@
 /** Thawing without a host worker: from the journal and the channels alone, and by every process that may open the warden's socket. */
 
 import assert from 'node:assert/strict';
-import { chmod, stat } from 'node:fs/promises';
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
@@ -249,4 +249,24 @@ it('a warden refuses a state directory that other users can write, with the comm
   const { status, stderr } = await startEntry(undo, 'warden.ts', ['--config', join(state, 'host.yaml'), '--state', state]).ended;
   assert.equal(status, 2, stderr);
   assert.match(stderr, new RegExp(`can be written by other users: run "chmod go-w ${state}"`));
+});
+
+it('a warden reports each damaged file of the journal once, however often it looks', async () => {
+  await using undo = new AsyncDisposableStack();
+  const state = await makeTemporary(undo);
+  const config = join(state, 'host.yaml');
+  const sockets = `channel: ${state}/qga.sock, monitor: ${state}/qmp.sock`;
+  await writeFile(config, `host: lab\nguests: [{ name: db1, ${sockets} }]\nscratch: { path: ${state}/scratch }\n`);
+  const damage = async (guest: string) => {
+    await mkdir(join(state, 'journal', guest), { recursive: true });
+    await writeFile(join(state, 'journal', guest, 'open.json'), '{');
+    return join(guest, 'open.json cannot be read');
+  };
+  const first = await damage('g1');
+  const warden = startEntry(undo, 'warden.ts', ['--config', config, '--state', state, '--address', '127.0.0.1:1']);
+  await warden.printed(first);
+  const second = await damage('g2');
+  await warden.printed(second);
+  const { stderr } = await warden.stop();
+  assert.equal(stderr.split(first).length - 1, 1);
 });

@@ -54,6 +54,8 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   let liveness: Liveness | undefined;
   let ending = false;
   let pauseMs = restartMs.first;
+  /** Each look finds them again: one line for each is enough. */
+  let reportedDamaged: ReadonlySet<string> = new Set();
 
   /** Process ids come back, after a reboot even soon: only an intent of this worker's own lifetime is the worker's. */
   const hasLostOwner = ({ pid, hostBoot, startedMs }: Intent) =>
@@ -97,8 +99,9 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   async function watch(): Promise<void> {
     if (!journal.mayHaveIntents()) return;
     const { intents, damaged } = await journal.openIntents();
-    for (const path of damaged)
+    for (const path of damaged.filter((each) => !reportedDamaged.has(each)))
       log('error', `${path} cannot be read: if its guest is frozen, thaw it by hand, then remove the file`);
+    reportedDamaged = new Set(damaged);
     const deadlines = intents.filter((intent) => !hasLostOwner(intent)).map((intent) => intent.startedMs + intent.leaseMs);
     const overdueMs = monotonicMs() - Math.min(...deadlines);
     if (!worker?.connected || !liveness || overdueMs < -graceMs) return;
