@@ -359,3 +359,22 @@ onEither('a host that ends lets a whole window finish, and opens no other', asyn
   await assertThawed(stage);
   assert.deepEqual(verdict(await running), clean);
 });
+
+it('a guest that lists thousands of filesystems gets a window whose record is small and counts them', async (t) => {
+  const stage = await setStage(t);
+  const filesystems = Array.from({ length: 3_000 }, (_, at) => ({
+    name: `vd${at}`,
+    mountpoint: `/${'m'.repeat(200)}${at}`,
+    type: 'ext4',
+    disk: [],
+  }));
+  stage.agent.behave('guest-get-fsinfo', answering(filesystems));
+  const outcome = await stage.windows.freezeWindow(request);
+  assert.ok(Buffer.byteLength(JSON.stringify(outcome)) < 128 * 1024);
+  // The two that froze are counted against all of them.
+  assert.deepEqual(outcome.reasons, [
+    'mounts-not-frozen 2998 of 3000',
+    `filesystems-cut ${outcome.claim.filesystems.length} of 3000`,
+  ]);
+  assert.deepEqual(await stage.windows.outcome(request), outcome);
+});
