@@ -1,7 +1,7 @@
 /** Doctor and thaw by hand on a state directory: what is owed, and what stands in the way. */
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -9,6 +9,7 @@ import { openJournal } from '../../host/journal/journal.ts';
 import type { Finding } from '../../model/doctor.ts';
 import { runCli } from './run-cli.ts';
 import { backupId, guestId } from '../../model/ids.ts';
+import { createRepository } from '../../repository/points.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 async function host(t: TestContext) {
@@ -118,4 +119,15 @@ test('thaw --local with nothing owed says so', async (t) => {
     stdout: 'This host owes no guest a thaw.\n',
     stderr: '',
   });
+});
+
+test('a repository that other users may enter is a warning, with the command that ends that', async (t) => {
+  const { env, directory } = await host(t);
+  const path = join(directory, 'backups');
+  await createRepository(path);
+  assert.equal((await examine(env)).of('repository')[0]!.result, 'ok');
+  await chmod(path, 0o755);
+  const [finding] = (await examine(env)).of('repository');
+  assert.equal(finding!.result, 'warn');
+  assert.match(finding!.wayOut!, new RegExp(`chmod -R go-rwx ${path}`));
 });

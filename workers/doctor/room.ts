@@ -1,6 +1,6 @@
 /** Doctor: room for scratch and repositories. */
 
-import { access, constants, statfs } from 'node:fs/promises';
+import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ScratchConfig } from '../../host/config.ts';
 import { errnoOf } from '../../lib/errno.ts';
@@ -51,6 +51,12 @@ async function checkRepository(name: string, path: string): Promise<Finding> {
   } catch (error) {
     return fail('repository', `${found}; ${messageOf(error)}`, initOrMount(path));
   }
+  if (((await stat(path)).mode & 0o077) !== 0)
+    return warn(
+      'repository',
+      `${found}; other users may enter it, and it holds disks of guests`,
+      `run "chmod -R go-rwx ${path}"`,
+    );
   if (room.free < room.size * littleShare) return warn('repository', found, 'make room, or move it to a larger disk');
   return ok('repository', found);
 }
