@@ -1,7 +1,7 @@
 /** Doctor and thaw by hand on a state directory: what is owed, and what stands in the way. */
 
 import assert from 'node:assert/strict';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -53,6 +53,16 @@ async function owe(directory: string): Promise<void> {
     },
   });
 }
+
+test('a scratch that other users can write fails, with the command that ends that', async (t) => {
+  const { env, directory } = await host(t);
+  const scratch = join(directory, 'scratch');
+  await mkdir(scratch);
+  await chmod(scratch, 0o777);
+  const [finding] = (await examine(env)).of('scratch');
+  assert.equal(finding!.result, 'fail');
+  assert.ok(finding!.found.includes(`run "chmod go-w ${scratch}"`), finding!.found);
+});
 
 test('each finding says ok, warn or fail, and what to do where it is not ok', async (t) => {
   const { env, channel, directory } = await host(t);

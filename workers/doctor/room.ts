@@ -3,6 +3,7 @@
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ScratchConfig } from '../../host/config.ts';
+import { demandScratch } from '../../host/drivers/qemu/scratch-owner.ts';
 import { errnoOf } from '../../lib/errno.ts';
 import type { Finding } from '../../model/doctor.ts';
 import { messageOf } from '../../model/errors.ts';
@@ -17,6 +18,13 @@ export async function checkScratch({ path, limitBytes, marginBytes }: ScratchCon
   const room = await roomAt(path);
   if ('problem' in room) return fail('scratch', room.problem, 'make the directory on a local disk, or correct scratch.path');
   const found = `${path}: ${formatBytes(room.free)} free`;
+  if (room.exists) {
+    try {
+      await demandScratch({ path });
+    } catch (error) {
+      return fail('scratch', messageOf(error), 'do that, or move scratch.path below directories of root');
+    }
+  }
   if (room.free <= marginBytes) {
     return fail(
       'scratch',

@@ -4,8 +4,10 @@
  */
 
 import { constants } from 'node:fs';
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { open, realpath, stat, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { run } from '../../../lib/run.ts';
+import { demandOwn } from '../../../lib/strict-modes.ts';
 import type { ScratchConfig } from '../../config.ts';
 
 /** Runs a tool as the owner of scratch; as this process's own user where that is not root. @throws ProgramError */
@@ -13,6 +15,16 @@ export async function runAsOwner({ path }: ScratchConfig, argv: readonly string[
   const { uid, gid } = await stat(path);
   const become = ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--no-new-privs', '--'];
   await run(process.getuid?.() === 0 && uid !== 0 ? [...become, ...argv] : argv);
+}
+
+/**
+ * Who owns scratch decides as whom the tools act, so nobody else may put another directory in its place. Where it is this process's own,
+ * the tools have all of its rights, and nobody else may write there either. @throws WritableByOthersError, and the kernel's errors
+ */
+export async function demandScratch({ path }: Pick<ScratchConfig, 'path'>): Promise<void> {
+  const place = await realpath(path);
+  const isOwn = [0, process.getuid?.()].includes((await stat(place)).uid);
+  await demandOwn(isOwn ? place : dirname(place));
 }
 
 /** open(2), the same on every architecture that we run on; Node does not name it. */

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { messageOf, StillframeError } from '../../../model/errors.ts';
 import { formatBytes } from '../../../model/units.ts';
 import type { ScratchConfig } from '../../config.ts';
+import { WritableByOthersError } from '../../../lib/strict-modes.ts';
 import type { PointRecord } from './records.ts';
-import { runAsOwner } from './scratch-owner.ts';
+import { demandScratch, runAsOwner } from './scratch-owner.ts';
 
 export interface ScratchPlan {
   reservedBytes: number;
@@ -28,9 +29,13 @@ export async function planScratch(
   disks: readonly { bytes: number }[],
   others: readonly PointRecord[],
 ): Promise<ScratchPlan> {
-  await mkdir(config.path, { recursive: true }).catch((error: unknown) => {
-    throw unwritable(config.path, messageOf(error), error);
-  });
+  try {
+    await mkdir(config.path, { recursive: true, mode: 0o700 });
+    await demandScratch(config);
+  } catch (error) {
+    const wayOut = error instanceof WritableByOthersError ? ', or move scratch.path below directories of root' : '';
+    throw unwritable(config.path, `${messageOf(error)}${wayOut}`, error);
+  }
   const { bavail, bsize } = await statfs(config.path);
   const limit =
     config.limitBytes === undefined ? Infinity : config.limitBytes - others.reduce((sum, other) => sum + other.reservedBytes, 0);

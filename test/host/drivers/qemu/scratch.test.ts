@@ -1,12 +1,13 @@
 /** Scratch belongs to the user that QEMU runs as: what that user puts there, or writes into a record, leads the host nowhere else. */
 
 import assert from 'node:assert/strict';
-import { chmod, chown, mkdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
 import { run } from '../../../../lib/run.ts';
+import { isStillframeError } from '../../../../model/errors.ts';
 import { backupId, guestId, hostId } from '../../../../model/ids.ts';
 import { defaultWindowLimits } from '../../../../model/window/lease.ts';
 import { startFakeMonitor } from '../../../fakes/fake-monitor.ts';
@@ -67,6 +68,33 @@ it('a link in the place of a scratch image makes and changes nothing outside of 
   const { driver, points } = await hostOn(t, qemu.path);
   await assert.rejects(points.prepare(await driver.guest(qemu.guest), backup), { code: 'scratch-unwritable' });
   await assert.rejects(stat(victim), { code: 'ENOENT' });
+});
+
+it('scratch of the host itself that QEMU may write is refused: its own directory there could be exchanged for another', async (t) => {
+  const victims = await temporaryFolder(t);
+  const qemu = await hostileQemu(t, async (socket) => {
+    const made = join(socket, '..');
+    await rename(made, `${made}.moved`);
+    await symlink(victims, made);
+  });
+  const { scratch, driver, points } = await hostOn(t, qemu.path);
+  await chown(scratch, process.getuid!(), process.getgid!());
+  await chmod(scratch, 0o777);
+  const error = await points.prepare(await driver.guest(qemu.guest), backup).catch((each: unknown) => each);
+  assert.deepEqual(await readdir(victims), []);
+  assert.ok(isStillframeError(error, 'scratch-unwritable'));
+  assert.match(error.message, /can be written by other users: run "chmod go-w /);
+});
+
+it('scratch in a directory that other users can write is refused: they could put a link in its place', async (t) => {
+  const qemu = await startBareQemu(t, {});
+  const { root, scratch, driver, points } = await hostOn(t, qemu.monitor);
+  await chmod(root, 0o777);
+  await assert.rejects(points.prepare(await driver.guest(guestId(qemu.uuid)), backup), {
+    code: 'scratch-unwritable',
+    message: /can be written by other users: run "chmod go-w .*, or move scratch\.path/,
+  });
+  assert.deepEqual(await readdir(scratch), []);
 });
 
 it('a directory that stands already where scratch is to be made is refused, and left as it is', async (t) => {
