@@ -4,13 +4,13 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promis
 import { dirname, resolve } from 'node:path';
 import { errnoOf } from './errno.ts';
 
-/** After a power cut the file holds all of `text`, or what it held before (rename(2), fsync(2)). `mode` is of a new file. */
-export async function writeDurably(path: string, text: string, mode = 0o666): Promise<void> {
+/** After a power cut the file holds all of `text`, or what it held before (rename(2), fsync(2)). A new file is for this user alone. */
+export async function writeDurably(path: string, text: string): Promise<void> {
   // Several processes may write the same file; the last one to rename wins.
   const temporary = `${path}.${process.pid}-${++writes}.part`;
   try {
     {
-      await using file = await open(temporary, 'w', mode);
+      await using file = await open(temporary, 'w', 0o600);
       await file.writeFile(text);
       await file.sync();
     }
@@ -24,9 +24,9 @@ export async function writeDurably(path: string, text: string, mode = 0o666): Pr
 
 let writes = 0;
 
-/** The same for a value, in a file for this user alone. */
+/** The same for a value. */
 export function writeJson(path: string, value: unknown): Promise<void> {
-  return writeDurably(path, JSON.stringify(value), 0o600);
+  return writeDurably(path, JSON.stringify(value));
 }
 
 /** The value in a file; undefined when there is no file. @throws SyntaxError when it is damaged */

@@ -1,7 +1,7 @@
 /** A directory of restore points: a point exists from the moment its manifest is on the disk, whole, or not at all. */
 
 import { randomUUID } from 'node:crypto';
-import { chmod, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { exists, makeDirectory, syncPath, writeDurably } from '../lib/durable.ts';
@@ -116,7 +116,8 @@ export async function openRepository(directory: string): Promise<Repository> {
           );
         }
         await abandon(point);
-        await mkdir(session(point));
+        await closeToOthers(directory);
+        await mkdir(session(point), { mode: 0o700 });
         return session(point);
       }),
 
@@ -229,9 +230,18 @@ export async function createRepository(directory: string): Promise<Repository> {
     await chmod(directory, 0o700);
     await mkdir(join(directory, 'points'), { recursive: true, mode: 0o700 });
     await mkdir(join(directory, 'tmp'), { recursive: true, mode: 0o700 });
-    await writeDurably(join(directory, markerFile), `${JSON.stringify({ format: 1, id: randomUUID() })}\n`, 0o600);
+    await writeDurably(join(directory, markerFile), `${JSON.stringify({ format: 1, id: randomUUID() })}\n`);
   });
   return openRepository(directory);
+}
+
+/** Images of versions before 0700 are readable behind an open root. Where the filesystem or its owner keeps the modes, doctor reports them. */
+async function closeToOthers(directory: string): Promise<void> {
+  try {
+    if (((await stat(directory)).mode & 0o077) !== 0) await chmod(directory, 0o700);
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM') throw error;
+  }
 }
 
 async function syncImage(path: string, bytes: number): Promise<void> {

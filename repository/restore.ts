@@ -36,7 +36,7 @@ export async function restorePoint(
 ): Promise<RestorePoint> {
   const point = await repository.read(id);
   return explainErrno('target-unwritable', target, async () => {
-    const made = await mkdir(target, { recursive: true });
+    const made = await mkdir(target, { recursive: true, mode: 0o700 });
     await demandEmpty(target);
     try {
       await demandRoom(repository, point, target);
@@ -103,7 +103,7 @@ async function copyProven(
   onProgress: (doneBytes: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  await using file = await open(to, 'wx');
+  await using file = await open(to, 'wx', 0o600);
   await file.truncate(disk.bytes);
   const write = async (piece: Buffer, offset: number) => {
     for (const [start, end] of dataRuns(piece)) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -12,6 +12,7 @@ import { forged } from '../support/forged.ts';
 import { samplePoint } from './sample-point.ts';
 import { backupId } from '../../model/ids.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { withoutUmask } from '../support/umask.ts';
 
 const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
   assert.ok(isStillframeError(error, code), String(error));
@@ -39,6 +40,27 @@ test('a repository keeps its id, and only an absent or empty directory becomes o
   await assert.rejects(openRepository(other), fails('repository-unknown', /is not a repository/));
   await writeFile(join(other, 'letter.txt'), '');
   await assert.rejects(createRepository(other), fails('repository-unknown', /not empty \(letter.txt\)/));
+});
+
+test('a repository and its points are for their owner alone, whatever the umask', async (context) => {
+  withoutUmask(context);
+  const { repository, directory } = await made(context);
+  await committed(repository);
+  const names = ['', 'stillframe-repository.json', 'points', 'tmp', `points/${id}`, `points/${id}/manifest.json`];
+  const modes = await Promise.all(names.map((name) => stat(join(directory, name))));
+  assert.deepEqual(
+    modes.map(({ mode }) => mode & 0o077),
+    names.map(() => 0),
+  );
+});
+
+test('the next point closes a repository that an earlier version left open to other users', async (context) => {
+  const { repository, directory } = await made(context);
+  await chmod(directory, 0o755);
+  await repository.list();
+  assert.equal((await stat(directory)).mode & 0o777, 0o755, 'a reader changes nothing');
+  await committed(repository);
+  assert.equal((await stat(directory)).mode & 0o777, 0o700);
 });
 
 test('a creation that was cut short is finished by the next', async (context) => {

@@ -17,6 +17,7 @@ import { MiB, blank, write } from './images.ts';
 import { samplePoint } from './sample-point.ts';
 import { backupId } from '../../model/ids.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { withoutUmask } from '../support/umask.ts';
 
 const id = '20260101T020000-1a2b3c4d';
 const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
@@ -76,6 +77,17 @@ test('a restore gives the same bytes, holes left out, with the manifest beside t
   assert.ok(blocks * 512 < MiB, `${blocks * 512} bytes allocated`);
   assert.deepEqual(JSON.parse(await readFile(join(target, 'manifest.json'), 'utf8')), point);
   assert.deepEqual(seen.at(-1), { disk: 'disk1', doneBytes: 64 * MiB + 1777, totalBytes: 64 * MiB + 1777 });
+});
+
+test('a restored disk is for its owner alone, whatever the umask', async (context) => {
+  withoutUmask(context);
+  const { repository, target } = await stored(context);
+  await restorePoint(repository, id, target);
+  const modes = await Promise.all(['', 'disk0.raw', 'disk1.raw', 'manifest.json'].map((name) => stat(join(target, name))));
+  assert.deepEqual(
+    modes.map(({ mode }) => (mode & 0o777).toString(8)),
+    ['700', '600', '600', '600'],
+  );
 });
 
 const damages: [string, (image: string) => Promise<unknown>, RegExp][] = [
