@@ -1,7 +1,8 @@
 /** Refuses files that other users could change, as sshd does (sshd_config(5), StrictModes): this process does what they say. */
 
-import { realpath, stat } from 'node:fs/promises';
+import { chmod, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeDirectory } from './durable.ts';
 
 /** Who may write what. `path` is the file or one of the directories above it, `fix` the command that helps. */
 export class WritableByOthersError extends Error {
@@ -36,4 +37,17 @@ export async function demandOwn(path: string): Promise<void> {
     if (at === dirname(at)) return;
     at = dirname(at);
   }
+}
+
+const othersMayListOrWrite = 0o066;
+
+/**
+ * Makes a directory for this user, or takes its own that is there: others may pass through at most, as QEMU's user does to scratch below.
+ * @throws WritableByOthersError, and the kernel's errors
+ */
+export async function takeDirectory(path: string): Promise<void> {
+  await makeDirectory(path);
+  await demandOwn(path);
+  const { mode } = await stat(path);
+  if ((mode & othersMayListOrWrite) !== 0) await chmod(path, mode & 0o7777 & ~othersMayListOrWrite);
 }

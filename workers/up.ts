@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { resolveServer, serverArgs, serverOptions } from '../client/settings.ts';
-import { makeDirectory, writeJson } from '../lib/durable.ts';
+import { writeJson } from '../lib/durable.ts';
 import { startDevServer, type DevServer } from '../infra/temporal/dev-server.ts';
 import { defaults, serverSocket } from '../lib/defaults.ts';
 import { takeLock } from '../lib/lock.ts';
@@ -19,7 +19,7 @@ import { isStillframeError, messageOf, StillframeError } from '../model/errors.t
 import { formatDuration } from '../model/units.ts';
 import { exitConfiguration } from './warden/warden.ts';
 import { keepFilesPrivate } from '../lib/private-files.ts';
-import { demandOwn } from '../lib/strict-modes.ts';
+import { takeDirectory } from '../lib/strict-modes.ts';
 
 keepFilesPrivate();
 
@@ -87,8 +87,7 @@ async function takeState(): Promise<void> {
 
 async function lockState(): ReturnType<typeof takeLock> {
   try {
-    await makeDirectory(values.state);
-    await demandOwn(values.state);
+    await takeDirectory(values.state);
     return await takeLock(join(values.state, 'up.lock'));
   } catch (error) {
     throw new StillframeError(

@@ -3,11 +3,10 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../model/errors.ts';
 import { defaults } from '../lib/defaults.ts';
-import { makeDirectory } from '../lib/durable.ts';
 import { logLine } from '../lib/log.ts';
 import { exitConfiguration, runWarden } from './warden/warden.ts';
 import { keepFilesPrivate } from '../lib/private-files.ts';
-import { demandOwn } from '../lib/strict-modes.ts';
+import { takeDirectory } from '../lib/strict-modes.ts';
 
 keepFilesPrivate();
 
@@ -15,9 +14,8 @@ const args = process.argv.slice(2);
 const { values } = parseArgs({ args, strict: false, options: { state: { type: 'string' } } });
 try {
   const stateDir = String(values.state ?? defaults.stateDir);
-  await makeDirectory(stateDir);
   // The journal in it says whom to thaw, and its socket is the operator's.
-  await demandOwn(stateDir);
+  await takeDirectory(stateDir);
   process.exitCode = await runWarden({ stateDir, args });
 } catch (error) {
   logLine('warden')('error', messageOf(error));

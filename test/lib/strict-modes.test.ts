@@ -1,11 +1,12 @@
 /** Files that other users could change are refused by name, with the command that helps. */
 
 import assert from 'node:assert/strict';
-import { chmod, chown, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { demandOwn, WritableByOthersError } from '../../lib/strict-modes.ts';
+import { demandOwn, takeDirectory, WritableByOthersError } from '../../lib/strict-modes.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { withoutUmask } from '../support/umask.ts';
 
 const refused = (path: string, fix: RegExp) => (error: unknown) => {
   assert.ok(error instanceof WritableByOthersError, String(error));
@@ -59,4 +60,18 @@ test('a file of another user is refused; one of root is accepted', async (t) => 
   if (process.getuid!() === 0) await chown(file, 65_534, 65_534);
   else await chmod(file, 0o602);
   await assert.rejects(demandOwn(file), (error) => error instanceof WritableByOthersError && error.path === file);
+});
+
+test('a directory that is taken cannot be listed or written by others afterwards, and one that is made is closed to them', async (t) => {
+  withoutUmask(t);
+  const folder = await temporaryFolder(t);
+  const [made, found] = [join(folder, 'made'), join(folder, 'found')];
+  await mkdir(found);
+  await chmod(found, 0o755);
+  const modes = [];
+  for (const each of [made, found]) {
+    await takeDirectory(each);
+    modes.push(((await stat(each)).mode & 0o777).toString(8));
+  }
+  assert.deepEqual(modes, ['700', '711']);
 });

@@ -70,6 +70,7 @@ it('no other user, and no other process, gets a byte from any port of up, or sta
   if (name !== undefined) assert.equal(ofSocket, 'EACCES');
 
   const names = (await readdir(state)).filter((each) => /^(up\.json|temporal\.)/.test(each));
+  assert.equal((await stat(state)).mode & 0o777, 0o711, 'a state directory that others could list is closed');
   assert.ok(names.includes('temporal.db') && names.includes('temporal.sock'));
   for (const each of names) assert.equal((await stat(join(state, each))).mode & 0o077, 0, each);
 
