@@ -165,7 +165,7 @@ const wrong: Wrong[] = [
 // Most of them wait for the time-out of a connection.
 describe('the doctor names what is wrong, and the way out', { concurrency: 4 }, () => {
   for (const { what, settings, says } of wrong) {
-    test(what, async (t) => {
+    test(`the doctor names ${what}, and says what to do`, async (t) => {
       const found = await examine(await settings(t));
       assert.equal(found.length, 1, found.join('\n'));
       assert.match(found[0]!, says);
