@@ -15,6 +15,14 @@ export function escapeText(text: string): string {
   });
 }
 
+/** Characters of an error's text or class that are kept: a guest or QEMU writes them, and they go into logs and histories. */
+const longestError = 400;
+
+/** What a peer calls its error, or says about it. */
+export function escapeError(text: string): string {
+  return escapeAndCut(text, longestError);
+}
+
 /** The beginning of a foreign text, for an error or a log: a peer that sends megabytes must not fill what keeps it. */
 export function escapeAndCut(text: string, most: number): string {
   return escapeText(text.length <= most ? text : `${text.slice(0, most)}…`);

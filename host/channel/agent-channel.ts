@@ -2,7 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { escapeAndCut } from '../../lib/escape.ts';
+import { escapeError } from '../../lib/escape.ts';
 import { isStillframeError, StillframeError } from '../../model/errors.ts';
 import type { AgentCommand } from '../../protocol/agent/command.ts';
 import { syncDelimited } from '../../protocol/agent/commands/guest-sync-delimited.ts';
@@ -29,9 +29,6 @@ export interface AgentChannelOptions {
 
 /** Replies of an earlier client may wait in the channel before the one to our sync: as much as one client can leave unread. */
 const mostLeftBehind = dataReply;
-
-/** Characters of an error's text and class that are kept: the guest writes them, and they go into logs and histories. */
-const longestError = 400;
 
 /** @throws channel-unreachable, channel-held, agent-absent, agent-garbled, agent-too-large */
 export async function openAgentChannel({ path, timeoutMs = quickMs }: AgentChannelOptions): Promise<AgentChannel> {
@@ -196,10 +193,10 @@ function createLink(socket: Socket, path: string) {
         throw error;
       });
       if (reply.kind === 'error') {
-        const desc = escapeAndCut(reply.desc, longestError);
+        const desc = escapeError(reply.desc);
         throw new StillframeError('agent-refused', `the agent refused ${command.name}: ${desc}`, {
           command: command.name,
-          class: escapeAndCut(reply.class, longestError),
+          class: escapeError(reply.class),
           desc,
         });
       }

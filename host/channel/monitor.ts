@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { monotonicMs } from '../../lib/clock.ts';
 import { withDeadline } from '../../lib/deadline.ts';
-import { escapeAndCut } from '../../lib/escape.ts';
+import { escapeError } from '../../lib/escape.ts';
 import { StillframeError } from '../../model/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
@@ -23,8 +23,6 @@ const greetingMs = 5_000;
 /** None of our commands waits for a disk; a transaction over four disks of 2 TiB took 153 ms. */
 const commandMs = 20_000;
 
-/** Characters of an error's text and class that are kept: they go into logs and histories. */
-const longestError = 400;
 /** QEMU limits each kind of frequent event to one a second (qapi, event rate limits); a job has a handful. */
 const mostEventsAMinute = 6_000;
 const minuteMs = 60_000;
@@ -117,7 +115,7 @@ function createLink(socket: Socket, path: string, log: Log) {
 
   function receive(message: MonitorMessage | undefined): void {
     if (!message) return end(garbled('sent data that is not QMP'));
-    if (message.kind === 'unreadable') return end(garbled(`could not read us: ${escapeAndCut(message.desc, longestError)}`));
+    if (message.kind === 'unreadable') return end(garbled(`could not read us: ${escapeError(message.desc)}`));
     if (message.kind === 'event') return passOn({ name: message.name, data: message.data });
     if (message.kind !== 'greeting') return answer(message);
     if (state !== 'greeting') return end(garbled('greeted a second time'));
@@ -135,7 +133,7 @@ function createLink(socket: Socket, path: string, log: Log) {
 
   /** The specification has clients drop such replies (qmp-spec, "Commands Responses"): usually one of our commands had timed out. */
   function reportUnknown(reply: Reply): void {
-    const how = reply.kind === 'return' ? 'with success' : `with "${escapeAndCut(reply.desc, longestError)}"`;
+    const how = reply.kind === 'return' ? 'with success' : `with "${escapeError(reply.desc)}"`;
     log('warn', `the monitor ${path} answered command ${reply.id} ${how}, and no command waits for that reply: dropped`, {
       path,
     });
@@ -186,10 +184,10 @@ function createLink(socket: Socket, path: string, log: Log) {
 }
 
 function refused(command: string, errorClass: string, said: string): StillframeError {
-  const desc = escapeAndCut(said, longestError);
+  const desc = escapeError(said);
   return new StillframeError('monitor-refused', `QEMU refused ${command}: ${desc}`, {
     command,
-    class: escapeAndCut(errorClass, longestError),
+    class: escapeError(errorClass),
     desc,
   });
 }
