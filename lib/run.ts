@@ -98,7 +98,11 @@ export class ProgramError extends Error {
   }
 }
 
-const endWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
+/**
+ * In front of a command: the kernel ends it with the process that starts it, however that ends (setpriv(1); prctl(2), PR_SET_PDEATHSIG).
+ * A change of user comes before it, since that clears the signal.
+ */
+export const endWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
 
 /** Listings of whole package trees stay far below. */
 const longestOutput = 64 * 2 ** 20;

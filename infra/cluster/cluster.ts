@@ -2,14 +2,14 @@
 
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../lib/run.ts';
+import { endWithParent, run } from '../../lib/run.ts';
 import { findTemporal } from '../temporal/find.ts';
 import { freePort } from '../temporal/free-port.ts';
 import { buildServer } from './build.ts';
 import { issue, makeAuthority, type Certificate } from './certificates.ts';
 import { configuration, internodeName, serverName, services, type Doors } from './configuration.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
-import { endWithParent, startService } from './service.ts';
+import { startService } from './service.ts';
 
 export interface Cluster {
   /** Of the two frontends: each serves every client. */

@@ -3,10 +3,10 @@
 import { randomBytes } from 'node:crypto';
 import { glob, mkdir, writeFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../lib/run.ts';
+import { endWithParent, run } from '../../lib/run.ts';
 import { aptGet } from '../lab/packages.ts';
 import { freePort } from '../temporal/free-port.ts';
-import { endWithParent, startService } from './service.ts';
+import { startService } from './service.ts';
 
 export interface Postgres {
   port: number;

@@ -18,7 +18,7 @@ export async function startService(
   [program = '', ...args]: string[],
   { port, log, stopBy = 'SIGTERM' }: { port: number; log: string; stopBy?: NodeJS.Signals },
 ): Promise<Service> {
-  // It must not outlive us, however we end (prctl(2), PR_SET_PDEATHSIG); Ctrl-C is for us alone.
+  // Ctrl-C is for us alone.
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const lines = createWriteStream(log, { mode: 0o600 });
   child.stdout.pipe(lines, { end: false });
@@ -36,9 +36,6 @@ export async function startService(
     },
   };
 }
-
-/** Starts a command so that the kernel ends it with its parent (setpriv(1)); the user changes first, since that clears the signal. */
-export const endWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
 
