@@ -4,16 +4,14 @@ import { chmod, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeDirectory } from './durable.ts';
 
-/** Who may write what. `path` is the file or one of the directories above it, `fix` the command that helps. */
+/** Who may write what, and the command that helps. `path` is the file or one of the directories above it. */
 export class WritableByOthersError extends Error {
   override readonly name = 'WritableByOthersError';
   readonly path: string;
-  readonly fix: string;
 
   constructor(path: string, why: string, fix: string) {
     super(`${path} ${why}: run "${fix}"`);
     this.path = path;
-    this.fix = fix;
   }
 }
 
