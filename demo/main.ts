@@ -170,13 +170,7 @@ async function newestPoint(site: Site): Promise<RestorePoint> {
 /** Runs the command line as an operator would; what it prints is the story. */
 async function stillframe(site: Site, args: string[]): Promise<void> {
   say(`   $ stillframe ${args.join(' ')}`);
-  const env = {
-    ...process.env,
-    TEMPORAL_ADDRESS: (await site.processes()).address,
-    ...(site.profile !== undefined && { TEMPORAL_PROFILE: site.profile }),
-    STILLFRAME_CONFIG: site.config,
-    STILLFRAME_STATE: site.stateDir,
-  };
+  const env = await site.environment();
   const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'inherit', 'inherit'], env });
   const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`"stillframe ${args.join(' ')}" ended with status ${code}`);

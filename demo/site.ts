@@ -22,11 +22,8 @@ export interface Site {
   proxy: MonitorProxy;
   client: Client;
   journal: Journal;
-  /** Profile of a server that was given. */
-  profile: string | undefined;
   /** The host's file. */
   config: string;
-  stateDir: string;
   repository: string;
   leaseMs: number;
   /** Milliseconds that `up` took. */
@@ -35,6 +32,8 @@ export interface Site {
   snapshotBegan: string;
   /** Which processes there are now. */
   processes(): Promise<UpRecord>;
+  /** What an operator's command line is told: this site's server, file and state. */
+  environment(): Promise<NodeJS.ProcessEnv>;
   /** Process id of the host worker, the warden's only child (proc(5)). */
   hostWorker(): Promise<number>;
   /** Resolves when workflows reach the guest again, through server, worker and agent. */
@@ -78,22 +77,29 @@ export async function startSite(directory: string, options: SiteOptions = {}): P
     const upMs = performance.now() - startedMs;
     const { client, connection } = await connectClient(await resolveServer({ address, ...options.server }, process.env));
     undo.defer(() => connection.close());
+    const processes = async () => JSON.parse(await readFile(join(stateDir, 'up.json'), 'utf8')) as UpRecord;
+    const profile = options.server?.profile;
     const stack = undo.move();
     return {
       guest,
       proxy,
       client,
       journal: openJournal(join(stateDir, 'journal')),
-      profile: options.server?.profile,
       config,
-      stateDir,
       repository,
       leaseMs: labLeaseMs,
       upMs,
       snapshotBegan,
-      processes: async () => JSON.parse(await readFile(join(stateDir, 'up.json'), 'utf8')) as UpRecord,
+      processes,
+      environment: async () => ({
+        ...process.env,
+        TEMPORAL_ADDRESS: (await processes()).address,
+        ...(profile !== undefined && { TEMPORAL_PROFILE: profile }),
+        STILLFRAME_CONFIG: config,
+        STILLFRAME_STATE: stateDir,
+      }),
       async hostWorker() {
-        const warden = (JSON.parse(await readFile(join(stateDir, 'up.json'), 'utf8')) as UpRecord).pids.host!;
+        const warden = (await processes()).pids.host!;
         return Number((await readFile(`/proc/${warden}/task/${warden}/children`, 'utf8')).trim().split(' ')[0]);
       },
       whole: () => untilWhole(client, guestId(guest.uuid)),

@@ -19,12 +19,7 @@ export interface RunningCommand {
 }
 
 export async function startCommand(site: Site, args: string[]): Promise<RunningCommand> {
-  const env = {
-    ...process.env,
-    TEMPORAL_ADDRESS: (await site.processes()).address,
-    STILLFRAME_CONFIG: site.config,
-    STILLFRAME_STATE: site.stateDir,
-  };
+  const env = await site.environment();
   const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
   const run: Run = { status: null, stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
