@@ -7,41 +7,24 @@ import { gradePoint } from '../../../model/window/grading.ts';
 import { reason } from '../../../model/window/reasons.ts';
 import type { GuestHook, WindowOutcome } from '../../../model/window/window.ts';
 import { backupId, guestId } from '../../../model/ids.ts';
+import { outcomeOf } from '../../workflows/stand-ins.ts';
 
 /** What design.md keeps payloads below. */
 const payload = 64 * 1024 * 3;
 
 const hook = (name: string, outcome = 'success'): GuestHook => ({ name, outcome, detail: 'd'.repeat(200) });
 
+const key = {
+  guest: guestId('11111111-1111-4111-8111-111111111111'),
+  backup: backupId('20260101T020000-00000000'),
+  attempt: 1,
+};
+
+/** Of our own agent, whose hooks a record has. */
 function outcome(over: Partial<WindowOutcome> = {}): WindowOutcome {
-  return {
-    guest: guestId('11111111-1111-4111-8111-111111111111'),
-    backup: backupId('20260101T020000-00000000'),
-    attempt: 1,
-    epoch: 1,
-    leaseMs: 10_000,
-    openedAt: '2026-01-01T02:00:00.000Z',
-    closedAt: '2026-01-01T02:00:00.100Z',
-    pointInTimeAt: '2026-01-01T02:00:00.050Z',
-    times: { freezeMs: 10, pointInTimeMs: 5, proofMs: 2, thawMs: 10, heldMs: 30 },
-    thawedBy: 'window',
-    closing: 'status-thawed',
-    claim: {
-      agent: 'stillframe',
-      version: '11.1.0',
-      filesystems: [{ mountpoint: '/', type: 'ext4', device: 'vda1', outcome: 'frozen' }],
-      frozenCount: 1,
-      thawedCount: 1,
-      frozenAfterPointInTime: true,
-      lease: { bootId: 'b', epochAtProof: 1, hooks: [], thawHooks: [], heldMs: 30, leaseFired: false },
-    },
-    disks: [],
-    skipped: [],
-    reference: null,
-    reasons: [],
-    failure: null,
-    ...over,
-  };
+  const held = outcomeOf(key);
+  const lease = { bootId: 'b', epochAtProof: 1, hooks: [], thawHooks: [], heldMs: 30, leaseFired: false };
+  return { ...held, claim: { ...held.claim, agent: 'stillframe', version: '11.1.0', lease }, ...over };
 }
 
 test('an ordinary outcome is left as it is', () => {
