@@ -9,6 +9,7 @@ import type { DiskProgress, RestorePoint } from '../model/point/point.ts';
 import type { BackupRequest } from '../model/workflows/backup-guest.ts';
 import type { KnownRepositories } from '../repository/known.ts';
 import type { Repository } from '../repository/points.ts';
+import type { Signer } from '../repository/signature.ts';
 import { commitPoint } from './commit.ts';
 import { runCopy } from './copy.ts';
 import type { Leftovers } from './leftovers.ts';
@@ -37,10 +38,12 @@ export interface BackupParts {
   config: Pick<HostConfig, 'host' | 'repositories'>;
   known: KnownRepositories;
   leftovers: Leftovers;
+  /** Of the points of this host. */
+  signer: Signer;
   log: Log;
 }
 
-export function createBackups({ driver, journal, config, known, leftovers, log }: BackupParts): Backups {
+export function createBackups({ driver, journal, config, known, leftovers, signer, log }: BackupParts): Backups {
   const repositoryNamed = (name: string): Promise<Repository> => {
     const path = Object.hasOwn(config.repositories, name) ? config.repositories[name] : undefined;
     if (path === undefined) {
@@ -77,7 +80,8 @@ export function createBackups({ driver, journal, config, known, leftovers, log }
 
     async commit({ guest, backup, repository: name }) {
       leftovers.claim(backup);
-      return commitPoint({ guest, backup, repository: await repositoryNamed(name) }, { driver, journal, host: config.host });
+      const request = { guest, backup, repository: await repositoryNamed(name) };
+      return commitPoint(request, { driver, journal, host: config.host, signer });
     },
 
     async cleanUp({ guest: id, backup, repository: name }) {

@@ -8,14 +8,18 @@ import type { PointDisk, RestorePoint } from '../model/point/point.ts';
 import { gradePoint } from '../model/window/grading.ts';
 import type { WindowOutcome } from '../model/window/window.ts';
 import type { Repository } from '../repository/points.ts';
+import type { Signer } from '../repository/signature.ts';
 
-/** A repeated call answers with the point that the first one committed. @throws point-in-time-lost, scratch-exhausted, copy-failed, repository-* */
+/**
+ * A repeated call answers with the point that the first one committed.
+ * @throws point-in-time-lost, scratch-exhausted, copy-failed, point-unproven, repository-*
+ */
 export async function commitPoint(
   { guest: id, backup, repository }: { guest: GuestId; backup: BackupId; repository: Repository },
-  { driver, journal, host }: { driver: Driver; journal: Pick<Journal, 'captured'>; host: HostId },
+  { driver, journal, host, signer }: { driver: Driver; journal: Pick<Journal, 'captured'>; host: HostId; signer: Signer },
 ): Promise<RestorePoint> {
   const committed = await repository.find(backup);
-  if (committed) return belongsTo(id, committed);
+  if (committed) return ownPoint(id, committed, repository, signer);
   const window = await journal.captured(id, backup);
   if (!window) {
     throw new StillframeError(
@@ -40,11 +44,19 @@ export async function commitPoint(
     disks,
     skipped: window.skipped,
   };
-  await repository.commit(point);
+  await repository.commit(point, signer);
   return point;
 }
 
-function belongsTo(guest: GuestId, point: RestorePoint): RestorePoint {
+/** One that somebody else put there is no answer. */
+async function ownPoint(guest: GuestId, point: RestorePoint, repository: Repository, signer: Signer): Promise<RestorePoint> {
+  if ((await repository.origin(point, signer.trusted)).kind !== 'proven') {
+    throw new StillframeError(
+      'point-unproven',
+      `restore point ${point.id} stands in ${repository.directory} without the signature of this host: look at who writes there, and back the guest up again`,
+      { point: point.id },
+    );
+  }
   if (point.guest.id === guest) return point;
   throw new StillframeError(
     'input-invalid',

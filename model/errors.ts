@@ -68,6 +68,7 @@ export const errorCodes = {
   'repository-unwritable': 'refused',
   'point-unknown': 'invalid',
   'point-damaged': 'protocol',
+  'point-unproven': 'refused',
   'target-no-room': 'refused',
   'target-unwritable': 'refused',
   'backup-running': 'refused',

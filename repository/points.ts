@@ -13,6 +13,7 @@ import { didYouMean } from '../model/near.ts';
 import type { PointDisk, RestorePoint } from '../model/point/point.ts';
 import { explainErrno } from './explain-errno.ts';
 import { damagedManifest, formatDisks, formatManifest, longestManifest, parseDisks, parseManifest } from './manifest.ts';
+import { judgeOrigin, longestSignature, signatureFile, type Origin, type Signer, type TrustedKeys } from './signature.ts';
 
 const markerFile = 'stillframe-repository.json';
 export const manifestFile = 'manifest.json';
@@ -39,10 +40,10 @@ export interface Repository {
   /** @throws copy-failed when there is no such record: the copy did not end */
   recordedDisks(id: BackupId): Promise<PointDisk[]>;
   /**
-   * Makes the begun directory and the manifest durable, in this order. A repeated call finds what the first one did.
+   * Makes the begun directory, the signature and the manifest durable, in this order. A repeated call finds what the first one did.
    * @throws repository-unwritable, copy-failed when an image is missing or has another size than the manifest says
    */
-  commit(point: RestorePoint): Promise<void>;
+  commit(point: RestorePoint, signer: Signer): Promise<void>;
   /** Removes what was begun and not committed. Whether there was anything. A committed point is never touched. */
   abandon(id: BackupId): Promise<boolean>;
   /** @throws repository-unwritable when the directory cannot be read */
@@ -51,6 +52,8 @@ export interface Repository {
   find(id: BackupId): Promise<RestorePoint | null>;
   /** By what a person wrote. @throws point-unknown, point-damaged */
   read(id: string): Promise<RestorePoint>;
+  /** Who vouches for a point that was read, as it was read. */
+  origin(point: RestorePoint, trusted: TrustedKeys): Promise<Origin>;
   /** Path of an image of a point that was read. */
   image(id: BackupId, file: string): string;
 }
@@ -139,11 +142,11 @@ export async function openRepository(directory: string): Promise<Repository> {
         });
       }),
 
-    commit: (point) =>
+    commit: (given, signer) =>
       writing(async () => {
-        if (await exists(manifest(point.id))) return;
-        const text = formatManifest(point);
-        parseManifest(text, point.id);
+        if (await exists(manifest(given.id))) return;
+        // The order of the fields is that of the checks, so that what is read back has the text that was signed.
+        const point = parseManifest(formatManifest(given), given.id);
         // Renamed already: an earlier commit got that far.
         const begun = (await exists(session(point.id))) ? session(point.id) : folder(point.id);
         for (const { file, bytes } of point.disks) await syncImage(join(begun, file), bytes);
@@ -151,7 +154,8 @@ export async function openRepository(directory: string): Promise<Repository> {
         if (begun !== folder(point.id)) await rename(begun, folder(point.id));
         await syncPath(dirname(folder(point.id)));
         await syncPath(dirname(session(point.id)));
-        await writeDurably(manifest(point.id), text);
+        await writeDurably(join(folder(point.id), signatureFile), signer.sign(id, point));
+        await writeDurably(manifest(point.id), formatManifest(point));
         await rm(join(folder(point.id), disksFile), { force: true });
       }),
 
@@ -174,6 +178,14 @@ export async function openRepository(directory: string): Promise<Repository> {
         points.sort((a, b) => Date.parse(a.pointInTimeAt) - Date.parse(b.pointInTimeAt) || (a.id < b.id ? -1 : 1));
         return { points, damaged: damaged.sort((a, b) => (a.id < b.id ? -1 : 1)) };
       }),
+
+    async origin(point, trusted) {
+      const signature = await readText(join(folder(point.id), signatureFile), longestSignature).catch((error: unknown) => {
+        if (error instanceof NotPlainError) return null;
+        throw error;
+      });
+      return judgeOrigin(id, point, signature, trusted);
+    },
 
     image: (point, file) => join(folder(point), file),
   };
@@ -288,9 +300,9 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 /** Null when there is no such file. @throws NotPlainError */
-async function readText(path: string): Promise<string | null> {
+async function readText(path: string, most = longestManifest): Promise<string | null> {
   try {
-    return await readPlain(path, longestManifest);
+    return await readPlain(path, most);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
     throw error;

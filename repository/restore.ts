@@ -26,15 +26,14 @@ const zeros = Buffer.alloc(holeBytes);
 /**
  * Writes the images of a point and a copy of its manifest into `target`, which is absent or empty. Nothing has its final name
  * before every image is proven; when anything fails, nothing of it is left in `target`.
- * @throws point-unknown, point-damaged, input-invalid, target-no-room, target-unwritable, the signal's reason
+ * @throws point-damaged, input-invalid, target-no-room, target-unwritable, the signal's reason
  */
 export async function restorePoint(
   repository: Repository,
-  id: string,
+  point: RestorePoint,
   target: string,
   { onProgress, signal }: RestoreOptions = {},
-): Promise<RestorePoint> {
-  const point = await repository.read(id);
+): Promise<void> {
   return explainErrno('target-unwritable', target, async () => {
     const made = await mkdir(target, { recursive: true, mode: 0o700 });
     await demandEmpty(target);
@@ -50,7 +49,6 @@ export async function restorePoint(
       for (const disk of point.disks) await rename(part(target, disk), join(target, disk.file));
       await writeDurably(join(target, manifestFile), formatManifest(point));
       if (made !== undefined) await syncPath(dirname(made));
-      return point;
     } catch (error) {
       // The directory was empty, so this restore made every one of these names.
       const images = point.disks.flatMap((disk) => [part(target, disk), join(target, disk.file)]);

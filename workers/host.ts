@@ -23,6 +23,7 @@ import { readHostConfigApart } from '../config/apart.ts';
 import { createBackups } from '../backup/backups.ts';
 import { endUnclaimedPoints } from '../backup/leftovers.ts';
 import { openKnownRepositories } from '../repository/known.ts';
+import { openSigner } from '../repository/signature.ts';
 import { serverOptions } from '../client/settings.ts';
 import { defaults } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
@@ -84,6 +85,7 @@ async function serve(): Promise<void> {
     config,
     known: openKnownRepositories(values.state),
     leftovers: endUnclaimedPoints({ driver, log }),
+    signer: await openSigner(values.state, config.host),
     log,
   });
   installRuntime(log);

@@ -16,6 +16,7 @@ import { createRepository, type Repository } from '../../repository/points.ts';
 import { createFakeDriver, type FakeDriver } from '../fakes/fake-driver.ts';
 import { cleanDisk, outcomeOf } from '../workflows/stand-ins.ts';
 import { backupId, guestId, hostId } from '../../model/ids.ts';
+import { newSigner } from '../repository/signer.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const request: BackupRequest = { guest: guestId('db1-id'), backup: backupId('20260101T020000-1a2b3c4d'), repository: 'main' };
@@ -35,12 +36,14 @@ async function stage(context: TestContext): Promise<Stage> {
   const repositories = { main: join(folder, 'main') };
   const repository = await createRepository(repositories.main);
   const leftovers = { claim: () => {} };
+  const signer = await newSigner('h1');
   const backups = createBackups({
     driver,
     journal,
     config: { host: hostId('h1'), repositories },
     known: openKnownRepositories(join(folder, 'state')),
     leftovers,
+    signer,
     log: () => {},
   });
   return { backups, journal, repository, driver };
@@ -170,4 +173,15 @@ test('a backup id that another guest has used is refused by name', async (contex
     backups.commit({ ...request, guest: guestId('web-id') }),
     fails('input-invalid', /is of guest db1-id, not of web-id/),
   );
+});
+
+test('a point that somebody else put under the id of a running backup is no answer', async (context) => {
+  const { backups, journal, repository } = await stage(context);
+  await journalled(journal);
+  await copied(repository);
+  const point = await backups.commit(request);
+  assert.deepEqual(await backups.commit(request), point, 'its own is');
+  const signature = join(repository.directory, 'points', request.backup, 'manifest.sig');
+  await writeFile(signature, (await newSigner('h1')).sign(repository.id, point));
+  await assert.rejects(backups.commit(request), fails('point-unproven', /without the signature of this host/));
 });

@@ -11,6 +11,7 @@ import { createRepository, openRepository } from '../../repository/points.ts';
 import { restorePoint } from '../../repository/restore.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { samplePoint } from './sample-point.ts';
+import { newSigner } from './signer.ts';
 
 const hostile = '20260101T020000-1a2b3c4d';
 const sound = '20260102T020000-1a2b3c4d';
@@ -22,7 +23,7 @@ async function repositoryOfTwo(t: TestContext) {
     const point = samplePoint(id);
     const session = await repository.begin(point.id);
     for (const disk of point.disks) await writeFile(join(session, disk.file), Buffer.alloc(disk.bytes, 0x41));
-    await repository.commit(point);
+    await repository.commit(point, await newSigner());
   }
   return { directory, repository, folder: join(directory, 'points', hostile), disk: samplePoint(hostile).disks[0]! };
 }
@@ -63,7 +64,7 @@ for (const [what, plant, said] of planted) {
     await plant(join(folder, disk.file));
     const target = join(await temporaryFolder(t), 'restored');
     await assert.rejects(
-      restorePoint(repository, hostile, target),
+      restorePoint(repository, samplePoint(hostile), target),
       (error) => isStillframeError(error, 'point-damaged') && said.test(error.message),
     );
     await assert.rejects(readdir(target), { code: 'ENOENT' });
@@ -92,7 +93,7 @@ test('an error about an image never shows the hash of what stands there', async 
   await rm(join(folder, disk.file));
   await link(secret, join(folder, disk.file));
   await assert.rejects(
-    restorePoint(repository, hostile, join(await temporaryFolder(t), 'restored')),
+    restorePoint(repository, samplePoint(hostile), join(await temporaryFolder(t), 'restored')),
     (error) => isStillframeError(error, 'point-damaged') && !/[0-9a-f]{64}/.test(error.message),
   );
 });
@@ -103,7 +104,7 @@ test('a commit refuses a link in the place of an image, and makes no point', asy
   const session = await repository.begin(point.id);
   for (const disk of point.disks) await symlink('/dev/zero', join(session, disk.file));
   await assert.rejects(
-    repository.commit(point),
+    repository.commit(point, await newSigner()),
     (error) => isStillframeError(error, 'copy-failed') && /is a symbolic link/.test(error.message),
   );
   assert.equal(await repository.find(backupId(point.id)), null);

@@ -10,6 +10,7 @@ import { createRepository, openRepository } from '../../repository/points.ts';
 import type { Repository } from '../../repository/points.ts';
 import { forged } from '../support/forged.ts';
 import { samplePoint } from './sample-point.ts';
+import { newSigner } from './signer.ts';
 import { backupId } from '../../model/ids.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { withoutUmask } from '../support/umask.ts';
@@ -30,7 +31,7 @@ const id = '20260101T020000-1a2b3c4d';
 async function committed(repository: Repository, point = samplePoint(id)): Promise<void> {
   const session = await repository.begin(point.id);
   for (const disk of point.disks) await writeFile(join(session, disk.file), Buffer.alloc(disk.bytes, 0x41));
-  await repository.commit(point);
+  await repository.commit(point, await newSigner());
 }
 
 test('a repository keeps its id, and only an absent or empty directory becomes one', async (context) => {
@@ -99,7 +100,7 @@ test('a committed point is read back as it was, and leaves no session', async (c
   await committed(repository);
   assert.deepEqual(await repository.read(id), samplePoint(id));
   assert.deepEqual(await readdir(join(directory, 'tmp')), []);
-  assert.deepEqual((await readdir(join(directory, 'points', id))).toSorted(), ['disk0.raw', 'manifest.json']);
+  assert.deepEqual((await readdir(join(directory, 'points', id))).toSorted(), ['disk0.raw', 'manifest.json', 'manifest.sig']);
   assert.equal((await stat(repository.image(backupId(id), 'disk0.raw'))).size, samplePoint(id).disks[0]!.bytes);
 });
 
@@ -143,8 +144,8 @@ test('a point whose commit was cut short does not exist, and the same commit can
   await rm(join(directory, 'points', id, 'manifest.json'));
   assert.deepEqual(await repository.list(), { points: [], damaged: [] });
   await assert.rejects(repository.read(id), fails('point-unknown', /no restore point/));
-  await repository.commit(samplePoint(id));
-  await repository.commit(samplePoint(id));
+  await repository.commit(samplePoint(id), await newSigner());
+  await repository.commit(samplePoint(id), await newSigner());
   assert.equal((await repository.list()).points.length, 1);
 });
 
@@ -172,9 +173,9 @@ test('begin starts from nothing, and refuses a point that exists', async (contex
 test('an image that is missing or too short makes no point', async (context) => {
   const { repository } = await made(context);
   const session = await repository.begin(backupId(id));
-  await assert.rejects(repository.commit(samplePoint(id)), fails('copy-failed', /disk0.raw is missing/));
+  await assert.rejects(repository.commit(samplePoint(id), await newSigner()), fails('copy-failed', /disk0.raw is missing/));
   await writeFile(join(session, 'disk0.raw'), 'short');
-  await assert.rejects(repository.commit(samplePoint(id)), fails('copy-failed', /has 5 bytes, expected/));
+  await assert.rejects(repository.commit(samplePoint(id), await newSigner()), fails('copy-failed', /has 5 bytes, expected/));
   assert.deepEqual((await repository.list()).points, []);
 });
 

@@ -15,6 +15,7 @@ import { restorePoint } from '../../repository/restore.ts';
 import type { DiskProgress } from '../../model/point/point.ts';
 import { MiB, blank, write } from './images.ts';
 import { samplePoint } from './sample-point.ts';
+import { newSigner } from './signer.ts';
 import { backupId } from '../../model/ids.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { withoutUmask } from '../support/umask.ts';
@@ -48,7 +49,7 @@ async function stored(context: TestContext): Promise<{ repository: Repository; p
       { ...disk, name: 'disk1', file: 'disk1.raw', bytes: 1000, sha256: second },
     ],
   };
-  await repository.commit(point);
+  await repository.commit(point, await newSigner());
   return { repository, point, target: join(folder, 'restored') };
 }
 
@@ -67,7 +68,7 @@ test('the hash is that of all bytes, holes included', async (context) => {
 test('a restore gives the same bytes, holes left out, with the manifest beside them', async (context) => {
   const { repository, point, target } = await stored(context);
   const seen: DiskProgress[] = [];
-  assert.deepEqual(await restorePoint(repository, id, target, { onProgress: (progress) => seen.push(progress) }), point);
+  await restorePoint(repository, point, target, { onProgress: (progress) => seen.push(progress) });
   assert.deepEqual((await readdir(target)).toSorted(), ['disk0.raw', 'disk1.raw', 'manifest.json']);
   for (const { file } of point.disks) {
     assert.ok((await readFile(join(target, file))).equals(await readFile(repository.image(backupId(id), file))), file);
@@ -81,8 +82,8 @@ test('a restore gives the same bytes, holes left out, with the manifest beside t
 
 test('a restored disk is for its owner alone, whatever the umask', async (context) => {
   withoutUmask(context);
-  const { repository, target } = await stored(context);
-  await restorePoint(repository, id, target);
+  const { repository, point, target } = await stored(context);
+  await restorePoint(repository, point, target);
   const modes = await Promise.all(['', 'disk0.raw', 'disk1.raw', 'manifest.json'].map((name) => stat(join(target, name))));
   assert.deepEqual(
     modes.map(({ mode }) => (mode & 0o777).toString(8)),
@@ -97,38 +98,38 @@ const damages: [string, (image: string) => Promise<unknown>, RegExp][] = [
 ];
 for (const [what, damage, expected] of damages) {
   test(`an image with ${what} is refused, and the target is as it was`, async (context) => {
-    const { repository, target } = await stored(context);
+    const { repository, point, target } = await stored(context);
     await damage(repository.image(backupId(id), 'disk1.raw'));
-    await assert.rejects(restorePoint(repository, id, target), fails('point-damaged', expected));
+    await assert.rejects(restorePoint(repository, point, target), fails('point-damaged', expected));
     await assert.rejects(stat(target), { code: 'ENOENT' });
     await mkdir(target);
-    await assert.rejects(restorePoint(repository, id, target), fails('point-damaged', expected));
+    await assert.rejects(restorePoint(repository, point, target), fails('point-damaged', expected));
     assert.deepEqual(await readdir(target), []);
   });
 }
 
 test('a target that is not empty is refused and left alone', async (context) => {
-  const { repository, target } = await stored(context);
+  const { repository, point, target } = await stored(context);
   await mkdir(target);
   await copyFile(import.meta.filename, join(target, 'disk0.raw.part'));
-  await assert.rejects(restorePoint(repository, id, target), fails('input-invalid', /not empty \(disk0.raw.part\)/));
+  await assert.rejects(restorePoint(repository, point, target), fails('input-invalid', /not empty \(disk0.raw.part\)/));
   assert.deepEqual(await readdir(target), ['disk0.raw.part']);
 });
 
 test('a restore that is aborted leaves nothing', async (context) => {
-  const { repository, target } = await stored(context);
+  const { repository, point, target } = await stored(context);
   const abort = new AbortController();
   const reason = new Error('the user went home');
   const onProgress = () => abort.abort(reason);
-  await assert.rejects(restorePoint(repository, id, target, { onProgress, signal: abort.signal }), reason);
+  await assert.rejects(restorePoint(repository, point, target, { onProgress, signal: abort.signal }), reason);
   await assert.rejects(stat(target), { code: 'ENOENT' });
 });
 
 test('the error for a target that cannot be made names path, errno and what to do', async (context) => {
-  const { repository, target } = await stored(context);
+  const { repository, point, target } = await stored(context);
   await writeFile(target, '');
   await assert.rejects(
-    restorePoint(repository, id, join(target, 'deep')),
+    restorePoint(repository, point, join(target, 'deep')),
     fails('target-unwritable', /ENOTDIR.*: name a directory/),
   );
 });

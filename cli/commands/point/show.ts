@@ -9,6 +9,7 @@ import { printJson } from '../../render/json.ts';
 import { renderFields } from '../../render/table.ts';
 import { formatTime } from '../../render/text.ts';
 import { reasonField, windowFields } from '../../render/window.ts';
+import { originSentence, trustedKeysOf } from '../../origin.ts';
 import { openNamed } from '../../repository.ts';
 import { pointFlags, type PointFlags } from './flags.ts';
 
@@ -16,13 +17,17 @@ export const pointShow = command({
   docs: { brief: 'Show one restore point: grade, reasons, disks, window' },
   parameters: { flags: pointFlags, positional: pointArgument },
   async func(this: Context, given: PointFlags, id: string) {
-    const point = await (await openNamed(this, given)).read(id);
-    if (given.json) return printJson(this, point);
+    const repository = await openNamed(this, given);
+    const trusted = await trustedKeysOf(this, given);
+    const point = await repository.read(id);
+    const origin = await repository.origin(point, trusted);
+    if (given.json) return printJson(this, { ...point, origin });
     this.process.stdout.write(
       renderFields([
         ['restore point', point.id],
         ['guest', `${point.guest.name} (${point.guest.id}) on ${point.host}`],
         ['committed', formatTime(point.committedAt)],
+        ['origin', originSentence(point, origin)],
         ['grade', point.grade],
         reasonField(point.reasons),
         ...windowFields(point.window),

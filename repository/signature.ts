@@ -1,0 +1,140 @@
+/** The signature of a manifest: made with the key of the host that commits the point, and judged by keys that the reader trusts. */
+
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exists, makeDirectory, writeDurably } from '../lib/durable.ts';
+import { demandOwn } from '../lib/strict-modes.ts';
+import { exactly, matching, oneOf } from '../model/check.ts';
+import { StillframeError } from '../model/errors.ts';
+import { isHostId, type HostId } from '../model/ids.ts';
+import type { RestorePoint } from '../model/point/point.ts';
+import { formatManifest } from './manifest.ts';
+
+/** Signs as one host. */
+export interface Signer {
+  /** Trusts this host's own key alone. */
+  readonly trusted: TrustedKeys;
+  /** The text of the signature's file. `repository`: its id, so that a point counts in the repository that it was made for alone. */
+  sign(repository: string, point: RestorePoint): string;
+}
+
+/** What a reader knows of the origin of a point. `proven`: signed, as it is now, by a trusted key of the host that it names. */
+export type Origin =
+  | { kind: 'proven'; host: HostId }
+  /** There is no signature, or none that can be read. */
+  | { kind: 'unsigned' }
+  | { kind: 'unknown-key'; key: string }
+  /** Signed by a key that is trusted, but for another host. */
+  | { kind: 'other-host'; key: string }
+  /** The signature does not fit the manifest or this repository. */
+  | { kind: 'altered' };
+
+/** Public keys, base64 of their 32 bytes (RFC 8032), and the hosts that each may sign for. */
+export type TrustedKeys = ReadonlyMap<string, ReadonlySet<HostId>>;
+
+/** In the state directory. The public part is one line, as a file of trusted keys has it. */
+export const privateKeyFile = 'host-key.pem';
+export const publicKeyFile = 'host-key.pub';
+
+/** Beside the manifest, and written before it. */
+export const signatureFile = 'manifest.sig';
+/** A signature's file has 160 bytes. */
+export const longestSignature = 1024;
+
+const algorithm = 'ed25519';
+
+/** The key of this host, made when there is none. @throws WritableByOthersError, and what the file system and the key's parser throw */
+export async function openSigner(stateDir: string, host: HostId): Promise<Signer> {
+  await makeDirectory(stateDir);
+  const path = join(stateDir, privateKeyFile);
+  if (!(await exists(path))) {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    await writeDurably(path, String(privateKey.export({ type: 'pkcs8', format: 'pem' })));
+  }
+  await demandOwn(path);
+  const privateKey = createPrivateKey(await readFile(path));
+  const key = publicText(createPublicKey(privateKey));
+  const line = `${host} ${algorithm} ${key}\n`;
+  const published = join(stateDir, publicKeyFile);
+  if (!(await exists(published)) || (await readFile(published, 'utf8')) !== line) await writeDurably(published, line);
+  return {
+    trusted: new Map([[key, new Set([host])]]),
+    sign(repository, point) {
+      const signature = sign(null, signedBytes(repository, point), privateKey).toString('base64');
+      return `${JSON.stringify({ algorithm, key, signature })}\n`;
+    },
+  };
+}
+
+/** @param signature the text of the signature's file; null when there is none */
+export function judgeOrigin(repository: string, point: RestorePoint, signature: string | null, trusted: TrustedKeys): Origin {
+  const read = signature === null ? null : readSignature(signature);
+  if (read === null) return { kind: 'unsigned' };
+  const { key } = read;
+  const isGenuine = verify(null, signedBytes(repository, point), publicKey(key), Buffer.from(read.signature, 'base64'));
+  if (!isGenuine) return { kind: 'altered' };
+  const hosts = trusted.get(key);
+  if (!hosts) return { kind: 'unknown-key', key };
+  return hosts.has(point.host) ? { kind: 'proven', host: point.host } : { kind: 'other-host', key };
+}
+
+/**
+ * The keys in files of lines `HOST ed25519 KEY`, as `host-key.pub` has one; empty lines and those that begin with # are skipped.
+ * A file that a person named must be there. @throws input-invalid that names file and line, WritableByOthersError
+ */
+export async function readTrustedKeys(paths: readonly string[]): Promise<TrustedKeys> {
+  const trusted = new Map<string, Set<HostId>>();
+  for (const path of paths) {
+    await demandOwn(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      throw new StillframeError('input-invalid', `the file of trusted keys ${path} does not exist: name another one`, { path });
+    });
+    for (const [index, line] of (await readFile(path, 'utf8')).split('\n').entries()) {
+      if (line.trim() === '' || line.startsWith('#')) continue;
+      const [host = '', kind, key = ''] = line.trim().split(/\s+/);
+      if (!isHostId(host) || kind !== algorithm || !keyPattern.test(key)) throw badLine(path, index + 1, line);
+      trusted.set(key, (trusted.get(key) ?? new Set()).add(host));
+    }
+  }
+  return trusted;
+}
+
+function badLine(path: string, number: number, line: string): StillframeError {
+  return new StillframeError(
+    'input-invalid',
+    `line ${number} of ${path} is ${JSON.stringify(line.slice(0, 80))}, expected HOST ed25519 KEY, as the file ${publicKeyFile} in a host's state directory has it`,
+    { path, line: number },
+  );
+}
+
+/** The manifest as it is written, behind the name of what is signed and the repository that it stands in. */
+function signedBytes(repository: string, point: RestorePoint): Buffer {
+  return Buffer.from(`stillframe restore point\n${repository}\n${formatManifest(point)}`);
+}
+
+/** 32 bytes in base64. */
+const keyPattern = /^[A-Za-z0-9+/]{43}=$/;
+
+const signatureFields = exactly<{ algorithm: string; key: string; signature: string }>({
+  algorithm: oneOf(algorithm),
+  key: matching('a public key', keyPattern),
+  signature: matching('a signature', /^[A-Za-z0-9+/]{86}==$/),
+});
+
+function readSignature(text: string): { key: string; signature: string } | null {
+  try {
+    return signatureFields(JSON.parse(text), '');
+  } catch {
+    return null;
+  }
+}
+
+function publicText(key: KeyObject): string {
+  return Buffer.from(key.export({ format: 'jwk' }).x!, 'base64url').toString('base64');
+}
+
+function publicKey(text: string): KeyObject {
+  const x = Buffer.from(text, 'base64').toString('base64url');
+  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+}
