@@ -12,7 +12,7 @@ const addressFlag = {
   parse: text,
   optional: true,
   placeholder: 'HOST:PORT',
-  brief: `Temporal server [TEMPORAL_ADDRESS, else that of "stillframe up", else ${defaults.address}]`,
+  brief: 'Temporal server [TEMPORAL_ADDRESS, else that of "stillframe up"]',
 } as const;
 
 const profileFlag = {

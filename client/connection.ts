@@ -1,7 +1,8 @@
 /** The Temporal server as a client sees it: connected within seconds, or an error that says how to start one. */
 
 import type { Client, Connection } from '@temporalio/client';
-import { tcpAddress } from '../lib/own-port.ts';
+import { exists } from '../lib/durable.ts';
+import { socketPathOf, tcpAddress } from '../lib/own-port.ts';
 import { messageOf, StillframeError } from '../model/errors.ts';
 import { findFault, type Fault } from './fault.ts';
 import type { ServerSettings } from './settings.ts';
@@ -45,6 +46,8 @@ export async function withTemporal<T>(settings: ServerSettings, work: (temporal:
 export async function connectClient({ connection: options, namespace, dataConverter }: ServerSettings): Promise<Temporal> {
   const { Client, Connection } = await import('@temporalio/client');
   const { address } = options;
+  const socket = socketPathOf(address);
+  if (socket !== undefined && !(await exists(socket).catch(() => true))) throw unreachable(address, 'does not run');
   const connection = await Connection.connect({
     ...options,
     address: await tcpAddress(address),

@@ -6,7 +6,6 @@ import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
 import { defaults, serverSocket, temporalPort } from '../lib/defaults.ts';
-import { exists } from '../lib/durable.ts';
 import { socketAddress, socketPathOf } from '../lib/own-port.ts';
 import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
 import { encryptedBy, inClear } from './encryption/encrypted-by.ts';
@@ -29,7 +28,7 @@ export interface ServerSettings {
   namespace: string;
   /** Client and Worker take it alike. */
   dataConverter: DataConverter;
-  /** Whether a flag, a variable or the profile has the address; otherwise it is the default one. */
+  /** Whether a flag, a variable or the profile has the address; otherwise it is that of `up`. */
   isAddressNamed: boolean;
 }
 
@@ -89,7 +88,7 @@ async function readSettings(flags: HostFlags, env: Record<string, string>): Prom
     const { connectionOptions, namespace } = toClientOptions(profile);
     const { tls, apiKey, metadata } = connectionOptions;
     const named = flags.address ?? connectionOptions.address;
-    const address = named ?? (await usualAddress(flags.state ?? env['STILLFRAME_STATE'] ?? defaults.stateDir));
+    const address = named ?? usualAddress(flags.state ?? env['STILLFRAME_STATE'] ?? defaults.stateDir);
     const rest = { namespace: namespace ?? defaults.namespace, isAddressNamed: named !== undefined };
     // The file system guards a socket; what else is set is for a server on the network.
     if (socketPathOf(address) !== undefined) return { connection: { address }, ...rest };
@@ -113,11 +112,9 @@ async function readSettings(flags: HostFlags, env: Record<string, string>): Prom
   }
 }
 
-/** The server of an `up` that runs, to its user, who alone finds its socket; the usual port otherwise. */
-async function usualAddress(stateDir: string): Promise<string> {
-  const socket = resolve(stateDir, serverSocket);
-  const isThere = await exists(socket).catch(() => false);
-  return isThere ? socketAddress(socket) : defaults.address;
+/** The server of this user's `up`, whether or not it runs: a port would be that of any local user who opened it first. */
+function usualAddress(stateDir: string): string {
+  return socketAddress(resolve(stateDir, serverSocket));
 }
 
 /** An empty variable counts as none, as everywhere. */

@@ -1,6 +1,6 @@
 /** Where things are unless a flag, a variable or a file says otherwise. */
 
-/** The port that every Temporal client tries first. */
+/** The usual port of a Temporal server. */
 export const temporalPort = 7233;
 
 /** In the state directory while `stillframe up` runs a server. */
@@ -11,6 +11,5 @@ export const defaults = {
   config: '/etc/stillframe/host.yaml',
   /** infra/systemd makes this directory (systemd.exec(5), StateDirectory=). */
   stateDir: '/var/lib/stillframe',
-  address: `127.0.0.1:${temporalPort}`,
   namespace: 'default',
 } as const;

@@ -27,20 +27,19 @@ function refused(message: RegExp) {
 /** No file of the user who runs the tests. */
 const empty = { XDG_CONFIG_HOME: '/nonexistent' };
 
-test('without any setting it is the server of this machine, in plaintext, and no setting has named it', async (t) => {
+test('without any setting it is the server of this user’s up, whether or not it runs, and never a port that any user could open', async (t) => {
   const state = await temporaryFolder(t);
   assert.deepEqual(await resolveServer({ state }, { ...empty, TEMPORAL_ADDRESS: '' }), {
-    connection: { address: '127.0.0.1:7233' },
+    connection: { address: `unix:${state}/temporal.sock` },
     namespace: 'default',
     dataConverter: inClear,
     isAddressNamed: false,
   });
 });
 
-test('where the state directory has the socket of an up, it is that server, without what is set for one on the network', async (t) => {
+test('the server of an up is reached without what is set for one on the network', async (t) => {
   const state = await temporaryFolder(t);
   const socket = join(state, 'temporal.sock');
-  await writeFile(socket, '');
   const forNetwork = { ...empty, TEMPORAL_TLS: 'true', TEMPORAL_API_KEY: 'secret' };
   const found = { connection: { address: `unix:${socket}` }, namespace: 'default', dataConverter: inClear };
   assert.deepEqual(await resolveServer({ state }, forNetwork), { ...found, isAddressNamed: false });
@@ -137,6 +136,6 @@ test('certificate files that cannot be used are refused by name, and not by a ha
     resolveServer({}, { ...empty, TEMPORAL_TLS_SERVER_CA_CERT_PATH: first.key }),
     refused(new RegExp(`the certificates of the CA ${first.key} cannot be read as PEM`)),
   );
-  const { connection } = await resolveServer({}, { ...certificate, TEMPORAL_TLS_CLIENT_KEY_PATH: first.key });
+  const { connection } = await resolveServer({ address: 'a:1' }, { ...certificate, TEMPORAL_TLS_CLIENT_KEY_PATH: first.key });
   assert.equal((connection.tls as { clientCertPair?: unknown }).clientCertPair !== undefined, true);
 });

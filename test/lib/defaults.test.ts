@@ -16,7 +16,7 @@ test('the unit has systemd make the state directory that the host worker uses by
 
 test('the manual names the defaults that the programs use', async () => {
   const manual = await textOf('docs/070-exit-statuses.md');
-  const rows = { STILLFRAME_CONFIG: defaults.config, STILLFRAME_STATE: defaults.stateDir, TEMPORAL_ADDRESS: defaults.address };
+  const rows = { STILLFRAME_CONFIG: defaults.config, STILLFRAME_STATE: defaults.stateDir };
   for (const [variable, value] of Object.entries(rows)) {
     const row = manual.split('\n').find((line) => line.includes(`\`${variable}\``) && line.startsWith('|'));
     assert.ok(row?.includes(`\`${value}\``), `${variable}: ${row}`);
