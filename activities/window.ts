@@ -2,6 +2,7 @@
 
 import { cancellationSignal } from '@temporalio/activity';
 import type { Backups } from '../backup/backups.ts';
+import type { Reaper } from '../backup/reaper.ts';
 import type { Windows } from '../host/window/windows.ts';
 import type { GuestId } from '../model/ids.ts';
 import type { ThawedBy, WindowKey, WindowRequest } from '../model/window/window.ts';
@@ -10,12 +11,20 @@ import { withHeartbeat } from './heartbeats.ts';
 
 const nothing = () => undefined;
 
-export function createWindowActivities({ windows, backups }: { windows: Windows; backups: Pick<Backups, 'check'> }) {
+export interface WindowParts {
+  windows: Windows;
+  backups: Pick<Backups, 'check'>;
+  reaper: Pick<Reaper, 'claim' | 'clear'>;
+}
+
+export function createWindowActivities({ windows, backups, reaper }: WindowParts) {
   return serve({
     /** What can be known about the repository is known before the freeze. */
     freezeWindow: ({ repository, ...request }: WindowRequest & { repository?: string | undefined }) =>
       withHeartbeat(nothing, async () => {
+        using _ = await reaper.claim(request.backup);
         if (repository !== undefined) await backups.check(repository);
+        await reaper.clear(request.guest, request.backup);
         return windows.freezeWindow(request);
       }),
     freeze: (request: WindowRequest) => windows.freeze(request),

@@ -32,6 +32,21 @@ export function openKnownRepositories(stateDir: string): KnownRepositories {
   };
 }
 
+/** Opens the repositories of a host by the names that its file gives them. */
+export type RepositoryNamed = (name: string) => Promise<Repository>;
+
+/** @throws repository-unknown, and what `known.open` throws */
+export function repositoriesOf(paths: Readonly<Record<string, string>>, known: KnownRepositories): RepositoryNamed {
+  return async (name) => {
+    const path = Object.hasOwn(paths, name) ? paths[name] : undefined;
+    if (path !== undefined) return known.open(name, path);
+    const names = Object.keys(paths).join(', ') || 'none';
+    throw new StillframeError('repository-unknown', `this host has no repository named ${name}; its file names: ${names}`, {
+      repository: name,
+    });
+  };
+}
+
 function missing(name: string, path: string, cause: StillframeError): StillframeError {
   return new StillframeError(
     'repository-missing',

@@ -19,10 +19,12 @@ import { servedOn } from '../model/workflows/activities.ts';
 import { announceForever } from './host/announce.ts';
 import { pollerIdentity } from './host/poller-identity.ts';
 import { watchRivals } from './host/rivals.ts';
+import { runningBackups } from './host/running-backups.ts';
 import { readHostConfigApart } from '../config/apart.ts';
 import { createBackups } from '../backup/backups.ts';
-import { endUnclaimedPoints } from '../backup/leftovers.ts';
-import { openKnownRepositories } from '../repository/known.ts';
+import { createReaper } from '../backup/reaper.ts';
+import { openSessions } from '../backup/sessions.ts';
+import { openKnownRepositories, repositoriesOf } from '../repository/known.ts';
 import { openSigner } from '../repository/signature.ts';
 import { serverOptions } from '../client/settings.ts';
 import { defaults } from '../lib/defaults.ts';
@@ -76,18 +78,13 @@ async function serve(): Promise<void> {
   const journal = openJournal(join(values.state, 'journal'));
   const windows = createWindows({ driver, journal, config, connect: connectAgent, log });
   followWarden(windows, async () => (await journal.openIntents()).intents.map((intent) => intent.guest));
+  /** The process was told to end, or this worker may not serve. */
+  const over = new AbortController();
+  ending.addEventListener('abort', () => over.abort(), { once: true });
+  if (ending.aborted) over.abort();
   const drained = Promise.withResolvers<void>();
-  ending.addEventListener('abort', () => void windows.drain().then(drained.resolve, drained.reject), { once: true });
+  over.signal.addEventListener('abort', () => void windows.drain().then(drained.resolve, drained.reject), { once: true });
 
-  const backups = createBackups({
-    driver,
-    journal,
-    config,
-    known: openKnownRepositories(values.state),
-    leftovers: endUnclaimedPoints({ driver, log }),
-    signer: await openSigner(values.state, config.host),
-    log,
-  });
   installRuntime(log);
   const server = await connectWhenReady(values, log, ending);
   const { client } = server;
@@ -95,9 +92,17 @@ async function serve(): Promise<void> {
   const rivals = watchRivals({ client, host: config.host, self, signal: ending, log });
   const unsaid = `the server does not say yet who serves host ${config.host}`;
   await tryForever(() => rivals.demandNone(), unsaid, log, ending);
+  const repositoryNamed = repositoriesOf(config.repositories, openKnownRepositories(values.state));
+  const sessions = openSessions(values.state, repositoryNamed);
+  const reaper = createReaper({ driver, sessions, running: runningBackups(client), log });
+  // What the worker before this one left is ended before anything is served; what a running backup owns waits for its copy.
+  await reaper.sweep();
+  void reaper.run(over.signal);
+  const signer = await openSigner(values.state, config.host);
+  const backups = createBackups({ driver, journal, config, repositoryNamed, sessions, reaper, signer, ending: over.signal, log });
   const queues = hostQueues(config.host);
   const served = {
-    ...createWindowActivities({ windows, backups }),
+    ...createWindowActivities({ windows, backups, reaper }),
     ...createGuestActivities({ windows }),
     ...createCopyActivities({ backups }),
   };
@@ -110,21 +115,21 @@ async function serve(): Promise<void> {
     maxHeartbeatThrottleInterval: heartbeatMs,
     identity: pollerIdentity(queues[name], self),
   });
-  const announced = Promise.withResolvers<void>();
+  let refusal: unknown;
   const announce = async () => {
-    await tryForever(() => rivals.demandNoOlder(), unsaid, log, ending);
-    tellReady();
-    await announceForever({ client, driver, config, rivals, signal: ending, log });
+    try {
+      await tryForever(() => rivals.demandNoOlder(), unsaid, log, over.signal);
+      tellReady();
+      await announceForever({ client, driver, config, rivals, signal: over.signal, log });
+    } catch (error) {
+      if (!over.signal.aborted) refusal = error;
+      over.abort();
+    }
   };
-  const serving = runWorkers(
-    server,
-    [queue('urgent'), queue('ops'), queue('copy')],
-    ending,
-    () => void announce().then(announced.resolve, announced.reject),
-  );
-  await Promise.race([announced.promise, serving]);
+  await runWorkers(server, [queue('urgent'), queue('ops'), queue('copy')], over.signal, () => void announce());
   await drained.promise;
   await server.close();
+  if (refusal !== undefined) throw refusal;
 }
 
 function followWarden(windows: Windows, owed: () => Promise<GuestId[]>): void {

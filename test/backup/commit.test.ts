@@ -11,7 +11,8 @@ import { openJournal, type Journal } from '../../host/journal/journal.ts';
 import { isStillframeError } from '../../model/errors.ts';
 import type { PointDisk } from '../../model/point/point.ts';
 import type { WindowOutcome } from '../../model/window/window.ts';
-import { openKnownRepositories } from '../../repository/known.ts';
+import { openSessions } from '../../backup/sessions.ts';
+import { openKnownRepositories, repositoriesOf } from '../../repository/known.ts';
 import { createRepository, type Repository } from '../../repository/points.ts';
 import { createFakeDriver, type FakeDriver } from '../fakes/fake-driver.ts';
 import { cleanDisk, outcomeOf } from '../workflows/stand-ins.ts';
@@ -35,14 +36,16 @@ async function stage(context: TestContext): Promise<Stage> {
   const driver = createFakeDriver({ id: request.guest, name: 'db1', channel: { kind: 'socket', path: '/c' }, carries: [] });
   const repositories = { main: join(folder, 'main') };
   const repository = await createRepository(repositories.main);
-  const leftovers = { claim: () => {} };
   const signer = await newSigner('h1');
+  const repositoryNamed = repositoriesOf(repositories, openKnownRepositories(join(folder, 'state')));
   const backups = createBackups({
     driver,
     journal,
-    config: { host: hostId('h1'), repositories },
-    known: openKnownRepositories(join(folder, 'state')),
-    leftovers,
+    config: { host: hostId('h1') },
+    repositoryNamed,
+    sessions: openSessions(join(folder, 'state'), repositoryNamed),
+    reaper: { claim: async () => ({ [Symbol.dispose]() {} }) },
+    ending: new AbortController().signal,
     signer,
     log: () => {},
   });

@@ -74,6 +74,11 @@ const query =
   ({ workflowService }) =>
     workflowService.queryWorkflow({ namespace, execution: { workflowId }, query: { queryType: 'inventory' } });
 
+const describe =
+  (workflowId: string): Call =>
+  ({ workflowService }) =>
+    workflowService.describeWorkflowExecution({ namespace, execution: { workflowId } });
+
 /** The status that a call ends with; undefined when it succeeds. */
 async function statusOf(connection: Connection, call: Call): Promise<number | undefined> {
   try {
@@ -89,6 +94,7 @@ async function statusOf(connection: Connection, call: Call): Promise<number | un
 const allowed: [string, string, Call, number | undefined][] = [
   ['host.lab', 'polls its own queue', poll('host.lab.ops'), undefined],
   ['host.lab', 'asks for its own entity', query('host/lab'), notFound],
+  ['host.lab', 'asks whether a backup of a guest runs', describe('backup/absent'), notFound],
   ['control', 'polls the queue of the workflows', poll('control'), undefined],
   ['control', 'lists workflows', list, undefined],
   ['operator', 'lists workflows', list, undefined],
@@ -108,6 +114,7 @@ const refused: [string, string, Call][] = [
   ['host.lab', 'terminate its own entity', terminate('host/lab')],
   ['host.lab', 'ask for the entity of another host', query('host/other')],
   ['host.lab', 'list workflows', list],
+  ['host.lab', 'ask for another workflow than a backup', describe('host/other')],
   ['host.other', 'poll the queue of the first host', poll('host.lab.urgent')],
 ];
 for (const [role, what, call] of refused) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { startSite, type Site } from '../../demo/site.ts';
@@ -11,6 +11,7 @@ import { compareWithWriter } from '../../infra/lab/writer.ts';
 import { backupGuest } from '../../model/workflows/backup-guest.ts';
 import type { RestorePoint } from '../../model/point/point.ts';
 import { createRepository, openRepository } from '../../repository/points.ts';
+import { leftBehind } from './left-behind.ts';
 import { command, startCommand } from './operator.ts';
 import { guestId } from '../../model/ids.ts';
 import { makeFolder } from '../support/folder.ts';
@@ -27,23 +28,6 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 beforeEach(() => site.whole());
-
-/** Our jobs, nodes and exports inside the guest's QEMU, scratch, and sessions of the repository. */
-async function leftBehind(): Promise<string[]> {
-  const monitor = await openMonitor({ path: site.guest.witness });
-  try {
-    const [jobs, nodes, exports] = (await Promise.all([
-      monitor.execute('query-jobs'),
-      monitor.execute('query-named-block-nodes', { flat: true }),
-      monitor.execute('query-block-exports'),
-    ])) as [{ id: string }[], { 'node-name': string }[], { id: string }[]];
-    const names = [...jobs.map((job) => job.id), ...nodes.map((node) => node['node-name']), ...exports.map((each) => each.id)];
-    const files = [...(await readdir(join(directory, 'scratch'))), ...(await readdir(join(site.repository, 'tmp')))];
-    return [...names.filter((name) => name.startsWith('sf.')), ...files];
-  } finally {
-    monitor.close();
-  }
-}
 
 async function points(): Promise<RestorePoint[]> {
   return (await (await openRepository(site.repository)).list()).points;
@@ -62,7 +46,7 @@ test('a backup is a filesystem point, and its restore holds every file, read wit
       ['xfs', 'clean'],
     ],
   );
-  assert.deepEqual(await leftBehind(), []);
+  assert.deepEqual(await leftBehind(directory, site), []);
 
   const target = join(directory, 'restored');
   const restored = await command(site, 'restore', point.id, '--path', site.repository, '--to', target);
@@ -95,7 +79,7 @@ test('a repository that is missing or another one is refused before the guest is
   await rm(site.repository, { recursive: true });
   await rename(unmounted, site.repository);
   assert.equal(await epoch(), before);
-  assert.deepEqual(await leftBehind(), []);
+  assert.deepEqual(await leftBehind(directory, site), []);
 });
 
 test('a second backup of a guest is refused while one runs, and Ctrl-C leaves that one running', async () => {
@@ -126,7 +110,7 @@ test('a worker that dies in the middle of a copy is followed by one that reads t
   const ended = await backup.done;
   assert.equal(ended.status, 0, ended.stderr);
   assert.equal((await points()).length, before + 1);
-  assert.deepEqual(await leftBehind(), []);
+  assert.deepEqual(await leftBehind(directory, site), []);
 });
 
 test('a backup that is cancelled while it copies leaves nothing behind', async () => {
@@ -139,7 +123,7 @@ test('a backup that is cancelled while it copies leaves nothing behind', async (
   const ended = await backup.done;
   assert.equal(ended.status, 1, ended.stderr);
   assert.equal((await points()).length, before);
-  assert.deepEqual(await leftBehind(), []);
+  assert.deepEqual(await leftBehind(directory, site), []);
 });
 
 test('a point in time that is lost while it is copied fails the backup, and the guest keeps running', async () => {
@@ -156,7 +140,7 @@ test('a point in time that is lost while it is copied fails the backup, and the 
   assert.equal(ended.status, 5, ended.stderr);
   assert.match(ended.stderr, /point in time .* is lost/);
   assert.equal((await points()).length, before);
-  assert.deepEqual(await leftBehind(), []);
+  assert.deepEqual(await leftBehind(directory, site), []);
   await site.guest.console.nextWrite('disk0');
 });
 
@@ -198,5 +182,5 @@ test('a paused guest is refused before anything is frozen', async () => {
   assert.match(paused.stderr, /paused/);
   await monitor.execute('cont');
   monitor.close();
-  assert.deepEqual(await leftBehind(), []);
+  assert.deepEqual(await leftBehind(directory, site), []);
 });

@@ -1,6 +1,7 @@
 /** Windows and copies without guests: what the activities bind to, scripted and watched by a test. */
 
 import type { Backups } from '../../backup/backups.ts';
+import type { Reaper } from '../../backup/reaper.ts';
 import type { BackupRequest } from '../../model/workflows/backup-guest.ts';
 import type { Windows } from '../../host/window/windows.ts';
 import type { AgentChannel } from '../../host/channel/types.ts';
@@ -13,6 +14,7 @@ import { hostId } from '../../model/ids.ts';
 export interface StandIns {
   windows: Windows;
   backups: Backups;
+  reaper: Pick<Reaper, 'claim' | 'clear'>;
   /** What was asked of the host, in order: `freezeWindow`, `ensureThawed workflow`, … */
   calls: string[];
   /** Resolves when a call of this text has been made. */
@@ -104,8 +106,9 @@ export function standIns(script: { windows?: Partial<Windows>; backups?: Partial
       check: backups.check,
       copy: (request, options) => (say('copy'), backups.copy(request, options)),
       commit: (request) => (say('commit'), backups.commit(request)),
-      cleanUp: (request: BackupRequest) => (say('cleanUp'), backups.cleanUp(request)),
+      cleanUp: (request) => (say('cleanUp'), backups.cleanUp(request)),
     },
+    reaper: { claim: async () => ({ [Symbol.dispose]() {} }), clear: async () => {} },
   };
 }
 

@@ -175,7 +175,8 @@ export function createPointInTimeDriver({
       const found: Leftover[] = recorded.map(({ guest, backup }) => ({ guest, backup }));
       const stems = new Set(recorded.map(({ backup }) => objectStem(backup)));
       for (const guest of guests) {
-        const names = await monitors.ask(monitorOf(guest), ourNames);
+        // A guest that cannot be asked now is asked the next time; the others are not kept waiting for it.
+        const names = await monitors.ask(monitorOf(guest), ourNames).catch(() => []);
         const strays = new Set(names.map((name) => name.split('.').slice(0, 2).join('.')).filter((stem) => !stems.has(stem)));
         for (const stem of strays) found.push({ guest: guest.id, stem });
       }

@@ -1,5 +1,5 @@
 // What each certificate may do, by its common name: "operator" administers, "control" and "guardian" run workflows, "host.<id>"
-// serves the queues of one host and announces that host, "internode" is the cluster itself. Every other name is refused.
+// serves the queues of one host, announces that host and asks whether a backup of a guest runs, "internode" is the cluster itself. Every other name is refused.
 package main
 
 import (
@@ -47,6 +47,8 @@ func (a authorizer) Authorize(
 func hostMay(id string, request any) bool {
 	queue := func(name string) bool { return strings.HasPrefix(name, hostPrefix+id+".") }
 	entity := func(workflow string) bool { return workflow == "host/"+id }
+	// Which guests a host has is its own to say, so the answer about a guest goes to every host that knows the guest's id.
+	backup := func(workflow string) bool { return strings.HasPrefix(workflow, "backup/") }
 	switch r := request.(type) {
 	case *workflowservice.PollActivityTaskQueueRequest:
 		return queue(r.GetTaskQueue().GetName())
@@ -54,6 +56,8 @@ func hostMay(id string, request any) bool {
 		return queue(r.GetTaskQueue().GetName())
 	case *workflowservice.ShutdownWorkerRequest:
 		return queue(r.GetTaskQueue()) || r.GetTaskQueue() == ""
+	case *workflowservice.DescribeWorkflowExecutionRequest:
+		return backup(r.GetExecution().GetWorkflowId())
 	case *workflowservice.QueryWorkflowRequest:
 		return entity(r.GetExecution().GetWorkflowId())
 	case *workflowservice.PollWorkflowExecutionUpdateRequest:
