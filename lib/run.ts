@@ -1,6 +1,11 @@
-/** Runs a program to its end: what it printed, or one error that says what was run, how it ended and what it said. */
+/**
+ * Runs a program to its end: what it printed, or one error that says what was run, how it ended and what it said. It has ended when its process
+ * has: what it left running in the background may hold its output open for hours.
+ */
 
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface RunOptions {
   cwd?: string | undefined;
@@ -68,8 +73,23 @@ export async function runToEnd(argv: readonly string[], options: RunOptions = {}
   // A program may end before it has read everything: its status says whether that matters.
   child.stdin?.on('error', () => {}).end(input);
   child.once('error', (error) => fail(signal?.aborted ? 'it was stopped before it ended' : error.message, error));
-  child.once('close', (status, killedBy) => resolve({ status, killedBy, ...printed }));
+  child.once('exit', (status, killedBy) => {
+    void restOfOutput(child).then(() => resolve({ status, killedBy, ...printed }));
+  });
   return promise;
+}
+
+/** What a process wrote before its end is in the pipe then (64 KiB, pipe(7)); reading it takes a turn of the event loop or a few. */
+const outputMs = 500;
+
+async function restOfOutput(child: ChildProcess): Promise<void> {
+  const read = new AbortController();
+  const closed = once(child, 'close').finally(() => read.abort());
+  // The turn after the timer: an event loop that was held up reads first.
+  const late = delay(outputMs, undefined, { signal: read.signal }).then(() => new Promise(setImmediate));
+  await Promise.race([closed, late.catch(() => {})]);
+  child.stdout?.destroy();
+  child.stderr?.destroy();
 }
 
 /** A program that failed. `message` is the whole sentence. */

@@ -7,6 +7,12 @@ import { ProgramError, run, runToEnd } from '../../lib/run.ts';
 
 const shell = (script: string, ...args: string[]) => ['sh', '-c', script, 'sh', ...args];
 
+/** Ends the process that a test's program left, by the id that it printed. */
+function stopAfter(printed: string): string {
+  process.kill(Number(printed), 'SIGKILL');
+  return 'started';
+}
+
 async function failure(call: Promise<unknown>): Promise<ProgramError> {
   const error = await call.then(
     () => assert.fail('it did not fail'),
@@ -24,6 +30,10 @@ test('a program gets the given directory, environment and input, and no input wh
   const printed = await run(shell('pwd; echo "$WORD"; cat'), { cwd: '/proc', env: { WORD: 'x' }, input: 'line\n' });
   assert.equal(printed, '/proc\nx\nline\n');
   assert.equal(await run(['cat']), '');
+});
+
+test('a program has ended when its process has, although what it started keeps its output open', async () => {
+  assert.equal(await run(shell('sleep 60 & echo $!')).then(stopAfter), 'started');
 });
 
 test('a program that does not read its input ends by its own status', async () => {
