@@ -5,17 +5,12 @@ import type { Backups } from '../backup/backups.ts';
 import type { BackupRequest } from '../model/workflows/backup-guest.ts';
 import type { DiskProgress, RestorePoint } from '../model/point/point.ts';
 import { serve } from './activities.ts';
-import { withHeartbeat } from './heartbeats.ts';
 
 export function createCopyActivities({ backups }: { backups: Backups }) {
   return serve({
-    copy: (request: BackupRequest): Promise<void> => {
-      let progress: DiskProgress = { doneBytes: 0, totalBytes: 0, disk: '' };
-      const signal = cancellationSignal();
-      return withHeartbeat(
-        () => progress,
-        () => backups.copy(request, { signal, onProgress: (next) => (progress = next) }),
-      );
+    copy: (request: BackupRequest, report: (progress: DiskProgress) => void): Promise<void> => {
+      report({ doneBytes: 0, totalBytes: 0, disk: '' });
+      return backups.copy(request, { signal: cancellationSignal(), onProgress: report });
     },
     commitPoint: ({ guest, backup, repository }: BackupRequest): Promise<RestorePoint> =>
       backups.commit({ guest, backup, repository }),

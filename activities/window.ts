@@ -7,9 +7,6 @@ import type { Windows } from '../host/window/windows.ts';
 import type { GuestId } from '../model/ids.ts';
 import type { ThawedBy, WindowKey, WindowRequest } from '../model/window/window.ts';
 import { serve } from './activities.ts';
-import { withHeartbeat } from './heartbeats.ts';
-
-const nothing = () => undefined;
 
 export interface WindowParts {
   windows: Windows;
@@ -20,17 +17,16 @@ export interface WindowParts {
 export function createWindowActivities({ windows, backups, reaper }: WindowParts) {
   return serve({
     /** What can be known about the repository is known before the freeze. */
-    freezeWindow: ({ repository, ...request }: WindowRequest & { repository?: string | undefined }) =>
-      withHeartbeat(nothing, async () => {
-        using _ = await reaper.claim(request.backup);
-        if (repository !== undefined) await backups.check(repository);
-        await reaper.clear(request.guest, request.backup);
-        return windows.freezeWindow(request);
-      }),
+    async freezeWindow({ repository, ...request }: WindowRequest & { repository?: string | undefined }) {
+      using _ = await reaper.claim(request.backup);
+      if (repository !== undefined) await backups.check(repository);
+      await reaper.clear(request.guest, request.backup);
+      // Waited for here: the claim stands until then.
+      return await windows.freezeWindow(request);
+    },
     freeze: (request: WindowRequest) => windows.freeze(request),
     /** The one that listens: a snapshot command whose workflow was cancelled is killed. */
-    snapshot: ({ key, name }: { key: WindowKey; name: string }) =>
-      withHeartbeat(nothing, () => windows.snapshot(key, name, cancellationSignal())),
+    snapshot: ({ key, name }: { key: WindowKey; name: string }) => windows.snapshot(key, name, cancellationSignal()),
     thaw: (key: WindowKey) => windows.thaw(key),
     ensureThawed: ({ guest, by }: { guest: GuestId; by: ThawedBy }) => windows.ensureThawed(guest, by),
     windowOutcome: (key: WindowKey) => windows.outcome(key),

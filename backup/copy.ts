@@ -4,6 +4,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { StillframeError } from '../model/errors.ts';
 import type { DiskProgress, PointDisk } from '../model/point/point.ts';
+import { watchMovement } from './movement.ts';
 import type { CopyJob, CopyMessage } from './copy-child.ts';
 
 const entry = fileURLToPath(new URL('./copy-child.ts', import.meta.url));
@@ -27,10 +28,12 @@ export async function runCopy(
   child.once('exit', (code, killedBy) =>
     reject(new StillframeError('copy-failed', `the copy's process ended with ${killedBy ?? `status ${code}`}`, {})),
   );
+  const unwatch = watchMovement(child.pid!, reject);
   child.send(job);
   try {
     return await promise;
   } finally {
+    unwatch();
     signal.removeEventListener('abort', stop);
     child.kill('SIGKILL');
   }

@@ -65,11 +65,11 @@ function processTable(): string {
 }
 
 /** The second field, in parentheses, may hold spaces and parentheses (proc(5)). */
-function statOf(pid: number): { state: string; ticks: string } | null {
+export function statOf(pid: number): { state: string; ticks: string; utime: number; stime: number } | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { state: fields[0]!, ticks: fields[19]! };
+    return { state: fields[0]!, ticks: fields[19]!, utime: Number(fields[11]), stime: Number(fields[12]) };
   } catch {
     return null;
   }

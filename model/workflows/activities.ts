@@ -9,6 +9,9 @@ import { longestLeaseMs } from '../window/lease.ts';
  */
 const waits = 'WAIT_CANCELLATION_COMPLETED' as const;
 
+/** Heartbeats come each second, so a worker that is lost shows after this. */
+const lostMs = 5_000;
+
 /** A freeze that nobody has picked up by then must never run: its workflow has given up by the time it would. */
 export const freezeStartMs = 8_000;
 
@@ -22,6 +25,7 @@ const forEver = { initialInterval: 1_000, backoffCoefficient: 1.5, maximumInterv
 const urgent = {
   queue: 'urgent',
   startToCloseTimeout: longestLeaseMs + 20_000,
+  heartbeatTimeout: lostMs,
   retry: forEver,
   cancellationType: waits,
 } as const;
@@ -49,7 +53,7 @@ export const activities = {
     queue: 'ops',
     scheduleToStartTimeout: freezeStartMs,
     startToCloseTimeout: longestLeaseMs + prepareMs + 10_000,
-    heartbeatTimeout: 5_000,
+    heartbeatTimeout: lostMs,
     retry: { maximumAttempts: 1 },
     cancellationType: waits,
   },
@@ -58,6 +62,7 @@ export const activities = {
     queue: 'ops',
     scheduleToStartTimeout: freezeStartMs,
     startToCloseTimeout: longestLeaseMs + 20_000,
+    heartbeatTimeout: lostMs,
     retry: { maximumAttempts: 1 },
     cancellationType: waits,
   },
@@ -66,7 +71,7 @@ export const activities = {
     queue: 'ops',
     scheduleToStartTimeout: longestLeaseMs,
     startToCloseTimeout: longestLeaseMs + 10_000,
-    heartbeatTimeout: 5_000,
+    heartbeatTimeout: lostMs,
     retry: { maximumAttempts: 1 },
     cancellationType: waits,
   },
@@ -77,17 +82,18 @@ export const activities = {
   guestPing: question,
   guestInfo: question,
   guestStatus: question,
-  /** Takes as long as its disks; a lost worker shows in its heartbeat, and the next attempt adopts the point in time. */
+  /** Takes as long as its disks; the attempt after a lost worker adopts the point in time. Every end of a worker costs one. */
   copy: {
     queue: 'copy',
     startToCloseTimeout: 7 * 24 * 3_600_000,
-    heartbeatTimeout: 10_000,
-    retry: { initialInterval: 2_000, maximumAttempts: 3 },
+    heartbeatTimeout: lostMs,
+    retry: { initialInterval: 1_000, backoffCoefficient: 1.5, maximumAttempts: 5 },
     cancellationType: waits,
   },
   commitPoint: {
     queue: 'copy',
     startToCloseTimeout: 600_000,
+    heartbeatTimeout: lostMs,
     retry: { initialInterval: 1_000, maximumAttempts: 5 },
     cancellationType: waits,
   },
@@ -102,6 +108,7 @@ export type ActivityQueue = (typeof activities)[ActivityName]['queue'];
 export const guardianThaw = {
   scheduleToStartTimeout: 20_000,
   startToCloseTimeout: longestLeaseMs + 20_000,
+  heartbeatTimeout: lostMs,
   retry: { ...forEver, maximumAttempts: 5 },
   cancellationType: waits,
 } as const;

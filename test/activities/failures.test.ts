@@ -80,7 +80,7 @@ describe('activities', () => {
     const environment = new MockActivityEnvironment();
     const progress = { doneBytes: 512, totalBytes: 1024, disk: 'disk0' };
     environment.on('heartbeat', (details) => {
-      if (details.doneBytes === 512) {
+      if (details?.doneBytes === 512) {
         assert.deepEqual(details, progress);
         reported.resolve();
       }

@@ -1,7 +1,7 @@
 /** What a backup leaves when its worker or its workflow is gone: within a minute nothing, and nothing that the next backup stumbles over. */
 
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { after, before, beforeEach, test } from 'node:test';
 import { handleOf } from '../../client/workflows.ts';
 import { startSite, type Site } from '../../demo/site.ts';
@@ -76,3 +76,21 @@ test('a worker that ends in order in the middle of a copy hands the copy to the 
   assert.equal(ended.status, 0, ended.stderr);
   assert.deepEqual(await leftAfterAMinute(directory, site), []);
 });
+
+test('a copy whose process is stopped is given up and done again, and its backup succeeds', async () => {
+  const backup = await startCommand(site, ['backup', 'run', 'db1']);
+  process.kill(await copyOf(await site.hostWorker()), 'SIGSTOP');
+  const ended = await backup.done;
+  assert.equal(ended.status, 0, ended.stderr);
+  assert.deepEqual(await leftAfterAMinute(directory, site), []);
+});
+
+/** The process of the copy, as soon as there is one. */
+async function copyOf(worker: number): Promise<number> {
+  for (;;) {
+    const children = (await readFile(`/proc/${worker}/task/${worker}/children`, 'utf8')).trim().split(' ').filter(Boolean);
+    for (const pid of children)
+      if ((await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes('copy-child')) return Number(pid);
+    await new Promise(setImmediate);
+  }
+}
