@@ -1,7 +1,7 @@
 /** Files that other users could change are refused by name, with the command that helps. */
 
 import assert from 'node:assert/strict';
-import { chmod, chown, mkdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, lchown, mkdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { demandOwn, takeDirectory, WritableByOthersError } from '../../lib/strict-modes.ts';
@@ -49,6 +49,35 @@ test('a link is judged by the file that it leads to', async (t) => {
   await demandOwn(link);
   await chmod(file, 0o666);
   await assert.rejects(demandOwn(link), refused(file, /chmod go-w/));
+});
+
+test('a link that another user could turn elsewhere is refused, though it leads to a good file now', async (t) => {
+  const folder = await temporaryFolder(t);
+  const [file, open] = [join(folder, 'file'), join(folder, 'open')];
+  await writeFile(file, '');
+  await mkdir(open);
+  await symlink(file, join(open, 'link'));
+  await symlink(join(open, 'link'), join(folder, 'first'));
+  await demandOwn(join(folder, 'first'));
+  await chmod(open, 0o777);
+  await assert.rejects(demandOwn(join(open, 'link')), refused(open, /chmod go-w/));
+  await assert.rejects(demandOwn(join(folder, 'first')), refused(open, /chmod go-w/));
+  await chmod(open, 0o1777);
+  await demandOwn(join(folder, 'first'));
+  if (process.getuid!() !== 0) return;
+  // The owner of a link in a sticky directory may replace it.
+  await lchown(join(open, 'link'), 65_534, 65_534);
+  await assert.rejects(demandOwn(join(folder, 'first')), refused(join(open, 'link'), /belongs to user 65534/));
+});
+
+test('the way is followed as the kernel follows it, ".." behind a link included', async (t) => {
+  const folder = await temporaryFolder(t);
+  await mkdir(join(folder, 'a', 'b'), { recursive: true });
+  await symlink('a/b', join(folder, 'link'));
+  await writeFile(join(folder, 'a', 'file'), '');
+  await demandOwn(`${folder}/link/../file`);
+  await symlink('loop', join(folder, 'loop'));
+  await assert.rejects(demandOwn(join(folder, 'loop')), /symbolic links/);
 });
 
 test('a file of another user is refused; one of root is accepted', async (t) => {

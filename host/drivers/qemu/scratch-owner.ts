@@ -4,10 +4,9 @@
  */
 
 import { constants } from 'node:fs';
-import { open, realpath, stat, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { run } from '../../../lib/run.ts';
-import { demandOwn } from '../../../lib/strict-modes.ts';
+import { demandOwn, demandOwnWay } from '../../../lib/strict-modes.ts';
 import type { ScratchConfig } from '../../config.ts';
 
 /** Runs a tool as the owner of scratch; as this process's own user where that is not root. @throws ProgramError */
@@ -22,9 +21,9 @@ export async function runAsOwner({ path }: ScratchConfig, argv: readonly string[
  * the tools have all of its rights, and nobody else may write there either. @throws WritableByOthersError, and the kernel's errors
  */
 export async function demandScratch({ path }: Pick<ScratchConfig, 'path'>): Promise<void> {
-  const place = await realpath(path);
+  const place = await demandOwnWay(path);
   const isOwn = [0, process.getuid?.()].includes((await stat(place)).uid);
-  await demandOwn(isOwn ? place : dirname(place));
+  if (isOwn) await demandOwn(place);
 }
 
 /** open(2), the same on every architecture that we run on; Node does not name it. */

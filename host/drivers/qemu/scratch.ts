@@ -2,6 +2,7 @@
 
 import { mkdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errnoOf } from '../../../lib/errno.ts';
 import { messageOf, StillframeError } from '../../../model/errors.ts';
 import { formatBytes } from '../../../model/units.ts';
 import type { ScratchConfig } from '../../config.ts';
@@ -30,8 +31,12 @@ export async function planScratch(
   others: readonly PointRecord[],
 ): Promise<ScratchPlan> {
   try {
-    await mkdir(config.path, { recursive: true, mode: 0o700 });
-    await demandScratch(config);
+    await demandScratch(config).catch(async (error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      // What is missing was looked for on a way that nobody else can change, so it is made on that way.
+      await mkdir(config.path, { recursive: true, mode: 0o700 });
+      await demandScratch(config);
+    });
   } catch (error) {
     const wayOut = error instanceof WritableByOthersError ? ', or move scratch.path below directories of root' : '';
     throw unwritable(config.path, `${messageOf(error)}${wayOut}`, error);
