@@ -83,6 +83,36 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     assert.deepEqual(parts.calls, ['freeze', 'thaw']);
   });
 
+  const gone = new StillframeError('window-gone', 'the window does not exist on this host');
+
+  it('heldWindow leaves a freeze that was answered to the guardian when the host does not know the window any more', async () => {
+    const parts = standIns({ windows: { thaw: () => Promise.reject(gone) } });
+    await stage.onHost(parts, async (ids) => {
+      const failure = await failureOf((await startWindow(ids)).result());
+      assert.equal(failure.type, 'window-lost');
+      assert.equal((await armedOn(ids)).length, 1);
+      await parts.called('ensureThawed guardian');
+    });
+  });
+
+  it('heldWindow leaves a freeze whose answer says nothing to the guardian when the host knows no window', async () => {
+    const lost = new StillframeError('channel-closed', 'the channel was closed by QEMU');
+    const parts = standIns({ windows: { freeze: () => Promise.reject(lost), thaw: () => Promise.reject(gone) } });
+    await stage.onHost(parts, async (ids) => {
+      assert.equal((await failureOf((await startWindow(ids)).result())).type, 'channel-closed');
+      assert.equal((await armedOn(ids)).length, 1);
+    });
+  });
+
+  it('heldWindow disarms its guardian when the freeze was refused and the host knows no window', async () => {
+    const refused = new StillframeError('guest-frozen', 'db1 is frozen already');
+    const parts = standIns({ windows: { freeze: () => Promise.reject(refused), thaw: () => Promise.reject(gone) } });
+    await stage.onHost(parts, async (ids) => {
+      assert.equal((await failureOf((await startWindow(ids)).result())).type, 'guest-frozen');
+      assert.deepEqual(await armedOn(ids), []);
+    });
+  });
+
   it('heldWindow fails with the reason of a window that its lease ended', async () => {
     const failed = { code: 'lease-expired', message: 'the lease of 200 ms ended before the snapshot did' };
     const parts = standIns({ windows: { thaw: async (key) => outcomeOf(key, { thawedBy: 'lease', failure: failed }) } });
