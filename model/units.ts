@@ -33,6 +33,12 @@ export function formatBytes(bytes: number): string {
   return factor === 1 ? `${bytes} B` : `${(bytes / factor).toFixed(1)} ${unit}`;
 }
 
+/** A bound as people read it: rounded up to the last digit that is shown, so that it stays one. */
+export function formatUpperBound(ms: number): string {
+  const digit = ms < 1_000 ? 1 : ms < 59_900 ? 100 : ms < 3_599_000 ? 1_000 : 60_000;
+  return `at most ${formatDuration(Math.ceil(ms / digit) * digit)}`;
+}
+
 /** `850 ms`, `12.3 s`, `4 min 05 s`, `2 h 03 min` */
 export function formatDuration(ms: number): string {
   if (ms < 999.5) return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`;

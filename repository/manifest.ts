@@ -29,6 +29,7 @@ import {
   type GuestHook,
   type LeaseClaim,
   type WindowOutcome,
+  type WindowTimes,
 } from '../model/window/window.ts';
 
 /** A manifest is a few kilobytes; Stillframe never writes one of this size. */
@@ -104,12 +105,13 @@ const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
   openedAt: time,
   closedAt: time,
   pointInTimeAt: orNull(time),
-  times: object({
+  times: object<WindowTimes>({
     freezeMs: orNull(milliseconds),
     pointInTimeMs: orNull(milliseconds),
     proofMs: orNull(milliseconds),
     thawMs: orNull(milliseconds),
     heldMs: orNull(milliseconds),
+    heldAtMostMs: orAbsent(orNull(milliseconds)),
   }),
   thawedBy: oneOf(...thawedBys),
   closing: oneOf(...closingEvidences),

@@ -2,7 +2,6 @@
 
 import { StillframeError } from '../../model/errors.ts';
 import type { PursuedObligation, WindowOutcome } from '../../model/window/window.ts';
-import { formatDuration } from '../../model/units.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { askEntry } from '../entry.ts';
@@ -10,6 +9,7 @@ import { exit } from '../exit.ts';
 import { jsonFlag, stateFlag, stateOf } from '../flags.ts';
 import { printJson } from '../render/json.ts';
 import { renderTable } from '../render/table.ts';
+import { heldText } from '../render/window.ts';
 
 interface Flags {
   local?: boolean;
@@ -70,6 +70,5 @@ export const thaw = command(
 );
 
 function held(outcome: WindowOutcome | null): string {
-  const heldMs = outcome?.times.heldMs ?? null;
-  return heldMs === null ? '' : formatDuration(heldMs);
+  return outcome === null ? '' : heldText(outcome.times, outcome.claim.lease?.heldMs ?? null);
 }

@@ -2,6 +2,7 @@
 
 import type { BackupResult } from '../../model/workflows/backup-guest.ts';
 import { formatBytes } from '../../model/units.ts';
+import type { WindowOutcome } from '../../model/window/window.ts';
 import type { BackupMemo } from '../../client/backups.ts';
 import type { Context } from '../context.ts';
 import { exit } from '../exit.ts';
@@ -18,6 +19,18 @@ export function printResult(
   if (flags.json) printJson(context, { message_type: 'result', ...memo, ...result });
   else context.process.stdout.write(renderFields(resultFields(memo, result, flags.want)));
   if (!result.satisfied) context.process.exitCode = exit.short;
+}
+
+/** The window of a backup that failed: who thawed, and how long writes stood. Its error is printed by whoever follows it. */
+export function printFailed(context: Context, memo: BackupMemo, window: WindowOutcome, { json }: { json: boolean }): void {
+  if (json) return printJson(context, { message_type: 'window', ...memo, window });
+  const fields = [
+    ['backup', memo.backup],
+    ['guest', `${memo.guestName} on ${memo.host}`],
+    ['status', 'ended without a restore point'],
+    ...windowFields(window),
+  ] as const;
+  context.process.stdout.write(renderFields(fields));
 }
 
 function resultFields(memo: BackupMemo, result: BackupResult, want: string | undefined) {

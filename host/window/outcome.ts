@@ -5,7 +5,7 @@ import { boundOutcome } from '../../model/window/bounds.ts';
 import { unfrozen } from '../../model/window/grading.ts';
 import { reason, type Reason } from '../../model/window/reasons.ts';
 import type { CapturedDisk, GuestClaim, ThawedBy, WindowOutcome } from '../../model/window/window.ts';
-import { monotonicMs } from '../../lib/clock.ts';
+import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import type { Intent } from '../journal/intent.ts';
 import type { Discharged } from './discharge.ts';
 
@@ -68,6 +68,8 @@ export function recordInterrupted(intent: Intent, discharged: Discharged, by: Th
       proofMs: null,
       thawMs: span(discharged.thawSentMs, discharged.thawRepliedMs),
       heldMs: null,
+      // The first byte of the freeze comes after the intent, so writes cannot have stood longer.
+      heldAtMostMs: intent.hostBoot === hostBootId() ? span(intent.startedMs, monotonicMs()) : null,
     },
     thawedBy: by,
     closing: discharged.closing,

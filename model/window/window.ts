@@ -38,6 +38,11 @@ export interface WindowTimes {
   thawMs: number | null;
   /** First byte of the freeze → reply to the thaw. */
   heldMs: number | null;
+  /**
+   * A bound on `heldMs` where it was not measured, because the process that sent the freeze was gone: intent written → thaw
+   * confirmed. Null when the host has started again in between; absent where `heldMs` is measured or nothing was frozen.
+   */
+  heldAtMostMs?: number | null | undefined;
 }
 
 /** One filesystem as the guest claims it. Text of the guest: escape it where it is shown. */
@@ -130,6 +135,21 @@ export interface Obligation extends WindowKey {
   epoch: number;
   leaseMs: number;
   openedAt: string;
+}
+
+/** An obligation as its host reports it. */
+export interface OwedThaw extends Obligation {
+  /** Milliseconds of the lease that are left; negative when the thaw is overdue. */
+  remainingMs: number;
+}
+
+/** How a window ended, without what its guest said. */
+export interface WindowEnd extends Pick<
+  WindowOutcome,
+  'backup' | 'epoch' | 'leaseMs' | 'openedAt' | 'closedAt' | 'times' | 'thawedBy' | 'closing' | 'failure'
+> {
+  /** How long writes stood by the guest's own clock; null of a stock agent. */
+  guestHeldMs: number | null;
 }
 
 /** How the pursuit of one obligation by the warden or `thaw --local` went; `outcome` is null while the thaw is not confirmed. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatBytes, formatDuration, parseDuration, parseSize } from '../../model/units.ts';
+import { formatBytes, formatDuration, formatUpperBound, parseDuration, parseSize } from '../../model/units.ts';
 
 test('durations and sizes with a unit are read', () => {
   assert.deepEqual(
@@ -44,5 +44,18 @@ test('bytes and durations are shown in their largest sensible unit', () => {
     '1 min 00 s',
     '4 min 05 s',
     '2 h 03 min',
+  ]);
+});
+
+test('a bound is rounded up, so that it is one as it reads', () => {
+  assert.deepEqual([0.2, 41.2, 999.4, 4_101, 59_901, 61_001, 3_599_500, 3_660_001].map(formatUpperBound), [
+    'at most 1 ms',
+    'at most 42 ms',
+    'at most 1.0 s',
+    'at most 4.2 s',
+    'at most 1 min 00 s',
+    'at most 1 min 02 s',
+    'at most 1 h 00 min',
+    'at most 1 h 02 min',
   ]);
 });

@@ -5,7 +5,7 @@ import { backupHandle, findBackup, progressOf } from '../../../client/backups.ts
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { serverFlags, backupArgument, jsonFlag, serverOf } from '../../flags.ts';
-import { printResult } from '../../render/backup.ts';
+import { printFailed, printResult } from '../../render/backup.ts';
 import { printJson } from '../../render/json.ts';
 import { renderFields } from '../../render/table.ts';
 import { formatTime } from '../../render/text.ts';
@@ -23,8 +23,15 @@ export const backupShow = command(
       await withTemporal(await serverOf(this, flags), async (temporal) => {
         const backup = await findBackup(temporal, id);
         const { memo, info } = backup;
-        if (info.status.name !== 'RUNNING') return printResult(this, memo, await backupHandle(temporal, backup).result(), flags);
+        if (info.status.name === 'COMPLETED') {
+          return printResult(this, memo, await backupHandle(temporal, backup).result(), flags);
+        }
         const progress = await progressOf(temporal, backup);
+        if (info.status.name !== 'RUNNING') {
+          if (progress?.window) printFailed(this, memo, progress.window, flags);
+          await backupHandle(temporal, backup).result();
+          return;
+        }
         const stage = progress?.stage ?? 'not known: no control worker answers';
         if (flags.json) return printJson(this, { message_type: 'running', ...memo, stage: progress?.stage ?? null });
         this.process.stdout.write(

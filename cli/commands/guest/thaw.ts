@@ -1,13 +1,13 @@
 /** `stillframe guest thaw GUEST`: thaw until it is confirmed, whichever program froze it. */
 
 import type { ServerFlags } from '../../../client/settings.ts';
-import { formatDuration } from '../../../model/units.ts';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { serverFlags, guestArgument, jsonFlag, serverOf } from '../../flags.ts';
 import { withTemporal } from '../../../client/connection.ts';
 import { runGuestCommand } from '../../../client/guest-command.ts';
 import { printJson } from '../../render/json.ts';
+import { heldText } from '../../render/window.ts';
 import { escapeText } from '../../../lib/escape.ts';
 
 export const guestThaw = command(
@@ -24,11 +24,9 @@ export const guestThaw = command(
       );
       const { report } = result;
       if (flags.json) return printJson(this, { name: guest.name, ...report });
-      const held = report.outcome?.times.heldMs ?? null;
-      const window =
-        report.was === 'closed'
-          ? 'no Stillframe window was open'
-          : `its window is closed${held === null ? '' : ` after ${formatDuration(held)}`}`;
+      const { was, outcome } = report;
+      const held = outcome ? `: writes stood ${heldText(outcome.times, outcome.claim.lease?.heldMs ?? null)}` : '';
+      const window = was === 'closed' ? 'no Stillframe window was open' : `its window is closed${held}`;
       this.process.stdout.write(`${escapeText(guest.name)} is ${report.status}; ${window}\n`);
     },
   },

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { leaseFields } from '../../../cli/render/lease.ts';
 import { renderFields } from '../../../cli/render/table.ts';
-import { windowFields } from '../../../cli/render/window.ts';
+import { heldText, windowFields } from '../../../cli/render/window.ts';
 import type { GuestLease } from '../../../model/workflows/guest-command.ts';
 import { outcomeOf } from '../../workflows/stand-ins.ts';
 import { backupId, guestId } from '../../../model/ids.ts';
@@ -37,4 +37,13 @@ test('a closed window names epoch, boot and hooks, where the guest reported them
   assert.match(shown, /^epoch +1 in boot b-1, held 34 ms by the guest's clock, ended by the lease inside the guest$/m);
   assert.match(shown, /^hooks +10-db\\x0a success$/m);
   assert.doesNotMatch(renderFields(windowFields(outcome)), /epoch/);
+});
+
+test('how long writes stood is what the host measured, else its bound with the word of the guest beside it', () => {
+  const times = { freezeMs: null, pointInTimeMs: null, proofMs: null, thawMs: 8, heldMs: null };
+  assert.equal(heldText({ ...times, heldMs: 90 }, 70), '90 ms');
+  assert.equal(heldText({ ...times, heldAtMostMs: 4_120 }, null), 'at most 4.2 s');
+  assert.equal(heldText({ ...times, heldAtMostMs: 4_120 }, 2_300), "at most 4.2 s (2.3 s by the guest's clock)");
+  assert.equal(heldText({ ...times, heldAtMostMs: null }, null), 'not known');
+  assert.equal(heldText(times, null), 'not known');
 });
