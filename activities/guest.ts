@@ -1,23 +1,24 @@
 /** What can be asked of a guest's agent without changing anything. */
 
 import { allowRefusal } from '../host/channel/allow-refusal.ts';
-import type { AgentChannel } from '../host/channel/types.ts';
+import { askFreezeState, askLease, type FreezeState } from '../host/window/freeze-state.ts';
+import type { Sweep } from '../host/window/sweep.ts';
 import type { Windows } from '../host/window/windows.ts';
 import { fitting } from '../model/window/bounds.ts';
+import { isStillframeError, type StillframeError } from '../model/errors.ts';
 import type { GuestId } from '../model/ids.ts';
-import type { GuestInfo, GuestLease } from '../model/workflows/guest-command.ts';
-import { fsfreezeStatus } from '../protocol/agent/commands/guest-fsfreeze-status.ts';
+import type { WindowEnd, WindowOutcome } from '../model/window/window.ts';
+import type { GuestInfo, GuestStatus } from '../model/workflows/guest-command.ts';
 import { getFsinfo } from '../protocol/agent/commands/guest-get-fsinfo.ts';
 import { getOsinfo } from '../protocol/agent/commands/guest-get-osinfo.ts';
-import { info, type AgentInfo } from '../protocol/agent/commands/guest-info.ts';
+import { info } from '../protocol/agent/commands/guest-info.ts';
 import { ping } from '../protocol/agent/commands/guest-ping.ts';
-import { leaseStatus } from '../protocol/agent/commands/stillframe-status.ts';
 import { serve } from './activities.ts';
 
 /** UTF-16 units of a list's JSON: a result stays far below what the server carries, and lists some hundred mount points. */
 const longestList = 32_000;
 
-export function createGuestActivities({ windows }: { windows: Windows }) {
+export function createGuestActivities({ windows, sweep }: { windows: Windows; sweep: Pick<Sweep, 'strayOf' | 'seenThawed'> }) {
   return serve({
     /** Milliseconds of one ping on a synced channel. */
     guestPing: ({ guest }: { guest: GuestId }) =>
@@ -47,27 +48,47 @@ export function createGuestActivities({ windows }: { windows: Windows }) {
         };
       }),
 
-    guestStatus: async ({ guest }: { guest: GuestId }) => {
-      const owed = await windows.status(guest);
-      const { agent, lease } = await windows.withChannel(guest, async (channel) => ({
-        lease: await askLease(channel, await channel.execute(info, undefined)),
-        agent: await channel.execute(fsfreezeStatus, undefined),
-      }));
-      const window = owed && { backup: owed.backup, epoch: owed.epoch, openedAt: owed.openedAt, leaseMs: owed.leaseMs };
-      return { agent, window, ...(lease && { lease }) };
+    /** Also of a guest that does not answer: what it is owed is known without it. */
+    guestStatus: async ({ guest }: { guest: GuestId }): Promise<GuestStatus> => {
+      const look = async () => ({
+        owed: await windows.status(guest),
+        ...(await windows
+          .withChannel<Answer>(guest, async (channel) => ({ ...(await askFreezeState(channel)), error: null }))
+          .catch(unanswered)),
+      });
+      const first = await look();
+      // A window may have opened in between, so a freeze that nobody owes is looked at again.
+      const { owed, agent, lease, error } = first.agent === 'frozen' && !first.owed ? await look() : first;
+      const last = await windows.latest(guest);
+      if (agent === 'thawed') sweep.seenThawed(guest);
+      const stray = owed ? null : sweep.strayOf(guest);
+      return {
+        agent,
+        window: owed && {
+          backup: owed.backup,
+          epoch: owed.epoch,
+          openedAt: owed.openedAt,
+          leaseMs: owed.leaseMs,
+          remainingMs: Math.round(owed.remainingMs),
+        },
+        ...(error && { unanswered: { code: error.code, message: error.message } }),
+        ...(lease && { lease }),
+        ...(stray && { strayFoundAt: stray.foundAt }),
+        ...(last && { last: endOf(last) }),
+      };
     },
   });
 }
 
-/** Null for a stock agent: only our agent has the command, and answers it while it is frozen too. */
-async function askLease(channel: AgentChannel, { commands }: AgentInfo): Promise<GuestLease | null> {
-  if (!commands.some(({ name, enabled }) => name === leaseStatus.name && enabled)) return null;
-  const { state, epoch, remaining, held, foreign } = await channel.execute(leaseStatus, undefined);
-  return {
-    state,
-    epoch: epoch ?? null,
-    remainingMs: remaining ?? null,
-    held: fitting(held, longestList),
-    foreign: fitting(foreign, longestList),
-  };
+type Answer = (FreezeState & { error: null }) | { agent: null; lease: null; error: StillframeError };
+
+function unanswered(error: unknown): Answer {
+  if (!isStillframeError(error)) throw error;
+  return { agent: null, lease: null, error };
+}
+
+function endOf(outcome: WindowOutcome): WindowEnd {
+  const { backup, epoch, leaseMs, openedAt, closedAt, times, thawedBy, closing, failure, claim } = outcome;
+  const guestHeldMs = claim.lease?.heldMs ?? null;
+  return { backup, epoch, leaseMs, openedAt, closedAt, times, thawedBy, closing, failure, guestHeldMs };
 }

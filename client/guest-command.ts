@@ -11,14 +11,25 @@ import { startWorkflow } from './workflows.ts';
 /** Above the sum of an activity's own limits (a lease and its margins): an answer still comes after a slow freeze. */
 const answerMs = 90_000;
 
+type Answered<Name> = FoundGuest & { result: Extract<GuestCommandResult, { command: Name }>; backup: BackupId };
+
 /** Result of `command`, and the guest that it went to. @throws command-unanswered when the outcome is not known in time */
 export async function runGuestCommand<Name extends GuestCommandName>(
   temporal: Temporal,
   command: Name,
   name: string,
   leaseMs?: number,
-): Promise<FoundGuest & { result: Extract<GuestCommandResult, { command: Name }>; backup: BackupId }> {
-  const found = await findGuest(temporal, name);
+): Promise<Answered<Name>> {
+  return commandGuest(temporal, command, await findGuest(temporal, name), leaseMs);
+}
+
+/** The same to a guest that has been found. */
+export async function commandGuest<Name extends GuestCommandName>(
+  temporal: Temporal,
+  command: Name,
+  found: FoundGuest,
+  leaseMs?: number,
+): Promise<Answered<Name>> {
   const { guest, inventory } = found;
   const backup = newBackupId(Date.now(), randomBytes(4).toString('hex'));
   const input = { guest: guest.id, host: inventory.host, command, backup, leaseMs };

@@ -8,6 +8,7 @@ import type { GuestSource, HostConfig } from '../host/config.ts';
 import { errnoOf } from '../lib/errno.ts';
 import { demandOwn, WritableByOthersError } from '../lib/strict-modes.ts';
 import { StillframeError, messageOf } from '../model/errors.ts';
+import { strayPolicies } from '../model/guest/stray-freeze.ts';
 import { guestId, hostId, idPattern } from '../model/ids.ts';
 import { defaultWindowLimits, longestLeaseMs } from '../model/window/lease.ts';
 import { durationForm, parseDuration, parseSize, sizeForm } from '../model/units.ts';
@@ -47,6 +48,7 @@ export function parseHostConfig(path: string, text: string): HostConfig {
     guests: file.guests,
     limits: { ...defaultWindowLimits, ...file.limits },
     scratch: { path: file.scratch.path, limitBytes: file.scratch.limit, marginBytes: file.scratch.margin ?? defaultMarginBytes },
+    strayFreezes: file.strayFreezes ?? 'report',
     repositories: file.repositories ?? {},
     snapshots: file.snapshots ?? {},
   };
@@ -171,6 +173,7 @@ const hostFile = mapping({
   ),
   limits: limits.optional(),
   scratch: mapping({ path: directory, limit: size.optional(), margin: margin.optional() }),
+  strayFreezes: z.enum(strayPolicies, { error: `one of ${strayPolicies.join(', ')}` }).optional(),
   repositories: z.record(idText, directory, { error: 'a mapping of names to directories' }).optional(),
   snapshots: z.record(idText, command, { error: 'a mapping of names to commands' }).optional(),
 });

@@ -1,6 +1,7 @@
 /** What one host may do and where its things are. config/ reads it from the host's file. */
 
 import type { GuestId, HostId } from '../model/ids.ts';
+import type { StrayPolicy } from '../model/guest/stray-freeze.ts';
 import type { WindowLimits } from '../model/window/lease.ts';
 
 export interface HostConfig {
@@ -8,6 +9,8 @@ export interface HostConfig {
   guests: GuestSource[];
   limits: WindowLimits;
   scratch: ScratchConfig;
+  /** What to do about a guest that is frozen by no window of ours. */
+  strayFreezes: StrayPolicy;
   /** Name → directory. Payloads carry the name. */
   repositories: Record<string, string>;
   /** Name → command and arguments of a snapshot that other software takes. Payloads carry the name. */

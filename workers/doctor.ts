@@ -8,6 +8,7 @@ import type { Finding } from '../model/doctor.ts';
 import { messageOf } from '../model/errors.ts';
 import { readHostConfig } from '../config/host-file.ts';
 import { fail, ok } from './doctor/finding.ts';
+import { checkFreezes } from './doctor/freezes.ts';
 import { checkJournal } from './doctor/journal.ts';
 import { checkBoot, checkNode, checkQemuImg, checkTime } from './doctor/machine.ts';
 import { checkRepositories, checkScratch } from './doctor/room.ts';
@@ -30,7 +31,7 @@ report(checkNode(), await checkQemuImg());
 report(...(await checkTemporal(values)));
 report(finding);
 if (config) report(...(await checkSockets(config)));
-report(...(await checkJournal(values.state)));
+report(...(await checkJournal(values.state)), ...(await checkFreezes(values.state)));
 report(checkBoot(), await checkTime());
 if (config) report(await checkScratch(config.scratch), ...(await checkRepositories(config.repositories)));
 

@@ -12,6 +12,7 @@ import { createWindowActivities } from '../activities/window.ts';
 import { connectAgent } from '../host/channel/agent-channel.ts';
 import { createQemuDriver } from '../host/drivers/qemu/driver.ts';
 import { openJournal } from '../host/journal/journal.ts';
+import { createSweep, sweepForever } from '../host/window/sweep.ts';
 import { createWindows, type Windows } from '../host/window/windows.ts';
 import { isStillframeError, messageOf } from '../model/errors.ts';
 import { hostQueues, type GuestId } from '../model/ids.ts';
@@ -85,6 +86,10 @@ async function serve(): Promise<void> {
   const drained = Promise.withResolvers<void>();
   over.signal.addEventListener('abort', () => void windows.drain().then(drained.resolve, drained.reject), { once: true });
 
+  const policy = config.strayFreezes;
+  const sweep = createSweep({ driver, journal, windows, connect: connectAgent, policy, stateDir: values.state, log });
+  void sweepForever(sweep, { signal: over.signal, log });
+
   installRuntime(log);
   const server = await connectWhenReady(values, log, ending);
   const { client } = server;
@@ -103,7 +108,7 @@ async function serve(): Promise<void> {
   const queues = hostQueues(config.host);
   const served = {
     ...createWindowActivities({ windows, backups, reaper }),
-    ...createGuestActivities({ windows }),
+    ...createGuestActivities({ windows, sweep }),
     ...createCopyActivities({ backups }),
   };
   const queue = (name: keyof typeof slots): WorkerOptions => ({
@@ -120,7 +125,7 @@ async function serve(): Promise<void> {
     try {
       await tryForever(() => rivals.demandNoOlder(), unsaid, log, over.signal);
       tellReady();
-      await announceForever({ client, driver, config, rivals, signal: over.signal, log });
+      await announceForever({ client, driver, sweep, config, rivals, signal: over.signal, log });
     } catch (error) {
       if (!over.signal.aborted) refusal = error;
       over.abort();

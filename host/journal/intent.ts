@@ -1,6 +1,7 @@
 /** An intent: what stands in the journal before a freeze, enough to thaw and to say afterwards what was interrupted. */
 
 import type { GuestClaim, Obligation } from '../../model/window/window.ts';
+import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import type { AgentAddress } from '../channel/types.ts';
 
 export interface Intent extends Obligation {
@@ -25,6 +26,16 @@ export function readIntent(stored: unknown): Intent {
     channel: readAddress(channel),
     ...(otherChannel !== undefined && { otherChannel: readAddress(otherChannel) }),
   };
+}
+
+export function obligationOf({ guest, backup, attempt, epoch, leaseMs, openedAt }: Intent): Obligation {
+  return { guest, backup, attempt, epoch, leaseMs, openedAt };
+}
+
+/** Milliseconds of the lease that are left; negative once it is over, and always after the host has started again. */
+export function remainingMs({ hostBoot, startedMs, leaseMs, openedAt }: Intent): number {
+  if (hostBoot === hostBootId()) return startedMs + leaseMs - monotonicMs();
+  return Math.min(-1, Date.parse(openedAt) + leaseMs - Date.now());
 }
 
 interface StoredIntent extends Omit<Intent, 'channel' | 'otherChannel'> {

@@ -3,11 +3,14 @@
 export interface Turns {
   /** Waits for its turn; call the result once to give it on. */
   take(key: string): Promise<() => void>;
+  /** Whether `take` would not wait. */
+  isFree(key: string): boolean;
 }
 
 export function createTurns(): Turns {
   const last = new Map<string, Promise<void>>();
   return {
+    isFree: (key) => !last.has(key),
     async take(key) {
       const before = last.get(key);
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -2,13 +2,14 @@
 
 import { isStillframeError, messageOf } from '../../model/errors.ts';
 import type { GuestId } from '../../model/ids.ts';
-import type { Obligation, ThawedBy, ThawReport, WindowKey, WindowOutcome, WindowRequest } from '../../model/window/window.ts';
+import type { OwedThaw, ThawedBy, ThawReport, WindowKey, WindowOutcome, WindowRequest } from '../../model/window/window.ts';
 import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
 import type { AgentChannel, Connect } from '../channel/types.ts';
 import type { HostConfig } from '../config.ts';
 import type { Driver, Guest, PreparedPoint } from '../drivers/driver.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
+import { obligationOf, remainingMs } from '../journal/intent.ts';
 import { beginWindow } from './begin-window.ts';
 import type { OpenWindow } from './open-window.ts';
 import { openPreferred } from './reach.ts';
@@ -36,9 +37,13 @@ export interface Windows {
   /** The journalled outcome of one attempt; null when there was no such attempt or it is still open. */
   outcome(key: WindowKey): Promise<WindowOutcome | null>;
   /** What is owed to this guest. */
-  status(guest: GuestId): Promise<Obligation | null>;
+  status(guest: GuestId): Promise<OwedThaw | null>;
+  /** How its last window ended; null also when the record of that cannot be read. */
+  latest(guest: GuestId): Promise<WindowOutcome | null>;
   /** Runs commands that only read on the guest's channel, inside a held window or outside of any. */
   withChannel<T>(guest: GuestId, use: (channel: AgentChannel) => Promise<T>): Promise<T>;
+  /** For questions that can wait: null, and nothing is done, while the guest is in a window or another question to it is out. */
+  whileIdle<T>(guest: GuestId, use: (guest: Guest) => Promise<T>): Promise<T | null>;
   /** Refuses new windows, ends the held ones, lets the others run to their end. */
   drain(): Promise<void>;
 }
@@ -204,6 +209,16 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     }
   }
 
+  async function whileIdle<T>(id: GuestId, use: (guest: Guest) => Promise<T>): Promise<T | null> {
+    if (openGuests.has(id) || !turns.isFree(id)) return null;
+    const endTurn = await turns.take(id);
+    try {
+      return await use(await driver.guest(id));
+    } finally {
+      endTurn();
+    }
+  }
+
   return {
     freezeWindow: (request) => once('window', request, () => freezeWindow(request)),
     freeze: (request) => once('freeze', request, () => freeze(request)),
@@ -211,8 +226,13 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     thaw,
     ensureThawed,
     withChannel,
+    whileIdle,
     outcome: (key) => journal.outcome(key),
-    status: (guest) => journal.intentOf(guest),
+    async status(guest) {
+      const intent = await journal.intentOf(guest);
+      return intent && { ...obligationOf(intent), remainingMs: remainingMs(intent) };
+    },
+    latest: (guest) => journal.latest(guest).catch(() => null),
     async drain() {
       draining = true;
       await Promise.all([...openGuests.values()].map(({ window, held }) => (held ? window.end('shutdown') : window.outcome)));

@@ -14,4 +14,6 @@ export interface GuestListing {
   carries: string[];
   /** Why this guest cannot be used (`uuid-zero`, `monitor-held`, …); null when it can. */
   problem: string | null;
+  /** Since which sweep of its host it is known to be frozen by no window of ours; absent when it is not. */
+  strayFoundAt?: string;
 }

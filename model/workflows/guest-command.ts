@@ -1,7 +1,8 @@
 /** Contract of `guestCommand`: one command to one guest. */
 
+import type { ErrorCode } from '../errors.ts';
 import { controlQueue, type BackupId, type GuestId, type HostId } from '../ids.ts';
-import type { ThawReport } from '../window/window.ts';
+import type { OwedThaw, ThawReport, WindowEnd } from '../window/window.ts';
 import { contract } from './contract.ts';
 
 export const guestCommands = ['ping', 'info', 'status', 'freeze', 'thaw'] as const;
@@ -43,16 +44,26 @@ export interface GuestInfo {
   lease?: GuestLease;
 }
 
+/** What is known of a guest's freeze, and what its host owes it. */
+export interface GuestStatus {
+  /** Null when the guest did not say. */
+  agent: 'frozen' | 'thawed' | null;
+  /** Why it did not. */
+  unanswered?: { code: ErrorCode; message: string };
+  /** Of our agent only. */
+  lease?: GuestLease;
+  /** The thaw that is owed. An earlier version did not say how much of the lease is left. */
+  window: (Pick<OwedThaw, 'backup' | 'epoch' | 'openedAt' | 'leaseMs'> & { remainingMs?: number }) | null;
+  /** Since which sweep of its host it is known to be frozen by no window of ours; absent when it is not. */
+  strayFoundAt?: string;
+  /** How its last window ended; absent when there was none. */
+  last?: WindowEnd;
+}
+
 export type GuestCommandResult =
   | { command: 'ping'; roundTripMs: number }
   | { command: 'info'; info: GuestInfo }
-  | {
-      command: 'status';
-      agent: 'frozen' | 'thawed';
-      /** Of our agent only. */
-      lease?: GuestLease;
-      window: { backup: BackupId; epoch: number; openedAt: string; leaseMs: number } | null;
-    }
+  | ({ command: 'status' } & GuestStatus)
   | { command: 'freeze'; frozenCount: number; leaseMs: number; epoch: number }
   | { command: 'thaw'; report: ThawReport };
 

@@ -104,6 +104,24 @@ test('a thaw that is owed past its lease fails, with what to do', async (t) => {
   assert.equal(finding!.wayOut, 'stillframe thaw --local');
 });
 
+test('a guest that the last sweep found frozen fails, and one that it could not ask is named', async (t) => {
+  const { env, directory } = await host(t);
+  assert.equal((await examine(env)).of('freezes')[0]!.result, 'warn');
+  const sweptAt = new Date().toISOString();
+  const report = { sweptAt, strays: [], unseen: [] };
+  await writeFile(join(directory, 'sweep.json'), JSON.stringify(report));
+  assert.equal((await examine(env)).of('freezes')[0]!.result, 'ok');
+  const strays = [{ guest: 'db1-id', guestName: 'db1', foundAt: '2026-01-01T02:00:00.000Z', sweeps: 3 }];
+  const unseen = [{ guestName: 'web', why: 'channel-held' }];
+  await writeFile(join(directory, 'sweep.json'), JSON.stringify({ ...report, strays, unseen }));
+  const { status, of } = await examine(env);
+  const [stray, blind] = of('freezes');
+  assert.equal(status, 1);
+  assert.deepEqual([stray!.result, blind!.result], ['fail', 'warn']);
+  assert.match(stray!.found, /^db1 is frozen by no window of this host \(found 2026-01-01T02:00:00/);
+  assert.match(blind!.found, /web \(channel-held\)/);
+});
+
 test("a bad host's file is one of the findings, and the rest is examined", async (t) => {
   const { env, config } = await host(t);
   await writeFile(config, 'host: a\n');

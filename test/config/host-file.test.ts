@@ -62,6 +62,7 @@ test('a full file is read with its units', () => {
     ],
     limits: { leaseMs: 1_500, leaseCapMs: 20_000, gapMs: 120_000, perHour: 4 },
     scratch: { path: '/scratch/', limitBytes: 21_474_836_480, marginBytes: 0 },
+    strayFreezes: 'report',
     repositories: { main: '/srv/backups' },
     snapshots: { zfs: ['zfs', 'snapshot', 'tank/vm@no'] },
   });
@@ -84,6 +85,11 @@ test('a cap below the usual lease lowers the lease with it', () => {
   assert.deepEqual([config.limits.leaseMs, config.limits.leaseCapMs], [4_000, 4_000]);
 });
 
+test('freezes that no window made are reported, and thawed only where the file says so', () => {
+  const policy = (...lines: string[]) => parseHostConfig('host.yaml', file('guests: []', scratch, ...lines)).strayFreezes;
+  assert.deepEqual([policy(), policy('strayFreezes: thaw')], ['report', 'thaw']);
+});
+
 const bad: [what: string, lines: string[], expected: string][] = [
   [
     'an unknown key, with the near one',
@@ -93,7 +99,12 @@ const bad: [what: string, lines: string[], expected: string][] = [
   [
     'an unknown key at the top that is near nothing',
     ['guests: []', scratch, 'zzzzzzzz: 1'],
-    'host.yaml:4:1: zzzzzzzz: unknown key. Known here: host, guests, limits, scratch, repositories, snapshots',
+    'host.yaml:4:1: zzzzzzzz: unknown key. Known here: host, guests, limits, scratch, strayFreezes, repositories, snapshots',
+  ],
+  [
+    'a freeze that is neither reported nor thawed',
+    ['guests: []', scratch, 'strayFreezes: ignore'],
+    'host.yaml:4:15: strayFreezes: "ignore" is not one of report, thaw',
   ],
   ['a wrong type', ['guests: {}', scratch], 'host.yaml:2:9: guests: {} is not a list of guests'],
   [

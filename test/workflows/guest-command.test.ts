@@ -37,12 +37,22 @@ describe('guestCommand', { concurrency: true }, () => {
   it('guestCommand returns the state of the agent and the obligation of the host separately', async () => {
     const openedAt = '2026-01-01T02:00:00.000Z';
     const parts = standIns({
-      windows: { status: async (guest) => ({ guest, backup: backupId('b1'), attempt: 1, epoch: 7, leaseMs: 10_000, openedAt }) },
+      windows: {
+        status: async (guest) => ({
+          guest,
+          backup: backupId('b1'),
+          attempt: 1,
+          epoch: 7,
+          leaseMs: 10_000,
+          openedAt,
+          remainingMs: -20,
+        }),
+      },
     });
     assert.deepEqual(await askOn(parts, 'status'), {
       command: 'status',
       agent: 'thawed',
-      window: { backup: 'b1', epoch: 7, leaseMs: 10_000, openedAt },
+      window: { backup: 'b1', epoch: 7, leaseMs: 10_000, openedAt, remainingMs: -20 },
     });
   });
 

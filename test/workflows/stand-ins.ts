@@ -3,6 +3,7 @@
 import type { Backups } from '../../backup/backups.ts';
 import type { Reaper } from '../../backup/reaper.ts';
 import type { BackupRequest } from '../../model/workflows/backup-guest.ts';
+import type { Sweep } from '../../host/window/sweep.ts';
 import type { Windows } from '../../host/window/windows.ts';
 import type { AgentChannel } from '../../host/channel/types.ts';
 import { StillframeError } from '../../model/errors.ts';
@@ -15,6 +16,7 @@ export interface StandIns {
   windows: Windows;
   backups: Backups;
   reaper: Pick<Reaper, 'claim' | 'clear'>;
+  sweep: Pick<Sweep, 'strayOf' | 'seenThawed'>;
   /** What was asked of the host, in order: `freezeWindow`, `ensureThawed workflow`, … */
   calls: string[];
   /** Resolves when a call of this text has been made. */
@@ -62,7 +64,9 @@ export function standIns(script: { windows?: Partial<Windows>; backups?: Partial
     },
     outcome: async (key) => journal.get(nameOf(key)) ?? null,
     status: async () => null,
+    latest: async () => null,
     withChannel: (_guest, use) => use(agent),
+    whileIdle: async () => null,
     drain: async () => {},
     ...script.windows,
   };
@@ -88,6 +92,7 @@ export function standIns(script: { windows?: Partial<Windows>; backups?: Partial
     },
     journal,
     committed,
+    sweep: { strayOf: () => null, seenThawed() {} },
     windows: {
       ...windows,
       freezeWindow: async (request) => {

@@ -9,7 +9,7 @@ import { messageOf } from '../../model/errors.ts';
 import { fail, ok, warn } from './finding.ts';
 
 /** Sends nothing: a channel belongs to its present client, and a connection would take it away. */
-export async function checkSockets(config: HostConfig): Promise<Finding[]> {
+export async function checkSockets(config: Pick<HostConfig, 'guests'>): Promise<Finding[]> {
   const guests = await guestSources(config.guests);
   if (guests.length === 0) {
     return [

@@ -5,9 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { HostConfig } from '../../host/config.ts';
 import type { Driver } from '../../host/drivers/driver.ts';
+import type { Sweep } from '../../host/window/sweep.ts';
 import type { Log } from '../../lib/log.ts';
 import { machineId } from '../../lib/process.ts';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
+import type { GuestListing } from '../../model/guest/listing.ts';
 import type { HostId } from '../../model/ids.ts';
 import type { WorkflowOf } from '../../model/workflows/contract.ts';
 import { hostEntity, type Inventory } from '../../model/workflows/host-entity.ts';
@@ -32,12 +34,13 @@ const queryMs = 5_000;
 export async function announceForever(parts: {
   client: Client;
   driver: Driver;
+  sweep: Pick<Sweep, 'strayOf'>;
   config: HostConfig;
   rivals: Rivals;
   signal: AbortSignal;
   log: Log;
 }): Promise<void> {
-  const { client, driver, config, rivals, signal, log } = parts;
+  const { client, driver, sweep, config, rivals, signal, log } = parts;
   let said = '';
   let betweenMs = lookMs.first;
   while (!signal.aborted) {
@@ -47,7 +50,7 @@ export async function announceForever(parts: {
       const found = {
         host: config.host,
         machineId: machineId(),
-        guests: await driver.inventory(),
+        guests: (await driver.inventory()).map((listing) => withFreeze(listing, sweep)),
         repositories: Object.keys(config.repositories),
         snapshots: Object.keys(config.snapshots),
       };
@@ -67,6 +70,11 @@ export async function announceForever(parts: {
     }
     await delay(waitMs, undefined, { signal }).catch(() => {});
   }
+}
+
+function withFreeze(listing: GuestListing, sweep: Pick<Sweep, 'strayOf'>): GuestListing {
+  const stray = listing.id && sweep.strayOf(listing.id);
+  return stray ? { ...listing, strayFoundAt: stray.foundAt } : listing;
 }
 
 /** What the fleet believes now, by whomever; undefined when no announcement is held. */

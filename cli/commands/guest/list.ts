@@ -23,10 +23,10 @@ export const guestList = command(
           'No host has announced itself yet: start "stillframe worker host" (or "stillframe up") on one.\n',
         );
       }
-      const rows = all.map(({ name, host, id, state, disks, problem, carries }) => [
+      const rows = all.map(({ name, host, id, state, disks, problem, carries, strayFoundAt }) => [
         name,
         host,
-        problem ?? state,
+        problem ?? (strayFoundAt === undefined ? state : 'frozen'),
         `${disks.length}`,
         formatBytes(disks.reduce((sum, { bytes }) => sum + bytes, 0)),
         carries.join(','),

@@ -25,6 +25,9 @@ export const guestShow = command(
           ['id', guest.id ?? 'unknown'],
           ['host', inventory.host],
           ['state', guest.state],
+          ...(guest.strayFoundAt === undefined
+            ? []
+            : [['frozen', `by no window of Stillframe, found ${formatTime(guest.strayFoundAt)}`] as const]),
           ['problem', guest.problem ?? 'none'],
           ['disks', none(guest.disks.map(({ device, bytes }) => `${device} ${formatBytes(bytes)}`))],
           ['carries', none(guest.carries)],

@@ -16,7 +16,7 @@ import { guestSources } from './sources.ts';
 import { watchGuest } from './watch.ts';
 
 export interface QemuDriverParts {
-  config: HostConfig;
+  config: Pick<HostConfig, 'guests' | 'scratch'>;
   stateDir: string;
   log: Log;
 }

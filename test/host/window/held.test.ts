@@ -6,15 +6,15 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { it, type TestContext } from 'node:test';
-import { openJournal } from '../../../host/journal/journal.ts';
+import { writeJson } from '../../../lib/durable.ts';
 import { run } from '../../../lib/run.ts';
-import type { GuestClaim } from '../../../model/window/window.ts';
 import { fsfreezeStatus } from '../../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { ping } from '../../../protocol/agent/commands/guest-ping.ts';
 import { answering, late, never } from '../../fakes/fake-agent.ts';
 import { writeOldIntent } from '../journal/old-intent.ts';
 import {
   assertThawed,
+  dieInsideWindow,
   freezes,
   db1,
   onEither,
@@ -23,7 +23,6 @@ import {
   setStage,
   verdict,
   wire,
-  type Kind,
   type Stage,
 } from './stage.ts';
 import { backupId } from '../../../model/ids.ts';
@@ -304,21 +303,6 @@ it('an operator’s thaw undoes what others froze beside the window as well, whi
   assert.deepEqual([report.was, agent.frozen], ['open', false]);
 });
 
-/** What a process that died inside a window leaves: an intent in the journal and a frozen guest. */
-async function dieInsideWindow({ agent, directory }: Stage, kind: Kind) {
-  agent.frozen = true;
-  if (agent.own) agent.own.epoch = 1;
-  const claim: GuestClaim = {
-    agent: kind,
-    version: '11.1.3',
-    filesystems: [],
-    frozenCount: null,
-    thawedCount: null,
-    frozenAfterPointInTime: false,
-  };
-  return openJournal(directory).begin({ ...request, guestName: 'db', leaseMs: 20_000, channel: agent.address, claim });
-}
-
 for (const [what, settle, by] of [
   ['a workflow', ({ windows }: Stage) => windows.ensureThawed(db1, 'workflow'), 'workflow'],
   ['an operator', ({ windows }: Stage) => windows.ensureThawed(db1, 'operator'), 'operator'],
@@ -332,7 +316,19 @@ for (const [what, settle, by] of [
     const outcome = (await stage.windows.outcome(request))!;
     assert.deepEqual(verdict(outcome), { ...nothingTaken, thawedBy: by });
     assert.equal(outcome.claim.thawedCount, 2);
+    const { heldMs, heldAtMostMs } = outcome.times;
+    assert.equal(heldMs, null, 'nobody measured it');
+    assert.ok(heldAtMostMs! >= outcome.times.thawMs!);
   });
+
+it('how long a dead process of an earlier boot of the host left a guest frozen is not known', async (t) => {
+  const stage = await setStage(t);
+  const intent = await dieInsideWindow(stage, 'qemu-ga');
+  await writeJson(join(stage.directory, db1, 'open.json'), { ...intent, hostBoot: 'another' });
+  assert.ok((await stage.windows.status(db1))!.remainingMs < 0, 'its lease is over');
+  const { outcome } = await stage.windows.ensureThawed(db1, 'operator');
+  assert.deepEqual([outcome!.times.heldMs, outcome!.times.heldAtMostMs], [null, null]);
+});
 
 onEither('a guest that an older version left frozen is thawed by the socket paths in its journal', async (t, kind) => {
   const stage = await setStage(t, { kind });

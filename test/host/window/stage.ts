@@ -9,7 +9,7 @@ import { openJournal, type Journal } from '../../../host/journal/journal.ts';
 import { createWindows, type Windows } from '../../../host/window/windows.ts';
 import { isStillframeError, type ErrorCode, type StillframeError } from '../../../model/errors.ts';
 import type { WindowLimits } from '../../../model/window/lease.ts';
-import type { WindowOutcome } from '../../../model/window/window.ts';
+import type { GuestClaim, WindowOutcome } from '../../../model/window/window.ts';
 import { startFakeAgent, type FakeAgent } from '../../fakes/fake-agent.ts';
 import { createFakeDriver, type FakeDriver } from '../../fakes/fake-driver.ts';
 import { guestId, backupId } from '../../../model/ids.ts';
@@ -163,4 +163,19 @@ export async function refused(outcome: Promise<unknown>, code: ErrorCode): Promi
 /** What most tests look at. */
 export function verdict({ thawedBy, closing, reasons, failure, pointInTimeAt }: WindowOutcome) {
   return { thawedBy, closing, reasons, failure: failure?.code ?? null, point: pointInTimeAt !== null };
+}
+
+/** What a process that died inside a window leaves: an intent in the journal and a frozen guest. */
+export async function dieInsideWindow({ agent, directory }: Stage, kind: Kind) {
+  agent.frozen = true;
+  if (agent.own) agent.own.epoch = 1;
+  const claim: GuestClaim = {
+    agent: kind,
+    version: '11.1.3',
+    filesystems: [],
+    frozenCount: null,
+    thawedCount: null,
+    frozenAfterPointInTime: false,
+  };
+  return openJournal(directory).begin({ ...request, guestName: 'db', leaseMs: 20_000, channel: agent.address, claim });
 }

@@ -5,9 +5,7 @@ import { once } from 'node:events';
 import { createConnection, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { hostId } from '../../../model/ids.ts';
 import type { HostConfig } from '../../../host/config.ts';
-import { defaultWindowLimits } from '../../../model/window/lease.ts';
 import { checkSockets } from '../../../workers/doctor/sockets.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 
@@ -28,13 +26,8 @@ test('a socket with a client is distinguished from a free one, whatever characte
   const client = createConnection(channel);
   t.after(() => client.destroy());
   await accepted;
-  const config: HostConfig = {
-    host: hostId('h'),
+  const config: Pick<HostConfig, 'guests'> = {
     guests: [{ kind: 'listed', name: 'db1', id: undefined, channel, agentChannel: undefined, monitor, carries: [] }],
-    limits: defaultWindowLimits,
-    scratch: { path: folder, limitBytes: undefined, marginBytes: 0 },
-    repositories: {},
-    snapshots: {},
   };
   const findings = await checkSockets(config);
   assert.deepEqual(

@@ -8,8 +8,7 @@ import { it, type TestContext } from 'node:test';
 import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
 import { run } from '../../../../lib/run.ts';
 import { isStillframeError } from '../../../../model/errors.ts';
-import { backupId, guestId, hostId } from '../../../../model/ids.ts';
-import { defaultWindowLimits } from '../../../../model/window/lease.ts';
+import { backupId, guestId } from '../../../../model/ids.ts';
 import { startFakeMonitor } from '../../../fakes/fake-monitor.ts';
 import { startBareQemu } from '../../../fixtures/qemu.ts';
 import { temporaryFolder } from '../../../support/folder.ts';
@@ -28,12 +27,8 @@ async function hostOn(t: TestContext, monitor: string) {
   const stateDir = join(root, 'state');
   const driver = createQemuDriver({
     config: {
-      host: hostId('h'),
       guests: [{ kind: 'listed' as const, name: 'db1', id: undefined, channel: 'none', monitor, carries: [] }],
-      limits: defaultWindowLimits,
       scratch: { path: scratch, limitBytes: undefined, marginBytes: mib },
-      repositories: {},
-      snapshots: {},
     },
     stateDir,
     log: () => {},
