@@ -87,7 +87,7 @@ export function formatDisks(disks: readonly PointDisk[]): string {
 /** Every text: a later version may have codes that this one does not know, and its point is whole all the same. */
 const reasonText = text as Check<Reason>;
 
-const filesystem: Check<GuestFilesystem> = object<GuestFilesystem>({
+const filesystem: Check<GuestFilesystem> = object<Omit<GuestFilesystem, 'places'>>({
   mountpoint: text,
   type: text,
   device: text,

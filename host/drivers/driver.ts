@@ -2,6 +2,7 @@
 
 import type { BackupId, GuestId } from '../../model/ids.ts';
 import type { GuestListing } from '../../model/guest/listing.ts';
+import type { DiskPlaces } from '../../model/window/places.ts';
 import type { CapturedDisk } from '../../model/window/window.ts';
 import type { AgentAddress } from '../channel/types.ts';
 
@@ -75,6 +76,8 @@ export interface PreparedPoint {
   disks: CapturedDisk[];
   /** Disks left out, each with its reason. */
   skipped: string[];
+  /** Where its disks, and those that it leaves out, are attached. */
+  places: DiskPlaces;
   /** The point in time: one transaction. Nothing is started when it throws (point-in-time-failed). */
   begin(): Promise<void>;
   /** Gives everything back when `begin` was not reached or failed. */

@@ -3,6 +3,7 @@
 import { StillframeError, messageOf } from '../../model/errors.ts';
 import { boundOutcome } from '../../model/window/bounds.ts';
 import { unfrozen } from '../../model/window/grading.ts';
+import { uncaptured, type DiskPlaces } from '../../model/window/places.ts';
 import { reason, type Reason } from '../../model/window/reasons.ts';
 import type { CapturedDisk, GuestClaim, ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
@@ -14,6 +15,8 @@ export interface WindowFacts {
   claim: GuestClaim;
   disks: CapturedDisk[];
   skipped: string[];
+  /** Where the disks are attached; null where something else than this host takes the point in time. */
+  places: DiskPlaces | null;
   freezeSentMs: number | null;
   freezeRepliedMs: number | null;
   captureMs: number | null;
@@ -52,7 +55,12 @@ export function recordOutcome(
     disks: captured ? facts.disks : [],
     skipped: facts.skipped,
     reference: facts.reference,
-    reasons: captured ? doubts(claim, facts.proofDoubts, discharged, by) : [],
+    reasons: captured
+      ? [
+          ...doubts(claim, facts.proofDoubts, discharged, by),
+          ...(facts.places ? uncaptured(claim.filesystems, facts.places) : []),
+        ]
+      : [],
     failure: captured ? null : describeFailure(failure),
   });
 }

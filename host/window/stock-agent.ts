@@ -4,6 +4,7 @@ import { fsfreezeFreeze } from '../../protocol/agent/commands/guest-fsfreeze-fre
 import { fsfreezeStatus } from '../../protocol/agent/commands/guest-fsfreeze-status.ts';
 import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.ts';
 import { getFsinfo } from '../../protocol/agent/commands/guest-get-fsinfo.ts';
+import { pciPlace, unknownPlace } from '../../model/window/places.ts';
 import { reason } from '../../model/window/reasons.ts';
 import type { Peer } from './peer.ts';
 
@@ -14,7 +15,15 @@ export const stockAgent: Peer = {
     const filesystems = await channel.execute(getFsinfo, undefined);
     return {
       frozen: false,
-      claim: { filesystems: filesystems.map(({ mountpoint, type, name }) => ({ mountpoint, type, device: name })) },
+      claim: {
+        filesystems: filesystems.map(({ mountpoint, type, name, disks }) => ({
+          mountpoint,
+          type,
+          device: name,
+          // Without a disk it is on a loop device, in memory or on the network, and a file behind a loop device may be on a disk.
+          ...(disks?.length && { places: disks.map((disk) => (disk ? pciPlace(disk) : unknownPlace)) }),
+        })),
+      },
     };
   },
 

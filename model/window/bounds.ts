@@ -4,7 +4,7 @@
  */
 
 import { byEffect, reason, type Reason } from './reasons.ts';
-import type { GuestClaim, GuestHook, LeaseClaim, WindowOutcome } from './window.ts';
+import type { GuestClaim, GuestFilesystem, GuestHook, LeaseClaim, WindowOutcome } from './window.ts';
 
 /** UTF-16 units of JSON, which are three bytes each at most. Hundreds of filesystems fit, and dozens of hooks and reasons. */
 const mostOfFilesystems = 16_000;
@@ -28,7 +28,7 @@ export function boundClaim(claim: GuestClaim): GuestClaim {
   return {
     ...claim,
     version: claim.version.slice(0, longestWord),
-    filesystems: fitting(claim.filesystems, mostOfFilesystems),
+    filesystems: fitting(claim.filesystems.map(withoutPlaces), mostOfFilesystems),
     ...(claim.lease && { lease: boundLease(claim.lease) }),
   };
 }
@@ -45,6 +45,12 @@ export function boundOutcome(outcome: WindowOutcome): WindowOutcome {
     reasons: outcome.pointInTimeAt === null ? [] : kept,
     failure: outcome.failure && { ...outcome.failure, message: outcome.failure.message.slice(0, longestMessage) },
   };
+}
+
+/** The reasons that follow from the places are kept, and not the places. */
+function withoutPlaces(filesystem: GuestFilesystem): GuestFilesystem {
+  const { places: _, ...kept } = filesystem;
+  return kept;
 }
 
 function boundLease(lease: LeaseClaim): LeaseClaim {

@@ -26,6 +26,8 @@ export const reasonCodes = {
   'filesystems-cut': { effect: 'named', facts: ['listed of all'] },
   'reasons-cut': { effect: 'named', facts: ['listed of all'] },
   'not-freezable': { effect: 'named', facts: ['mount point', 'filesystem'] },
+  'not-captured': { effect: 'named', facts: ['mount point', 'device'] },
+  'not-told': { effect: 'named', facts: ['mount point', 'device'] },
   'not-inspected': { effect: 'named', facts: ['disk', 'filesystem'] },
 } as const satisfies Record<string, { effect: ReasonEffect; facts: readonly string[] }>;
 

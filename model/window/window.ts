@@ -1,6 +1,7 @@
 /** What a window is asked for, and what is known of it when it has closed. Plain JSON: it crosses the server and the disk. */
 
 import type { BackupId, GuestId } from '../ids.ts';
+import type { FilesystemPlaces } from './places.ts';
 import type { Reason } from './reasons.ts';
 
 /** Names one attempt; a repeated call with the same key gets the same outcome and does not touch the guest. */
@@ -53,6 +54,8 @@ export interface GuestFilesystem {
   device: string;
   /** What the freeze did to it: `frozen`, `not-freezable`, `foreign`, `unreachable`. Only our agent reports it. */
   outcome?: string;
+  /** Where the disks below it are attached; not kept in records, which hold the reasons that follow from it. */
+  places?: FilesystemPlaces;
 }
 
 /** A hook inside the guest, by its own name; `outcome` is `success`, `failed` or `timed-out`. Text of the guest. */
@@ -124,7 +127,7 @@ export interface WindowOutcome extends WindowKey {
   skipped: string[];
   /** What the snapshot command printed as its reference (held window); null otherwise. */
   reference: string | null;
-  /** Why the freeze cannot be trusted through the point in time; empty when it held. */
+  /** Why the freeze cannot be trusted through the point in time, and what the point in time does not hold; empty when neither is so. */
   reasons: Reason[];
   /** Why there is no point in time; null when there is one. */
   failure: { code: string; message: string } | null;

@@ -45,6 +45,11 @@ export class Refusal {
 
 /** As guest-get-fsinfo reports them. */
 export const filesystems = [
-  { name: 'vda', mountpoint: '/data', type: 'ext4', 'used-bytes': 1n << 60n, disk: [] },
-  { name: 'vdb', mountpoint: '/logs', type: 'xfs', disk: [] },
+  { name: 'vda', mountpoint: '/data', type: 'ext4', 'used-bytes': 1n << 60n, disk: [diskAt(2)] },
+  { name: 'vdb', mountpoint: '/logs', type: 'xfs', disk: [diskAt(3)] },
 ];
+
+export function diskAt(slot: number): JsonObject {
+  const pci = { domain: 0, bus: 0, slot, function: 0 };
+  return { 'pci-controller': pci, 'bus-type': 'virtio', bus: 0, target: 0, unit: 0 };
+}

@@ -1,6 +1,7 @@
 /** A driver whose one guest does what a test says: run states, events, points in time that fail or hang. */
 
 import type { Driver, Guest, GuestEvent, PreparedPoint } from '../../host/drivers/driver.ts';
+import type { DiskPlaces } from '../../model/window/places.ts';
 import { StillframeError } from '../../model/errors.ts';
 
 export interface FakeDriver extends Driver {
@@ -11,6 +12,8 @@ export interface FakeDriver extends Driver {
   migrating: boolean;
   /** What the transaction does; succeeds at once by default. */
   begin: () => Promise<void>;
+  /** Where its disks are attached: those of the fake agent's filesystems. */
+  places: DiskPlaces;
   /** What preparing does before it succeeds. */
   prepare: () => Promise<void>;
 }
@@ -24,6 +27,7 @@ export function createFakeDriver(guest: Guest): FakeDriver {
     migrating: false,
     begin: async () => {},
     prepare: async () => {},
+    places: { captured: ['0000:00:02.0', '0000:00:03.0'], others: [] },
     guestHas: (event) => listeners.forEach((listener) => listener(event)),
     inventory: async () => [],
     async guest(id) {
@@ -51,6 +55,7 @@ export function createFakeDriver(guest: Guest): FakeDriver {
         return {
           disks: [{ name: 'disk0', device: 'd0', bytes: 1024 }],
           skipped: [],
+          places: driver.places,
           begin() {
             calls.push('begin');
             return driver.begin();

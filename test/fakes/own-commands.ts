@@ -44,11 +44,12 @@ export const ownCommands: Readonly<Record<string, FakeCommand>> = {
         'boot-id': own.bootId,
         epoch,
         remaining: own.remaining,
-        filesystems: filesystems.map(({ mountpoint, type, name }) => ({
+        filesystems: filesystems.map(({ mountpoint, type, name }, index) => ({
           mountpoint,
           type,
           device: name,
           outcome: outcomeOf(own, mountpoint),
+          places: [`0000:00:0${index + 2}.0`],
         })),
         hooks: own.hooks,
       };

@@ -28,11 +28,12 @@ async function freezeWithLease({ freeze, bootId, log }: Agent, args: JsonObject)
     'boot-id': bootId,
     epoch,
     remaining: freeze!.held().remainingMs ?? 0,
-    filesystems: filesystems.map(({ mountPoint, type, deviceName, outcome }) => ({
+    filesystems: filesystems.map(({ mountPoint, type, deviceName, outcome, places }) => ({
       mountpoint: mountPoint,
       type,
       device: deviceName,
       outcome,
+      places,
     })),
     hooks: hooksResult(hooks),
   };

@@ -4,6 +4,7 @@ import { SystemError, type FreezeTarget, type Platform } from '../platform.ts';
 import { blockDeviceOf, deviceKey, mayHang, mountTree, onDevice, readMounts, type Mount } from '../mounts.ts';
 import { orUndefined } from '../system/call-errors.ts';
 import { carriersOf, type Carrier } from './carriers.ts';
+import { placesOf } from './places.ts';
 
 export interface PlannedFilesystem extends FreezeTarget {
   /** The mount point as the guest's owner knows it. */
@@ -11,6 +12,8 @@ export interface PlannedFilesystem extends FreezeTarget {
   type: string;
   /** Name of the block device, `vda1`. */
   deviceName: string;
+  /** Where the disks below it are attached. */
+  places: string[];
 }
 
 export interface FreezePlan {
@@ -52,6 +55,7 @@ export function planFreeze(platform: Platform, wanted: readonly string[] | undef
       mountPoint: shown.mountPoint,
       type: shown.type,
       deviceName: deviceName(platform, shown),
+      places: placesOf(platform, shown),
       device: shown.device,
       mountId: shown.id,
     };

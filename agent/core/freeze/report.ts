@@ -40,7 +40,12 @@ export function frozenReport({ plan, held }: Freeze, hooks: HookResult[]): Froze
   };
 }
 
-const named = ({ mountPoint, type, deviceName }: Omit<PlannedFilesystem, 'path'>) => ({ mountPoint, type, deviceName });
+const named = ({ mountPoint, type, deviceName, places }: Omit<PlannedFilesystem, 'path'>) => ({
+  mountPoint,
+  type,
+  deviceName,
+  places,
+});
 
 /** A guard that was killed had not marked it; another process of the agent has thawed it since. */
 export function thawedReport(freeze: Freeze, heldMs: number): ThawedReport {

@@ -17,7 +17,7 @@ export interface FreezeRequest {
 }
 
 export interface FrozenReport {
-  filesystems: { mountPoint: string; type: string; deviceName: string; outcome: FreezeOutcome }[];
+  filesystems: { mountPoint: string; type: string; deviceName: string; places: string[]; outcome: FreezeOutcome }[];
   hooks: HookResult[];
 }
 

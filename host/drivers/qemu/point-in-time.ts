@@ -11,6 +11,7 @@ import { watchScratch } from './scratch-watch.ts';
 import { objects, queryDisks, type GuestDisks } from './identify.ts';
 import type { Monitors } from './monitors.ts';
 import { offeredOptions, refuseForeign, startServer } from './preflight.ts';
+import { queryPlaces } from './places.ts';
 import { openPointRecords, scratchPlaces, type PointRecord, type RecordedDisk } from './records.ts';
 import { makeScratchDirectory, makeScratchImage, planScratch, removeScratch, scratchImage, unwritable } from './scratch.ts';
 import { teardown } from './teardown.ts';
@@ -57,6 +58,7 @@ export function createPointInTimeDriver({
       const disks = await queryDisks(monitor);
       await refuseForeign(monitor, guest, disks);
       const options = await offeredOptions(monitor);
+      const places = await queryPlaces(monitor);
       const record = await plan(guest, backup, disks);
       await makeScratchDirectory(scratch, record.directory).catch(async (error: unknown) => {
         await records.remove(backup);
@@ -73,6 +75,7 @@ export function createPointInTimeDriver({
       return {
         disks: record.disks.map(({ name, device, bytes }) => ({ name, device, bytes })),
         skipped: disks.skipped,
+        places,
         begin: () => begin(monitor, record, options).finally(release),
         abandon: () => end(guest.id, { backup }).finally(release),
       };

@@ -26,6 +26,11 @@ export interface FrozenFilesystem {
    * `unreachable` (every mount point of it is hidden under another mount).
    */
   outcome: string;
+  /**
+   * The PCI function of each disk below it, `0000:00:03.0`; `none` for a part that is on no disk (memory, network), `unknown` for
+   * a disk elsewhere. Undefined of an older agent.
+   */
+  places: string[] | undefined;
 }
 
 export interface HookReport {
@@ -62,6 +67,7 @@ export const leaseFreeze = {
           type: asString(filesystem.type, 'type'),
           device: asString(filesystem.device, 'device'),
           outcome: asString(filesystem.outcome, 'outcome'),
+          places: optional(filesystem.places, 'places', asArray)?.map((place) => asString(place, 'places[]')),
         };
       }),
       hooks: asHooks(reply.hooks),

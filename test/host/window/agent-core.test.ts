@@ -29,6 +29,15 @@ const mounts = [
   '3 1 900:32 / /boot/efi rw - vfat /dev/vdc rw',
 ];
 
+/** Where the fake driver has its two disks. */
+const disks = {
+  '/sys/dev/block/900:0': '/sys/devices/pci0000:00/0000:00:02.0/virtio0/block/vda',
+  '/sys/dev/block/900:16': '/sys/devices/pci0000:00/0000:00:03.0/virtio1/block/vdb',
+  '/sys/dev/block/900:32': '/sys/devices/pci0000:00/0000:00:03.0/virtio1/block/vdb/vdb1',
+  '/sys/devices/pci0000:00/0000:00:02.0/driver': '/sys/bus/pci/drivers/virtio-pci',
+  '/sys/devices/pci0000:00/0000:00:03.0/driver': '/sys/bus/pci/drivers/virtio-pci',
+};
+
 /** /proc and /sys are the test's; files and hooks are in its own directory. */
 function guestPlatform(directory: string, freezing: Platform['freezing']): Platform {
   const node = createNodePlatform([]);
@@ -37,8 +46,9 @@ function guestPlatform(directory: string, freezing: Platform['freezing']): Platf
     texts: {
       '/proc/self/mountinfo': `${[...mounts, state].join('\n')}\n`,
       '/proc/sys/kernel/random/boot_id': `${bootId}\n`,
+      ...Object.fromEntries(Object.values(disks).map((path) => [`${path}/uevent`, ''])),
     },
-    links: { '/proc/self/ns/mnt': 'mnt:[1]' },
+    links: { '/proc/self/ns/mnt': 'mnt:[1]', ...disks },
   });
   const files = new Proxy(node.files, {
     get: (real, name: keyof Files) =>

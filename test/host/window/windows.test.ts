@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { StillframeError } from '../../../model/errors.ts';
 import { answering, endless, garbage, late, never, twice, type Behaviour } from '../../fakes/fake-agent.ts';
+import { gradePoint } from '../../../model/window/grading.ts';
+import { diskAt, filesystems } from '../../fakes/fake-command.ts';
 import {
   assertThawed,
   assertUntouched,
@@ -364,9 +366,9 @@ it('a guest that lists thousands of filesystems gets a window whose record is sm
   const stage = await setStage(t);
   const filesystems = Array.from({ length: 3_000 }, (_, at) => ({
     name: `vd${at}`,
-    mountpoint: `/${'m'.repeat(200)}${at}`,
+    mountpoint: `/${'m'.repeat(100)}${at}`,
     type: 'ext4',
-    disk: [],
+    disk: [diskAt(2)],
   }));
   stage.agent.behave('guest-get-fsinfo', answering(filesystems));
   const outcome = await stage.windows.freezeWindow(request);
@@ -377,4 +379,27 @@ it('a guest that lists thousands of filesystems gets a window whose record is sm
     `filesystems-cut ${outcome.claim.filesystems.length} of 3000`,
   ]);
   assert.deepEqual(await stage.windows.outcome(request), outcome);
+});
+
+for (const [what, places, reasons] of [
+  ['lies on a disk that is left out', { captured: ['0000:00:02.0'], others: ['0000:00:03.0'] }, ['not-captured /logs vdb']],
+  ['lies on a disk that QEMU does not name', { captured: ['0000:00:02.0', null], others: [] }, ['not-told /logs vdb']],
+] as const)
+  onEither(`a filesystem that ${what} is named by the point, whose freeze held all the same`, async (t, kind) => {
+    const { driver, windows } = await setStage(t, { kind });
+    driver.places = { captured: [...places.captured], others: [...places.others] };
+    const { claim, ...outcome } = await windows.freezeWindow(request);
+    assert.deepEqual(outcome.reasons, reasons);
+    assert.equal(gradePoint({ claim, ...outcome }, []).grade, 'filesystem');
+    assert.ok(
+      claim.filesystems.every((each) => !('places' in each)),
+      'the record holds the reasons only',
+    );
+  });
+
+it('a filesystem of which the guest names no disk is told as such', async (t) => {
+  const { agent, windows } = await setStage(t);
+  const [first, second] = filesystems;
+  agent.behave('guest-get-fsinfo', answering([first!, { ...second!, disk: [] }]));
+  assert.deepEqual((await windows.freezeWindow(request)).reasons, ['not-told /logs vdb']);
 });

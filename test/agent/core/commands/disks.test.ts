@@ -60,9 +60,10 @@ suite('guest-get-fsinfo', () => {
     const stage = disksMachine(t, [virtio], ['254:1', '254:2'], {
       sizes: (paths) => (asked.push(paths), Promise.resolve(answers)),
     });
+    const disks = [{ domain: 0, bus: 0, slot: 5, function: 0 }];
     assert.deepEqual(await stage.ask(getFsinfo, undefined), [
-      { name: 'vda2', mountpoint: '/m1', type: 'ext4' },
-      { name: 'vda1', mountpoint: '/m0', type: 'ext4' },
+      { name: 'vda2', mountpoint: '/m1', type: 'ext4', disks },
+      { name: 'vda1', mountpoint: '/m0', type: 'ext4', disks },
     ]);
     assert.deepEqual(asked, [['/m1', '/m0']]);
     const [second, first] = (await stage.value('guest-get-fsinfo')) as JsonObject[];
