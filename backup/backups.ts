@@ -11,7 +11,7 @@ import type { BackupRequest } from '../model/workflows/backup-guest.ts';
 import type { RepositoryNamed } from '../repository/known.ts';
 import type { Signer } from '../repository/signature.ts';
 import { commitPoint } from './commit.ts';
-import { runCopy } from './copy.ts';
+import { createCopies } from './copy.ts';
 import type { Reaper } from './reaper.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -58,6 +58,8 @@ export function createBackups({
   signer,
   log,
 }: BackupParts): Backups {
+  const runCopy = createCopies(log);
+
   return {
     async check(name) {
       await repositoryNamed(name);
@@ -78,7 +80,8 @@ export function createBackups({
           log('info', 'removed what an interrupted copy had left; starting over from the same point in time', { backup });
         await sessions.record({ backup, guest: id, repository: name });
         const directory = await repository.begin(backup);
-        const disks = await runCopy({ directory, disks: exports.disks }, AbortSignal.any([signal, lost.signal]), onProgress);
+        const copy = { ...exports, directory, repository: repository.directory };
+        const disks = await runCopy(copy, AbortSignal.any([signal, lost.signal]), onProgress);
         await repository.recordDisks(backup, disks);
       } finally {
         ending.removeEventListener('abort', stop);

@@ -1,13 +1,11 @@
 /** An image in a file, as an area that inspect/ reads. */
 
-import { openPlain } from '../lib/plain-file.ts';
+import type { FileHandle } from 'node:fs/promises';
 import type { Area } from '../inspect/area.ts';
 
-/** The file is open until the promise of `use` settles. */
-export async function withFileArea<T>(path: string, use: (area: Area) => Promise<T>): Promise<T> {
-  await using file = await openPlain(path);
+export async function fileArea(file: FileHandle): Promise<Area> {
   const { size } = await file.stat();
-  return await use({
+  return {
     length: size,
     async read(offset, length, into) {
       const buffer = into === undefined ? Buffer.allocUnsafe(length) : into.subarray(0, length);
@@ -18,5 +16,5 @@ export async function withFileArea<T>(path: string, use: (area: Area) => Promise
       }
       return buffer;
     },
-  });
+  };
 }

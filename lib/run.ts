@@ -20,6 +20,8 @@ export interface RunOptions {
   stderrLimit?: number;
   /** The program gets SIGKILL when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG). */
   diesWithParent?: boolean;
+  /** Open descriptors of this process that the program gets as 3, 4, …; it gets no others. */
+  descriptors?: readonly number[];
 }
 
 /** How a program ended, and what it printed. */
@@ -40,12 +42,12 @@ export async function run(argv: readonly string[], options?: RunOptions): Promis
 
 /** The same for a caller that accepts any end. @throws ProgramError when it did not start, was aborted, or printed too much */
 export async function runToEnd(argv: readonly string[], options: RunOptions = {}): Promise<Ending> {
-  const { input, signal, onStdout, stderrLimit = longestComplaint, diesWithParent = false } = options;
+  const { input, signal, onStdout, stderrLimit = longestComplaint, diesWithParent = false, descriptors = [] } = options;
   const [program = '', ...args] = diesWithParent ? [...endWithParent, ...argv] : argv;
   const child = spawn(program, args, {
     cwd: options.cwd,
     env: options.env,
-    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...descriptors],
     signal,
     killSignal: 'SIGKILL',
   });
@@ -123,6 +125,17 @@ export class ProgramError extends Error {
  * A change of user comes before it, since that clears the signal.
  */
 export const endWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
+
+/** A user of this machine, with its first group. */
+export interface User {
+  uid: number;
+  gid: number;
+}
+
+/** In front of a command: root runs it with the rights of that user and no others (setpriv(1)). */
+export function asUser({ uid, gid }: User): string[] {
+  return ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--no-new-privs', '--'];
+}
 
 /** Listings of whole package trees stay far below. */
 const longestOutput = 64 * 2 ** 20;

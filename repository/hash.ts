@@ -1,7 +1,8 @@
 /** One pass over an image: its bytes in order, and their hash. */
 
 import { createHash } from 'node:crypto';
-import { NotPlainError, openPlain } from '../lib/plain-file.ts';
+import type { FileHandle } from 'node:fs/promises';
+import { NotPlainError } from '../lib/plain-file.ts';
 
 /** Large enough that the reads cost nothing beside the hash, small enough for two of them in memory. */
 const readBytes = 4 * 1024 * 1024;
@@ -14,22 +15,21 @@ export interface PassOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** SHA-256 of the file at `path`, lower-case hex; holes count as the zeros that they read as. @throws NotPlainError */
-export async function hashImage(path: string, bytes: number): Promise<string> {
-  return passOver(path, async () => {}, { bytes });
+/** SHA-256 of an open file, lower-case hex; holes count as the zeros that they read as. @throws NotPlainError */
+export async function hashImage(file: FileHandle, bytes: number): Promise<string> {
+  return passOver(file, async () => {}, { bytes });
 }
 
 /**
  * Gives each piece of the file to `use`, which is done with it when its promise resolves.
  * The next piece is read at the same time, so that the disk and the hash do not wait for each other.
- * @throws NotPlainError, also for a byte too many; the signal's reason
+ * @throws NotPlainError for a byte too many; the signal's reason
  */
 export async function passOver(
-  path: string,
+  file: FileHandle,
   use: (piece: Buffer, offset: number) => Promise<void>,
   { bytes, onProgress, signal }: PassOptions,
 ): Promise<string> {
-  await using file = await openPlain(path);
   const hash = createHash('sha256');
   let [current, spare] = [Buffer.allocUnsafe(readBytes), Buffer.allocUnsafe(readBytes)];
   let offset = 0;

@@ -18,7 +18,7 @@ import {
 import { StillframeError } from '../model/errors.ts';
 import { grades } from '../model/window/grade.ts';
 import { idPattern, isBackupId, isGuestId, isHostId } from '../model/ids.ts';
-import { diskResults, filesystemResults, type PointDisk, type RestorePoint } from '../model/point/point.ts';
+import { diskResults, filesystemResults, type DiskFinding, type PointDisk, type RestorePoint } from '../model/point/point.ts';
 import type { Reason } from '../model/window/reasons.ts';
 import {
   agentKinds,
@@ -140,17 +140,24 @@ const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
   failure: orNull(object({ code: text, message: text })),
 });
 
+const diskFinding: { [Key in keyof DiskFinding]: Check<DiskFinding[Key]> } = {
+  sha256: matching('a SHA-256 in lower-case hex', /^[0-9a-f]{64}$/),
+  inspection: object({
+    result: oneOf(...diskResults),
+    filesystems: list(object({ where: text, type: text, result: oneOf(...filesystemResults), evidence: text })),
+  }),
+};
+
+/** What a copy found on its disks, as its process reports it. */
+export const diskFindings: Check<DiskFinding[]> = list(object<DiskFinding>(diskFinding));
+
 const disk: Check<PointDisk> = object<PointDisk>({
   name: matching('an id', idPattern),
   file: matching('the name of an image (disk0.raw)', imagePattern),
   device: text,
   bytes: count,
-  sha256: matching('a SHA-256 in lower-case hex', /^[0-9a-f]{64}$/),
   filesystem: text,
-  inspection: object({
-    result: oneOf(...diskResults),
-    filesystems: list(object({ where: text, type: text, result: oneOf(...filesystemResults), evidence: text })),
-  }),
+  ...diskFinding,
 });
 
 const restorePoint: Check<RestorePoint> = object<RestorePoint>({

@@ -101,6 +101,7 @@ async function copyProven(
   onProgress: (doneBytes: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  await using image = await damagedUnless(point, disk, () => openPlain(from));
   await using file = await open(to, 'wx', 0o600);
   await file.truncate(disk.bytes);
   const write = async (piece: Buffer, offset: number) => {
@@ -109,7 +110,7 @@ async function copyProven(
       if (bytesWritten < end - start) throw Object.assign(new Error(`no space left on device, write ${to}`), { code: 'ENOSPC' });
     }
   };
-  const sha256 = await damagedUnless(point, disk, () => passOver(from, write, { bytes: disk.bytes, onProgress, signal }));
+  const sha256 = await damagedUnless(point, disk, () => passOver(image, write, { bytes: disk.bytes, onProgress, signal }));
   // The hash is not shown: of a file that was put here by a link it would say what only root may read.
   if (sha256 !== disk.sha256) throw damage(point, disk, 'does not have the SHA-256 that its manifest says');
   await file.sync();

@@ -4,6 +4,7 @@ import type { BackupId, GuestId } from '../../model/ids.ts';
 import type { GuestListing } from '../../model/guest/listing.ts';
 import type { DiskPlaces } from '../../model/window/places.ts';
 import type { CapturedDisk } from '../../model/window/window.ts';
+import type { User } from '../../lib/run.ts';
 import type { AgentAddress } from '../channel/types.ts';
 
 /** A guest that can be used now, with the driver that gave it. */
@@ -85,8 +86,12 @@ export interface PreparedPoint {
 }
 
 export interface PointExports {
-  /** The NBD URI of each disk; `bytes` is its whole size, whatever of it is allocated. */
-  disks: (CapturedDisk & { uri: string })[];
+  /** Each is an export of its name; `bytes` is its whole size, whatever of it is allocated. */
+  disks: CapturedDisk[];
+  /** Descriptor of the socket on which an NBD server gives them, open until `close`; to connect, use /proc/self/fd. */
+  socket: number;
+  /** The user with the least rights that can connect to it; null: this process's own. */
+  reader: User | null;
   /** Rejects when the point in time is lost while the exports are read: threshold crossed, job ended, QEMU gone. */
   lost: Promise<never>;
   /** Stops watching; the exports stay. */

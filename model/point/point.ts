@@ -24,17 +24,21 @@ export interface DiskInspection {
   }[];
 }
 
-export interface PointDisk {
+/** What the copy of a disk found out about it. */
+export interface DiskFinding {
+  /** Lower-case hex of the whole image. */
+  sha256: string;
+  inspection: DiskInspection;
+}
+
+export interface PointDisk extends DiskFinding {
   name: string;
   /** File inside the point's folder. */
   file: string;
   device: string;
   bytes: number;
-  /** Lower-case hex of the whole image. */
-  sha256: string;
   /** Types found, joined by `+`; `none` when there are none. */
   filesystem: string;
-  inspection: DiskInspection;
 }
 
 /** How far a copy or a restore of all disks is, and which one it is at. */

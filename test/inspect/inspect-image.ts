@@ -1,9 +1,11 @@
 /** Inspects an image in a file, as the copy does. */
 
-import { withFileArea } from '../../backup/file-area.ts';
+import { fileArea } from '../../backup/file-area.ts';
 import { inspectDisk } from '../../inspect/inspect.ts';
+import { openPlain } from '../../lib/plain-file.ts';
 import type { DiskInspection } from '../../model/point/point.ts';
 
-export function inspectImage(path: string): Promise<DiskInspection> {
-  return withFileArea(path, inspectDisk);
+export async function inspectImage(path: string): Promise<DiskInspection> {
+  await using file = await openPlain(path);
+  return await inspectDisk(await fileArea(file));
 }

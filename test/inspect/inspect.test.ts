@@ -5,11 +5,12 @@ import { before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import fc from 'fast-check';
 
-import { withFileArea } from '../../backup/file-area.ts';
+import { fileArea } from '../../backup/file-area.ts';
 import { inspectDisk } from '../../inspect/inspect.ts';
 import { inspectImage } from './inspect-image.ts';
 import { MiB, blank, ensureTools, lay, partition, read, tool, write } from '../repository/images.ts';
 import { logGeometry, superblockTransaction, writeRecord } from './xfs-records.ts';
+import { openPlain } from '../../lib/plain-file.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 before(ensureTools);
@@ -208,38 +209,38 @@ test('partitions that overlap are named and not read, and the others are', async
 
 test('an inspection reads as many bytes as it may, and names what it did not read', async (context) => {
   const path = await gptDisk(await temporaryFolder(context));
-  await withFileArea(path, async (file) => {
-    let bytes = 0;
-    const counted = {
-      ...file,
-      length: file.length,
-      read: (...args: Parameters<typeof file.read>) => ((bytes += args[1]), file.read(...args)),
-    };
-    assert.equal((await inspectDisk(counted)).result, 'clean');
-    const all = bytes;
-    bytes = 0;
-    const { result, filesystems } = await inspectDisk(counted, all - 1);
-    assert.ok(bytes < all);
-    assert.equal(result, 'not-inspected');
-    assert.match(filesystems.at(-1)!.evidence, /^not read: the inspection of this disk had read \d+ bytes already$/);
-    assert.equal(filesystems[0]!.result, 'clean');
-  });
+  await using image = await openPlain(path);
+  const file = await fileArea(image);
+  let bytes = 0;
+  const counted = {
+    ...file,
+    length: file.length,
+    read: (...args: Parameters<typeof file.read>) => ((bytes += args[1]), file.read(...args)),
+  };
+  assert.equal((await inspectDisk(counted)).result, 'clean');
+  const all = bytes;
+  bytes = 0;
+  const { result, filesystems } = await inspectDisk(counted, all - 1);
+  assert.ok(bytes < all);
+  assert.equal(result, 'not-inspected');
+  assert.match(filesystems.at(-1)!.evidence, /^not read: the inspection of this disk had read \d+ bytes already$/);
+  assert.equal(filesystems[0]!.result, 'clean');
 });
 
 test('an inspection reads nothing outside of its disk, whatever the disk says', async (context) => {
   const path = await ext4(await temporaryFolder(context));
   // Where the superblock's copy of the journal's inode has the start of its first extent.
   await write(path, 0x50c + 20, Buffer.alloc(4, 0xff));
-  await withFileArea(path, async (file) => {
-    const { filesystems } = await inspectDisk({
-      length: file.length,
-      read(offset, length, into) {
-        assert.ok(offset + length <= file.length, `${offset} to ${offset + length} was asked for`);
-        return file.read(offset, length, into);
-      },
-    });
-    assert.match(filesystems[0]!.evidence, /lie outside its \d+ bytes/);
+  await using image = await openPlain(path);
+  const file = await fileArea(image);
+  const { filesystems } = await inspectDisk({
+    length: file.length,
+    read(offset, length, into) {
+      assert.ok(offset + length <= file.length, `${offset} to ${offset + length} was asked for`);
+      return file.read(offset, length, into);
+    },
   });
+  assert.match(filesystems[0]!.evidence, /lie outside its \d+ bytes/);
 });
 
 /** Each mutation is undone, so that one image serves all runs. */

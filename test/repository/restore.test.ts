@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import { isStillframeError } from '../../model/errors.ts';
 import type { ErrorCode } from '../../model/errors.ts';
 import type { RestorePoint } from '../../model/point/point.ts';
+import { openPlain } from '../../lib/plain-file.ts';
 import { hashImage } from '../../repository/hash.ts';
 import { createRepository } from '../../repository/points.ts';
 import type { Repository } from '../../repository/points.ts';
@@ -27,6 +28,12 @@ const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
   return true;
 };
 
+/** The hash of the image at a path. */
+async function hashAt(path: string, bytes: number): Promise<string> {
+  await using file = await openPlain(path);
+  return await hashImage(file, bytes);
+}
+
 /** Two disks: one with data at both ends of a large hole and an odd size, one small. */
 async function stored(context: TestContext): Promise<{ repository: Repository; point: RestorePoint; target: string }> {
   const folder = await temporaryFolder(context);
@@ -40,8 +47,8 @@ async function stored(context: TestContext): Promise<{ repository: Repository; p
   await writeFile(join(session, 'disk1.raw'), Buffer.alloc(1000, 0x41));
   const sample = samplePoint(id);
   const disk = sample.disks[0]!;
-  const first = await hashImage(join(session, 'disk0.raw'), bytes);
-  const second = await hashImage(join(session, 'disk1.raw'), 1000);
+  const first = await hashAt(join(session, 'disk0.raw'), bytes);
+  const second = await hashAt(join(session, 'disk1.raw'), 1000);
   const point: RestorePoint = {
     ...sample,
     disks: [
@@ -57,12 +64,12 @@ test('the hash is that of all bytes, holes included', async (context) => {
   const { repository } = await stored(context);
   const path = repository.image(backupId(id), 'disk0.raw');
   assert.equal(
-    await hashImage(path, 64 * MiB + 777),
+    await hashAt(path, 64 * MiB + 777),
     createHash('sha256')
       .update(await readFile(path))
       .digest('hex'),
   );
-  assert.equal(await hashImage(await blank(join(repository.directory, 'none'), 0), 0), createHash('sha256').digest('hex'));
+  assert.equal(await hashAt(await blank(join(repository.directory, 'none'), 0), 0), createHash('sha256').digest('hex'));
 });
 
 test('a restore gives the same bytes, holes left out, with the manifest beside them', async (context) => {

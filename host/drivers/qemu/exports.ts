@@ -39,12 +39,9 @@ export async function openExports(
       throw pointLost(record, messageOf(error));
     });
     return {
-      disks: record.disks.map(({ name, device, bytes }) => ({
-        name,
-        device,
-        bytes,
-        uri: `nbd+unix:///${name}?socket=${pinned.path}`,
-      })),
+      disks: record.disks.map(({ name, device, bytes }) => ({ name, device, bytes })),
+      socket: pinned.descriptor,
+      reader: pinned.reader,
       lost: lost.promise,
       async close() {
         close();

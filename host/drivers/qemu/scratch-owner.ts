@@ -4,16 +4,21 @@
  */
 
 import { constants } from 'node:fs';
-import { open, stat, type FileHandle } from 'node:fs/promises';
-import { run } from '../../../lib/run.ts';
+import { open, stat } from 'node:fs/promises';
+import { asUser, run, type User } from '../../../lib/run.ts';
 import { demandOwn, demandOwnWay } from '../../../lib/strict-modes.ts';
 import type { ScratchConfig } from '../../config.ts';
 
 /** Runs a tool as the owner of scratch; as this process's own user where that is not root. @throws ProgramError */
 export async function runAsOwner({ path }: ScratchConfig, argv: readonly string[]): Promise<void> {
+  const owner = await lesserOwner(path);
+  await run(owner ? [...asUser(owner), ...argv] : argv);
+}
+
+/** The owner of scratch where this process is root and the owner is not: only root can act as another user. */
+async function lesserOwner(path: string): Promise<User | null> {
   const { uid, gid } = await stat(path);
-  const become = ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--no-new-privs', '--'];
-  await run(process.getuid?.() === 0 && uid !== 0 ? [...become, ...argv] : argv);
+  return process.getuid?.() === 0 && uid !== 0 ? { uid, gid } : null;
 }
 
 /**
@@ -30,8 +35,10 @@ export async function demandScratch({ path }: Pick<ScratchConfig, 'path'>): Prom
 const O_PATH = 0o10000000;
 
 export interface PinnedSocket {
-  /** Leads to this very socket for as long as it is pinned, whatever stands at its path (proc(5), /proc/pid/fd). */
-  path: string;
+  /** Leads to this very socket, whatever stands at its path by now (proc(5), /proc/pid/fd). */
+  descriptor: number;
+  /** Who can connect to it; null: this process. */
+  reader: User | null;
   close(): Promise<void>;
 }
 
@@ -44,13 +51,9 @@ export async function pinSocket({ path: scratch }: ScratchConfig, path: string):
     if (!found.isSocket()) throw new Error(`${path} is not a socket`);
     if (found.uid !== owner && found.uid !== 0)
       throw new Error(`${path} belongs to user ${found.uid}, and scratch to user ${owner}`);
-    return pinned(file);
+    return { descriptor: file.fd, reader: found.uid === 0 ? null : await lesserOwner(scratch), close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;
   }
-}
-
-function pinned(file: FileHandle): PinnedSocket {
-  return { path: `/proc/${process.pid}/fd/${file.fd}`, close: () => file.close() };
 }

@@ -53,9 +53,10 @@ async function hostWith(t: TestContext, { scratch = {}, ...options }: BareQemuOp
 async function read(t: TestContext, exports: PointExports): Promise<Buffer[]> {
   const directory = await temporaryFolder(t);
   const contents: Buffer[] = [];
-  for (const { name, uri } of exports.disks) {
+  for (const { name } of exports.disks) {
     const path = join(directory, name);
-    await run(['qemu-img', 'convert', '-f', 'raw', '-O', 'raw', uri, path]);
+    const uri = `nbd+unix:///${name}?socket=/proc/self/fd/3`;
+    await run(['qemu-img', 'convert', '-f', 'raw', '-O', 'raw', uri, path], { descriptors: [exports.socket] });
     contents.push(await readFile(path));
   }
   return contents;

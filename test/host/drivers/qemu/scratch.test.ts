@@ -142,7 +142,8 @@ it('a copy reads from the socket that this QEMU made, and not from what was put 
   await rename(socket, `${socket}.moved`);
   await symlink(other, socket);
   const image = join(root, 'image.raw');
-  await run(['qemu-img', 'convert', '-f', 'raw', '-O', 'raw', exports.disks[0]!.uri, image]);
+  const uri = `nbd+unix:///${exports.disks[0]!.name}?socket=/proc/self/fd/3`;
+  await run(['qemu-img', 'convert', '-f', 'raw', '-O', 'raw', uri, image], { descriptors: [exports.socket] });
   assert.equal((await stat(image)).size, 8 * mib);
   await exports.close();
   await assert.rejects(points.exports(guest, backup), { code: 'point-in-time-lost', message: /is not a socket/ });
