@@ -2,8 +2,9 @@
 
 import type { Client, Connection } from '@temporalio/client';
 import { exists } from '../lib/durable.ts';
+import { escapeError } from '../lib/escape.ts';
 import { socketPathOf, tcpAddress } from '../lib/own-port.ts';
-import { messageOf, StillframeError } from '../model/errors.ts';
+import { StillframeError } from '../model/errors.ts';
 import { findFault, type Fault } from './fault.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -33,16 +34,15 @@ export async function withTemporal<T>(settings: ServerSettings, work: (temporal:
   try {
     return await work(temporal);
   } catch (error) {
-    const code = grpcCode(error);
-    if (code === grpc.unavailable) throw unreachable(temporal.address, 'went away');
-    if (code === grpc.permissionDenied || code === grpc.unauthenticated) throw forbidden(temporal.address);
+    if (grpcCode(error) === grpc.unavailable) throw unreachable(temporal.address, 'went away');
+    if (refusal(error) !== undefined) throw forbidden(temporal.address);
     throw error;
   } finally {
     await temporal.connection.close();
   }
 }
 
-/** A connection that the caller closes. @throws temporal-unreachable */
+/** A connection that the caller closes. @throws temporal-unreachable, temporal-denied */
 export async function connectClient({ connection: options, namespace, dataConverter }: ServerSettings): Promise<Temporal> {
   const { Client, Connection } = await import('@temporalio/client');
   const { address } = options;
@@ -53,7 +53,8 @@ export async function connectClient({ connection: options, namespace, dataConver
     address: await tcpAddress(address),
     connectTimeout: connectMs,
   }).catch(async (error: unknown) => {
-    if (grpcCode(error) === grpc.unauthenticated || grpcCode(error) === grpc.permissionDenied) throw denied(address, error);
+    const why = refusal(error);
+    if (why !== undefined) throw denied(address, why);
     throw faulty(await findFault(options), address);
   });
   return { client: new Client({ connection, namespace, dataConverter }), connection, address };
@@ -61,8 +62,19 @@ export async function connectClient({ connection: options, namespace, dataConver
 
 /** The gRPC status in an error or its causes; undefined when there is none. */
 export function grpcCode(error: unknown): number | undefined {
+  return grpcError(error)?.code;
+}
+
+/** What the server says when it does not accept a key or a certificate; undefined when the error is another. */
+export function refusal(error: unknown): string | undefined {
+  const found = grpcError(error);
+  return found?.code === grpc.unauthenticated || found?.code === grpc.permissionDenied ? found.message : undefined;
+}
+
+function grpcError(error: unknown): { code: number; message: string } | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && 'metadata' in cause && typeof cause.code === 'number') return cause.code;
+    if ('code' in cause && 'metadata' in cause && typeof cause.code === 'number')
+      return { code: cause.code, message: cause.message };
   }
   return undefined;
 }
@@ -81,12 +93,11 @@ function forbidden(address: string): StillframeError {
   );
 }
 
-function denied(address: string, error: unknown): StillframeError {
+function denied(address: string, why: string): StillframeError {
   return new StillframeError(
     'temporal-denied',
-    `the Temporal server at ${address} does not let this client in (${messageOf(error)}): set TEMPORAL_API_KEY, or api_key in the profile, to a key of yours that it knows`,
+    `the Temporal server at ${address} does not let this client in (${escapeError(why)}): set TEMPORAL_API_KEY, or api_key in the profile, to a key of yours that it knows`,
     { address },
-    error,
   );
 }
 

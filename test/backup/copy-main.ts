@@ -8,8 +8,9 @@ import { openJournal } from '../../host/journal/journal.ts';
 import { logLine } from '../../lib/log.ts';
 import { keepFilesPrivate } from '../../lib/private-files.ts';
 import { backupId, hostId } from '../../model/ids.ts';
-import { defaultWindowLimits } from '../../model/window/lease.ts';
-import { openKnownRepositories } from '../../repository/known.ts';
+import { openSessions } from '../../backup/sessions.ts';
+import { openKnownRepositories, repositoriesOf } from '../../repository/known.ts';
+import { openSigner } from '../../repository/signature.ts';
 import type { Repository } from '../../repository/points.ts';
 import { outcomeOf } from '../workflows/stand-ins.ts';
 
@@ -28,23 +29,22 @@ const { values } = parseArgs({
   },
 });
 const log = logLine('host');
-const config = {
-  host: hostId('h1'),
-  guests: [{ kind: 'listed' as const, name: 'db1', id: undefined, channel: 'none', monitor: values.monitor!, carries: [] }],
-  limits: defaultWindowLimits,
-  scratch: { path: values.scratch!, limitBytes: undefined, marginBytes: 2 ** 20 },
-  repositories: { main: values.repository! },
-  snapshots: {},
-};
-const driver = createQemuDriver({ config, stateDir: values.state!, log });
+const guests = [{ kind: 'listed' as const, name: 'db1', id: undefined, channel: 'none', monitor: values.monitor!, carries: [] }];
+const scratch = { path: values.scratch!, limitBytes: undefined, marginBytes: 2 ** 20 };
+const driver = createQemuDriver({ config: { guests, scratch }, stateDir: values.state!, log });
 const journal = openJournal(values.state!);
-const known = openKnownRepositories(values.state!);
+const named = repositoriesOf({ main: values.repository! }, openKnownRepositories(values.state!));
+const repositoryNamed = values.open ? async (name: string) => withOpenSessions(await named(name)) : named;
+const host = hostId('h1');
 const backups = createBackups({
   driver,
   journal,
-  config,
-  known: values.open ? { ...known, open: async (...args) => withOpenSessions(await known.open(...args)) } : known,
-  leftovers: { claim: () => {} },
+  config: { host },
+  repositoryNamed,
+  sessions: openSessions(values.state!, repositoryNamed),
+  reaper: { claim: async () => ({ [Symbol.dispose]() {} }) },
+  ending: new AbortController().signal,
+  signer: await openSigner(values.state!, host),
   log,
 });
 const { exports } = driver.pointInTime;

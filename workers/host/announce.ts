@@ -3,10 +3,12 @@
 import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { refusal } from '../../client/connection.ts';
 import type { HostConfig } from '../../host/config.ts';
 import type { Driver } from '../../host/drivers/driver.ts';
 import type { Sweep } from '../../host/window/sweep.ts';
 import type { Log } from '../../lib/log.ts';
+import { escapeError } from '../../lib/escape.ts';
 import { machineId } from '../../lib/process.ts';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
 import type { GuestListing } from '../../model/guest/listing.ts';
@@ -60,9 +62,13 @@ export async function announceForever(parts: {
       betweenMs = Math.min(betweenMs * 2, lookMs.longest);
     } catch (error) {
       if (signal.aborted) return;
-      const taken = refusal(error);
+      const taken = anotherHost(error);
       if (taken) throw taken;
-      const text = `could not announce this host yet: ${messageOf(error)}`;
+      const refused = refusal(error);
+      const text =
+        refused === undefined
+          ? `could not announce this host yet: ${messageOf(error)}`
+          : `the Temporal server no longer accepts the key or certificate of this worker (${escapeError(refused)}): give it a new one in the profile or its files; windows that are open end by their leases`;
       // Once: a control worker that is away for an hour is one event.
       if (text !== said) log('warn', text);
       said = text;
@@ -103,7 +109,7 @@ async function announce(client: Client, inventory: Inventory): Promise<void> {
   await client.workflow.executeUpdateWithStart(hostEntity.updates.announce.name, { args: [inventory], startWorkflowOperation });
 }
 
-function refusal(error: unknown): StillframeError | null {
+function anotherHost(error: unknown): StillframeError | null {
   if (isStillframeError(error, 'host-id-served')) return error;
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     if ((cause as { type?: string }).type === 'host-id-taken') return new StillframeError('host-id-taken', cause.message);

@@ -8,12 +8,13 @@ import type { DataConverter } from '@temporalio/common';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { connectClient } from '../../client/connection.ts';
 import { expiryOf, findFault } from '../../client/fault.ts';
 import { resolveServer, type HostFlags, type ServerSettings } from '../../client/settings.ts';
 import type { Log } from '../../lib/log.ts';
 import { tcpAddress } from '../../lib/own-port.ts';
-import { messageOf } from '../../model/errors.ts';
-import { tryForever } from './temporal.ts';
+import { isStillframeError, messageOf } from '../../model/errors.ts';
+import { RefusedError, tryForever } from './temporal.ts';
 
 export interface Server {
   /** Goes through the present connection, whichever that is. */
@@ -34,27 +35,29 @@ export async function connectWhenReady(flags: HostFlags, log: Log, signal: Abort
   const failing = `no Temporal server at ${(await resolve()).connection.address} yet`;
   const attempt = async () => {
     const settings = await resolve();
-    return followed(settings, await connect(settings.connection), resolve, log);
+    return followed(settings, await connect(settings), resolve, log);
   };
   return tryForever(attempt, failing, log, signal);
 }
 
-/** The SDK's own error is "transport error", whichever setting is wrong. */
-async function connect(settings: ServerSettings['connection']): Promise<NativeConnection> {
+/** The SDK's own error is "transport error", whichever setting is wrong. @throws RefusedError, Error that names the setting */
+async function connect({ connection: settings, ...others }: ServerSettings): Promise<NativeConnection> {
   try {
     return await NativeConnection.connect({ ...settings, address: await tcpAddress(settings.address) });
   } catch (error) {
     const { about, found, wayOut } = await findFault(settings);
-    throw about === 'server' ? error : new Error(`${found}: ${wayOut}`, { cause: error });
+    if (about !== 'server') throw new Error(`${found}: ${wayOut}`, { cause: error });
+    // It has the text of a gRPC error and no status: a client of its own gets that.
+    const denied = await connectClient({ connection: settings, ...others }).then(
+      ({ connection }) => connection.close(),
+      (reason: unknown) => reason,
+    );
+    throw isStillframeError(denied, 'temporal-denied') ? new RefusedError(denied.message, { cause: error }) : error;
   }
 }
 
-function followed(
-  { connection: first, namespace, dataConverter }: ServerSettings,
-  connection: NativeConnection,
-  resolve: () => Promise<ServerSettings>,
-  log: Log,
-): Server {
+function followed(begun: ServerSettings, connection: NativeConnection, resolve: () => Promise<ServerSettings>, log: Log): Server {
+  const { connection: first, namespace, dataConverter } = begun;
   const present = { settings: first, connection };
   const closing = new AbortController();
   let following = Promise.resolve();
@@ -84,7 +87,7 @@ function followed(
 
   async function reconnect(settings: ServerSettings['connection'], workers: readonly Worker[]): Promise<void> {
     const former = present.connection;
-    const next = await connect(settings);
+    const next = await connect({ ...begun, connection: settings });
     for (const worker of workers) if (worker.getState() !== 'STOPPED') worker.connection = next;
     Object.assign(present, { settings, connection: next });
     await former.close();

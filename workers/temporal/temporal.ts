@@ -27,15 +27,27 @@ export function installRuntime(log: Log): void {
 
 const retryMs = 200;
 
-/** Tries until it succeeds. What is refused on purpose is final. */
+/** A server that answers and accepts neither key nor certificate: somebody must act, and a worker waits for that as for a server. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
+/**
+ * Tries until it succeeds. What is refused on purpose is final; a refused key is not: it may be exchanged while the worker waits, and
+ * the end of a host's worker would end its warden, which guests may be owed a thaw by.
+ */
 export async function tryForever<T>(attempt: () => Promise<T>, failing: string, log: Log, signal: AbortSignal): Promise<T> {
+  let saidRefused = false;
   for (let tries = 0; ; tries++) {
     try {
       return await attempt();
     } catch (error) {
       signal.throwIfAborted();
       if (isStillframeError(error)) throw error;
-      if (tries === sayAfter) log('warn', `${failing} (${messageOf(error)}); trying again until it succeeds`);
+      const isRefused = error instanceof RefusedError;
+      if (isRefused && !saidRefused) log('error', `${messageOf(error)}; trying again until it succeeds`);
+      saidRefused ||= isRefused;
+      if (!saidRefused && tries === sayAfter) log('warn', `${failing} (${messageOf(error)}); trying again until it succeeds`);
       await delay(retryMs, undefined, { signal });
     }
   }
