@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { createCopyActivities } from '../../activities/copy.ts';
 import { createBackups, type Backups } from '../../backup/backups.ts';
 import type { BackupRequest } from '../../model/workflows/backup-guest.ts';
@@ -95,7 +96,8 @@ test('a request that brings a point of its own changes nothing, and one that bri
   const { backups, journal, repository } = await stage(context);
   await journalled(journal, { reasons: ['mount-not-frozen /data'] });
   await copied(repository);
-  const { commitPoint } = createCopyActivities({ backups });
+  const { commitPoint: activity } = createCopyActivities({ backups });
+  const commitPoint = (input: typeof request) => new MockActivityEnvironment().run(activity, input);
   const graded = { ...request, grade: 'application' };
   await assert.rejects(commitPoint(graded), { type: 'input-invalid', message: /"grade" is not known/ });
   const forged = { ...request, point: { grade: 'application', reasons: [], disks: [{ ...disk, sha256: '0'.repeat(64) }] } };
