@@ -10,7 +10,7 @@ import { createBackups, type Backups } from '../../backup/backups.ts';
 import type { BackupRequest } from '../../model/workflows/backup-guest.ts';
 import { openJournal, type Journal } from '../../host/journal/journal.ts';
 import { isStillframeError } from '../../model/errors.ts';
-import type { PointDisk } from '../../model/point/point.ts';
+import type { PointDisk, RestorePoint } from '../../model/point/point.ts';
 import type { WindowOutcome } from '../../model/window/window.ts';
 import { openSessions } from '../../backup/sessions.ts';
 import { openKnownRepositories, repositoriesOf } from '../../repository/known.ts';
@@ -97,7 +97,7 @@ test('a request that brings a point of its own changes nothing, and one that bri
   await journalled(journal, { reasons: ['mount-not-frozen /data'] });
   await copied(repository);
   const { commitPoint: activity } = createCopyActivities({ backups });
-  const commitPoint = (input: typeof request) => new MockActivityEnvironment().run(activity, input);
+  const commitPoint = (input: typeof request) => new MockActivityEnvironment().run(activity, input) as Promise<RestorePoint>;
   const graded = { ...request, grade: 'application' };
   await assert.rejects(commitPoint(graded), { type: 'input-invalid', message: /"grade" is not known/ });
   const forged = { ...request, point: { grade: 'application', reasons: [], disks: [{ ...disk, sha256: '0'.repeat(64) }] } };
