@@ -9,9 +9,12 @@ import { syncDelimited } from '../../protocol/agent/commands/guest-sync-delimite
 import { dataReply, mostTokens, quickMs } from '../../protocol/agent/limits.ts';
 import { delimiter, encodeRequest, parseReply, type AgentReply } from '../../protocol/agent/reply.ts';
 import { ReplyShapeError } from '../../protocol/agent/shape.ts';
+import type { Json } from '../../protocol/json.ts';
 import { createJsonStream, qemuLimits, type JsonEvent } from '../../protocol/json-stream.ts';
+import { lostCommand, tooLarge } from './agent-failures.ts';
 import { connectSocket } from './connect.ts';
-import { clientsOf, isHeldByAnother, type Clients } from './holder.ts';
+import { explainSilence } from './explain-silence.ts';
+import { clientsOf, type Clients } from './holder.ts';
 import type { AgentChannel, Connect } from './types.ts';
 
 /**
@@ -21,11 +24,19 @@ import type { AgentChannel, Connect } from './types.ts';
  */
 type State = 'syncing' | 'idle' | 'waiting' | 'closed';
 
+type AgentReturn = Extract<AgentReply, { kind: 'return' }>;
+
 export interface AgentChannelOptions {
   path: string;
   /** Milliseconds until the agent must have answered the sync. */
   timeoutMs?: number;
 }
+
+/**
+ * An agent that owes an answer is sent a sync this often behind it. What is sent to an agent that is killed, or to a port that nobody
+ * has opened, is lost, and its reply never comes. Agents answer in order: the reply to a later sync shows that the command was lost.
+ */
+const probeMs = 500;
 
 /** Replies of an earlier client may wait in the channel before the one to our sync: as much as one client can leave unread. */
 const mostLeftBehind = dataReply;
@@ -46,7 +57,9 @@ function createLink(socket: Socket, path: string) {
   const stream = createJsonStream({ ...qemuLimits, maxBytes: dataReply, maxTokens: mostTokens });
   let state: State = 'syncing';
   let waiter: PromiseWithResolvers<AgentReply> | undefined;
-  let syncId = 0;
+  /** Ids of the syncs that are not answered, each with the number of the command that it was sent behind; 0 is the first sync itself. */
+  const probes = new Map<Json, number>();
+  let commands = 0;
   /** What the agent may send for the command that is out, and what it has sent. */
   let allowed = { bytes: mostLeftBehind, command: syncDelimited.name };
   let received = 0;
@@ -82,18 +95,14 @@ function createLink(socket: Socket, path: string) {
   function receive(bytes: Buffer): void {
     received += bytes.length;
     if (received > allowed.bytes) {
-      return end(
-        new StillframeError(
-          'agent-too-large',
-          `the agent on ${path} sent more than ${allowed.bytes} bytes for ${allowed.command}: it is broken or hostile`,
-          { path, command: allowed.command, maxReplyBytes: allowed.bytes },
-        ),
-      );
+      return end(tooLarge(path, allowed));
     }
     const events = state === 'syncing' ? readSyncing(bytes) : stream.push(bytes);
     for (const event of events) {
-      if (state !== 'syncing') receiveReply(event.kind === 'value' ? parseReply(event.value) : undefined);
-      else if (event.kind === 'value') receiveSync(parseReply(event.value));
+      const reply = event.kind === 'value' ? parseReply(event.value) : undefined;
+      if (reply?.kind === 'return' && probes.has(reply.value)) receiveSync(reply);
+      // Replies with other ids were meant for clients that have left, and a delimiter belongs to the sync that follows.
+      else if (state !== 'syncing' && !(event.kind === 'error' && event.flushes && probes.size > 0)) receiveReply(reply);
     }
   }
 
@@ -112,11 +121,23 @@ function createLink(socket: Socket, path: string) {
     return [];
   }
 
-  /** Replies with other ids were meant for clients that have left. */
-  function receiveSync(reply: AgentReply | undefined): void {
-    if (reply?.kind !== 'return' || reply.value !== syncId) return;
-    state = 'waiting';
-    receiveReply(reply);
+  function receiveSync(reply: AgentReturn): void {
+    const behind = probes.get(reply.value)!;
+    probes.delete(reply.value);
+    if (state === 'syncing') {
+      state = 'waiting';
+      return receiveReply(reply);
+    }
+    if (state !== 'waiting' || behind < commands) return;
+    end(lostCommand(path, allowed.command));
+  }
+
+  /** The byte in front makes the agent drop half a request that an earlier client left; it costs one error line, which is skipped. */
+  function sendSync(flush: boolean): void {
+    const id = randomInt(1, 2 ** 48 - 1);
+    probes.set(id, commands);
+    const request = Buffer.from(encodeRequest(syncDelimited.name, syncDelimited.arguments({ id })));
+    socket.write(flush ? Buffer.concat([Buffer.of(delimiter), request]) : request);
   }
 
   function receiveReply(reply: AgentReply | undefined): void {
@@ -135,10 +156,10 @@ function createLink(socket: Socket, path: string) {
   }
 
   async function exchange(
-    request: string | Buffer,
+    send: () => void,
     timeoutMs: number,
     late: () => Promise<StillframeError>,
-    onSent?: () => void,
+    isProbed: boolean,
   ): Promise<AgentReply> {
     const mine = (waiter = Promise.withResolvers<AgentReply>());
     const expire = async () => {
@@ -147,12 +168,13 @@ function createLink(socket: Socket, path: string) {
       if (waiter === mine) end(error);
     };
     const timer = setTimeout(() => void expire(), timeoutMs);
-    onSent?.();
-    socket.write(request);
+    const prober = isProbed ? setInterval(() => sendSync(false), probeMs) : undefined;
+    send();
     try {
       return await mine.promise;
     } finally {
       clearTimeout(timer);
+      clearInterval(prober);
     }
   }
 
@@ -160,11 +182,11 @@ function createLink(socket: Socket, path: string) {
     close: () => end(new StillframeError('channel-closed', `the channel ${path} was closed by us`, { path })),
 
     async sync(timeoutMs: number, before: Clients): Promise<void> {
-      syncId = randomInt(1, 2 ** 48 - 1);
-      // The byte in front makes the agent drop half a request that an earlier client left; it costs one error line, which is skipped.
-      const request = encodeRequest(syncDelimited.name, syncDelimited.arguments({ id: syncId }));
-      await exchange(Buffer.concat([Buffer.of(delimiter), Buffer.from(request)]), timeoutMs, () =>
-        explainSilence(path, timeoutMs, before),
+      await exchange(
+        () => sendSync(true),
+        timeoutMs,
+        () => explainSilence(path, timeoutMs, before),
+        true,
       );
     },
 
@@ -178,6 +200,7 @@ function createLink(socket: Socket, path: string) {
       if (state !== 'idle')
         throw new StillframeError('channel-closed', `the channel ${path} is closed: open a new one`, { path });
       state = 'waiting';
+      commands += 1;
       allowed = { bytes: command.maxReplyBytes, command: command.name };
       const limit = options.timeoutMs ?? (command.timeLimitMs === 'lease' ? quickMs : command.timeLimitMs);
       const late = async () =>
@@ -187,7 +210,12 @@ function createLink(socket: Socket, path: string) {
           { path, timeoutMs: limit },
         );
       const request = encodeRequest(command.name, command.arguments(args));
-      const reply = await exchange(request, limit, late, options.onSent).catch((error: unknown) => {
+      const send = () => {
+        options.onSent?.();
+        socket.write(request);
+      };
+      // A command that was lost is found at once only where it may be sent again at once.
+      const reply = await exchange(send, limit, late, command.effect !== 'once').catch((error: unknown) => {
         // Such a command succeeds without a reply. A later error would have no command to belong to, so the channel stays closed.
         if (!command.answersSuccess && isStillframeError(error, 'agent-timed-out')) return silence;
         throw error;
@@ -219,19 +247,3 @@ function createLink(socket: Socket, path: string) {
 
 /** What a command returns that answers only when it fails. */
 const silence: AgentReply = { kind: 'return', value: null };
-
-/** Call it while our own connection is open: the difference is between that one and the other. */
-async function explainSilence(path: string, timeoutMs: number, before: Clients): Promise<StillframeError> {
-  if (await isHeldByAnother(path, before)) {
-    return new StillframeError(
-      'channel-held',
-      `another program holds the agent's channel ${path} (libvirt, Proxmox or a script?): QEMU serves one client at a time; end it, or give Stillframe a channel of its own`,
-      { path },
-    );
-  }
-  return new StillframeError(
-    'agent-absent',
-    `the channel ${path} is open, but no agent answers in the guest within ${timeoutMs} ms: is qemu-guest-agent installed and running there?`,
-    { path, timeoutMs },
-  );
-}

@@ -48,14 +48,14 @@ function stepsAfter(error: unknown): readonly number[] {
 /** The agent answers as it should and the guest may be frozen: each pause is frozen time. Such a try costs a few hundred bytes. */
 const afterAnswer = [0, 100, 500];
 
-/** Once immediately, in case only the reply was lost. A guest that reboots or is stopped needs seconds, and the try itself waits. */
-const afterSilence = [0, 100, 500, 1000, 2000, 5000];
+/** Once immediately, in case only the reply was lost. An agent that comes back must be asked at once: each pause is frozen time. */
+const afterSilence = [0, 100, 500];
 
 /**
  * The agent sends what no agent sends, up to 10 MiB a try, to the process that holds the windows of all guests: at most 10 MiB a
  * minute in the long run. The first pauses are those of silence, since a fault of a moment must not cost a minute of frozen time.
  */
-const afterInvalid = [...afterSilence, 10_000, 20_000, 40_000, 60_000];
+const afterInvalid = [...afterSilence, 1_000, 2_000, 5_000, 10_000, 20_000, 40_000, 60_000];
 
 /** The first retries are routine (logged as warnings); later ones need attention (errors). */
 const quietTries = 3;

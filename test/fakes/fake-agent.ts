@@ -24,6 +24,10 @@ export interface FakeAgent extends FakeState {
   readonly served: Promise<void>;
   /** From now on; `undefined` is the ordinary way. */
   behave(command: string, behaviour: Behaviour | undefined): void;
+  /** How many clients were served. */
+  readonly connections: number;
+  /** Resolves when this command has arrived so many more times, taken up or not. */
+  receives(command: string, times: number): Promise<void>;
   /** Resolves when this command is next taken up. */
   takesUp(command: string): Promise<void>;
   stop(): Promise<void>;
@@ -67,6 +71,8 @@ export async function startFakeAgent({ absent = false, own = false, leftover }: 
   const behaviours = new Map<string, Behaviour>();
   const waiters = new Map<string, PromiseWithResolvers<void>>();
   const served = Promise.withResolvers<void>();
+  const arrivals = new Set<(command: string) => void>();
+  let connections = 0;
   let client: Socket | undefined;
   let waiting: Buffer[] = leftover === undefined ? [] : [Buffer.from(leftover)];
   let work: Promise<void> = Promise.resolve();
@@ -81,6 +87,7 @@ export async function startFakeAgent({ absent = false, own = false, leftover }: 
 
   const socket = await listenForOneClient((arrived) => {
     client = arrived;
+    connections += 1;
     served.resolve();
     arrived.on('close', () => (client = undefined));
     // QEMU does not half-close: a client that ends is gone.
@@ -91,6 +98,7 @@ export async function startFakeAgent({ absent = false, own = false, leftover }: 
       if (absent) return;
       for (const event of stream.push(bytes)) {
         const request = event.kind === 'value' ? parseRequest(event.value) : { error: generic(event.message), id: undefined };
+        if ('execute' in request) for (const look of arrivals) look(request.execute);
         work = work.then(() => handle(request, sendFor(arrived)));
       }
     });
@@ -133,6 +141,20 @@ export async function startFakeAgent({ absent = false, own = false, leftover }: 
     own: own ? newOwnState() : undefined,
     ran: [],
     served: served.promise,
+    get connections() {
+      return connections;
+    },
+    receives(command, times) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      let left = times;
+      const look = (arrived: string) => {
+        if (arrived !== command || --left > 0) return;
+        arrivals.delete(look);
+        resolve();
+      };
+      arrivals.add(look);
+      return promise;
+    },
     behave: (command, behaviour) => void (behaviour ? behaviours.set(command, behaviour) : behaviours.delete(command)),
     takesUp(command) {
       const waiter = waiters.get(command) ?? Promise.withResolvers<void>();

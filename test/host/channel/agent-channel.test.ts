@@ -24,6 +24,7 @@ import {
   refusing,
   startFakeAgent,
   twice,
+  type Behaviour,
   type FakeAgentOptions,
 } from '../../fakes/fake-agent.ts';
 import { temporaryFolder } from '../../support/folder.ts';
@@ -84,6 +85,51 @@ it('a sync that is answered while its silence is being explained opens a channel
   answer.resolve();
   const channel = await opening;
   for (let time = 0; time < 50; time++) await channel.execute(ping, undefined);
+});
+
+/** An agent that is killed has read what was sent to it, and another one takes its place. */
+const losing = (times: number): Behaviour => {
+  let left = times;
+  return (answer, send) => void (left-- <= 0 && send(answer));
+};
+
+it('a sync that was lost with the agent that read it is sent again on the same connection', async (t) => {
+  const agent = await agentFor(t);
+  agent.behave('guest-sync-delimited', losing(1));
+  // Until the first one expired, nothing else was sent: this test then ended with agent-absent.
+  const channel = await channelTo(t, { path: agent.path });
+  assert.equal(await channel.execute(fsfreezeStatus, undefined), 'thawed');
+  assert.equal(agent.connections, 1);
+});
+
+it('a thaw that was lost with the agent that read it fails when its successor answers, long before its time-out', async (t) => {
+  const agent = await agentFor(t);
+  agent.behave('guest-fsfreeze-thaw', losing(1));
+  const channel = await channelTo(t, { path: agent.path });
+  const error = await failure(channel.execute(fsfreezeThaw, undefined, { timeoutMs: 3_600_000 }), 'channel-closed');
+  assert.match(error.message, /answers, but not guest-fsfreeze-thaw/);
+});
+
+it('a thaw that takes long is waited for, and what was asked meanwhile disturbs no later command', async (t) => {
+  const agent = await agentFor(t);
+  const thaw = Promise.withResolvers<void>();
+  agent.behave('guest-fsfreeze-thaw', late(thaw.promise));
+  agent.frozen = true;
+  const channel = await channelTo(t, { path: agent.path });
+  const asked = agent.receives('guest-sync-delimited', 3);
+  const thawed = channel.execute(fsfreezeThaw, undefined);
+  await asked;
+  thaw.resolve();
+  assert.equal(await thawed, 2);
+  for (let time = 0; time < 20; time++) assert.equal(await channel.execute(fsfreezeStatus, undefined), 'thawed');
+});
+
+it('a freeze is waited for and nothing is sent behind it: it must not be sent again', async (t) => {
+  const agent = await agentFor(t);
+  agent.behave('guest-fsfreeze-freeze', never);
+  const channel = await channelTo(t, { path: agent.path });
+  await failure(channel.execute(fsfreezeFreeze, undefined, { timeoutMs: 1_200 }), 'agent-timed-out');
+  assert.equal(agent.ran.at(-1), 'guest-fsfreeze-freeze');
 });
 
 it('an answer that comes twice is taken once, and the channel is closed', async (t) => {
@@ -228,7 +274,9 @@ it('a channel that another program holds is reported, though that program sends 
   t.after(() => holder.destroy());
   await once(holder, 'data');
   const error = await failure(openAgentChannel({ path: agent.path, timeoutMs: soonMs }), 'channel-held');
-  assert.deepEqual(error.facts, { path: agent.path });
+  assert.equal(error.facts.path, agent.path);
+  // This process is the holder: named by its id and its command.
+  assert.match(error.message, new RegExp(`\\(process ${process.pid}, \\S*node`));
 });
 
 it('a guest without an agent is reported as such, though others wait for its channel behind us', async (t) => {
