@@ -74,8 +74,9 @@ async function runChild(
 ): Promise<DiskFinding[]> {
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<DiskFinding[]>();
+  // The kernel ends it with this process, unless it becomes another user, which clears that (prctl(2)): then its standard input does.
   // It may have been started as root: neither it nor what it starts gets privileges by a set-user-ID program.
-  const argv = ['--no-new-privs', '--', process.execPath, ...process.execArgv, entry, JSON.stringify(job)];
+  const argv = ['--pdeathsig', 'KILL', '--no-new-privs', '--', process.execPath, ...process.execArgv, entry, JSON.stringify(job)];
   // Nothing of this process's environment but where programs are, and where Node keeps the code that it has compiled.
   const { PATH, NODE_COMPILE_CACHE } = process.env;
   const env = { PATH, NODE_COMPILE_CACHE };

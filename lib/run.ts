@@ -126,6 +126,12 @@ export class ProgramError extends Error {
  */
 export const endWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
 
+/** The same for fork(): options by which the child, with its IPC channel, is started that way. */
+export const forkedToEndWithParent = {
+  execPath: endWithParent[0],
+  execArgv: [...endWithParent.slice(1), process.execPath, ...process.execArgv],
+};
+
 /** A user of this machine, with its first group. */
 export interface User {
   uid: number;

@@ -1,9 +1,11 @@
 /** One way to run a program: what comes back when it ends well, badly, by a signal, too late, or not at all. */
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { ProgramError, run, runToEnd } from '../../lib/run.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 const shell = (script: string, ...args: string[]) => ['sh', '-c', script, 'sh', ...args];
 
@@ -121,6 +123,26 @@ test('a program that is to die with its parent dies when the parent is killed, a
   while (await isAlive(stdout.trim()));
   const error = await failure(run(shell('exit 2'), { diesWithParent: true }));
   assert.equal(error.message, 'sh -c exit 2 sh failed: it ended with status 2');
+});
+
+test('a forked process that is to end with its parent has its IPC channel, and ends when the parent is killed, even when stopped', async (t) => {
+  const folder = await temporaryFolder(t);
+  const module = new URL('../../lib/run.ts', import.meta.url).href;
+  await writeFile(join(folder, 'child.mjs'), `process.on('message', () => process.send(process.pid));`);
+  await writeFile(
+    join(folder, 'parent.mjs'),
+    `import { fork } from 'node:child_process';
+    import { forkedToEndWithParent } from ${JSON.stringify(module)};
+    const child = fork(${JSON.stringify(join(folder, 'child.mjs'))}, forkedToEndWithParent);
+    child.once('message', (pid) => {
+      child.kill('SIGSTOP');
+      process.stdout.write(String(pid), () => process.kill(process.pid, 'SIGKILL'));
+    });
+    child.send('ping');`,
+  );
+  const { killedBy, stdout } = await runToEnd([process.execPath, join(folder, 'parent.mjs')]);
+  assert.equal(killedBy, 'SIGKILL');
+  while (await isAlive(stdout));
 });
 
 /** A process that has ended stays as a zombie until it is reaped (proc(5)). */
