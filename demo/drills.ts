@@ -19,12 +19,18 @@ import { labHost, repositoryName, snapshots, type Site } from './site.ts';
 
 export type Form = 'whole' | 'held';
 export type Fault =
-  'snapshot fails' | 'worker killed' | 'worker stopped' | 'host stopped' | 'server killed' | 'workflow terminated';
+  | 'snapshot fails'
+  | 'worker killed'
+  | 'worker stopped'
+  | 'warden killed'
+  | 'agent killed'
+  | 'host stopped'
+  | 'server killed'
+  | 'workflow terminated';
 
 export interface DrillReport {
   name: string;
-  /** `guest`: the lease inside the guest ended the freeze before anybody on the host could. */
-  thawedBy: ThawedBy | 'guest';
+  thawedBy: ThawedBy;
   /** By the writers' own clock. */
   longestStallMs: number;
   leaseMs: number;
@@ -53,7 +59,7 @@ export async function runDrill(site: Site, form: Form, fault: Fault): Promise<Dr
   await Promise.all(guest.disks.map((disk) => guest.console.nextWrite(disk.name)));
   const report: DrillReport = {
     name: `${fault}, ${form} window`,
-    thawedBy: outcome.claim.lease?.leaseFired ? 'guest' : outcome.thawedBy,
+    thawedBy: outcome.thawedBy,
     longestStallMs: guest.console.longestStallMs(),
     leaseMs: outcome.leaseMs,
     left: await statusOf(guest.channel),
@@ -122,6 +128,15 @@ async function strike(site: Site, open: OpenDrill, intent: Intent | null, fault:
       return;
     case 'worker stopped':
       process.kill(intent!.pid, 'SIGSTOP');
+      return;
+    case 'warden killed':
+      // The worst of its ends: the worker that it leaves does nothing, and holds the channel.
+      process.kill(intent!.pid, 'SIGSTOP');
+      process.kill((await site.processes()).pids.host!, 'SIGKILL');
+      return;
+    case 'agent killed':
+      process.kill(intent!.pid, 'SIGKILL');
+      await site.guest.shell('kill -9 $(cat /run/qemu-ga.pid)');
       return;
     case 'host stopped':
       return stopHost(site, intent!.pid);

@@ -49,7 +49,7 @@ export function recordOutcome(
       thawMs: span(discharged.thawSentMs, discharged.thawRepliedMs),
       heldMs: span(freezeSentMs, discharged.thawRepliedMs ?? monotonicMs()),
     },
-    thawedBy: by,
+    thawedBy: thawedBy(by, discharged),
     closing: discharged.closing,
     claim,
     disks: captured ? facts.disks : [],
@@ -79,7 +79,7 @@ export function recordInterrupted(intent: Intent, discharged: Discharged, by: Th
       // The first byte of the freeze comes after the intent, so writes cannot have stood longer.
       heldAtMostMs: intent.hostBoot === hostBootId() ? span(intent.startedMs, monotonicMs()) : null,
     },
-    thawedBy: by,
+    thawedBy: thawedBy(by, discharged),
     closing: discharged.closing,
     claim: afterThaw(intent.claim, discharged),
     disks: [],
@@ -95,6 +95,11 @@ export function recordInterrupted(intent: Intent, discharged: Discharged, by: Th
 
 function identity({ guest, backup, attempt, epoch, leaseMs, openedAt }: Intent) {
   return { guest, backup, attempt, epoch, leaseMs, openedAt, closedAt: new Date().toISOString() };
+}
+
+/** The thaw that was sent found nothing left to do when the lease inside the guest had ended the freeze. */
+function thawedBy(by: ThawedBy, { answer }: Discharged): ThawedBy {
+  return answer?.epoch?.leaseFired ? 'guest' : by;
 }
 
 function afterThaw(claim: GuestClaim, { answer }: Discharged): GuestClaim {

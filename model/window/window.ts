@@ -17,10 +17,10 @@ export interface WindowRequest extends WindowKey {
 }
 
 /**
- * Who sent the thaw that ended the window: the window itself, its lease timer, an event of the guest (stop, migration,
- * reset, shutdown), the end of the worker (SIGTERM), the warden, or a later `ensureThawed` by workflow, guardian or operator.
+ * Who ended the freeze: the window itself, its lease timer, an event of the guest (stop, migration, reset, shutdown), the end of the
+ * worker (SIGTERM), the warden, a later `ensureThawed` by workflow, guardian or operator, or the guest by the lease that it keeps itself.
  */
-export const thawedBys = ['window', 'lease', 'event', 'shutdown', 'warden', 'workflow', 'guardian', 'operator'] as const;
+export const thawedBys = ['window', 'lease', 'event', 'shutdown', 'warden', 'workflow', 'guardian', 'operator', 'guest'] as const;
 export type ThawedBy = (typeof thawedBys)[number];
 
 /** What shows that our freeze is not in force any more. */
@@ -159,8 +159,11 @@ export interface WindowEnd extends Pick<
 export interface PursuedObligation {
   guest: GuestId;
   guestName: string;
-  epoch: number;
+  /** Null where the journal cannot be read. */
+  epoch: number | null;
   outcome: WindowOutcome | null;
+  /** Files of the journal that cannot be read: what this guest is owed is not known, so nothing was sent. */
+  damaged?: string[];
 }
 
 /** What `ensureThawed` did. `was` says whether one of our windows was found open. */

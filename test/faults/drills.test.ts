@@ -18,18 +18,18 @@ after(async () => {
 });
 
 /** Who must have thawed; a window without a disturbance from outside ends itself. */
-const expected: Record<Fault, Record<Form, DrillReport['thawedBy']>> = {
+const expected: Partial<Record<Fault, Record<Form, DrillReport['thawedBy']>>> = {
   'snapshot fails': { whole: 'window', held: 'window' },
   'worker killed': { whole: 'warden', held: 'warden' },
-  'worker stopped': { whole: 'warden', held: 'warden' },
+  'worker stopped': { whole: 'guest', held: 'guest' },
   'host stopped': { whole: 'guest', held: 'guest' },
   'server killed': { whole: 'window', held: 'lease' },
   'workflow terminated': { whole: 'lease', held: 'lease' },
 };
 
 /**
- * A safety bound, by the writers' own clock: the lease, the second that the warden leaves to the worker, its look at the
- * journal, and the ending of a process and a fresh sync on a machine that is busy with other tests.
+ * A safety bound, by the writers' own clock: the lease, the quarter of a second after which the guest ends it by itself, and a machine
+ * that is busy with other tests.
  */
 const slackMs = 8_000;
 
@@ -37,7 +37,7 @@ for (const { form, fault } of drills) {
   test(`${fault} inside a ${form} window: the guest is thawed and writes again`, async () => {
     const report = await runDrill(site, form, fault);
     assert.equal(report.left, 'thawed');
-    assert.equal(report.thawedBy, expected[fault][form]);
+    assert.equal(report.thawedBy, expected[fault]?.[form]);
     assert.ok(report.longestStallMs < report.leaseMs + slackMs, `stalled for ${report.longestStallMs} ms`);
     assert.equal(report.guardian, fault === 'workflow terminated' ? 'confirmed' : undefined);
     assert.deepEqual((await site.journal.openIntents()).intents, []);

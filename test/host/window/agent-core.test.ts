@@ -88,7 +88,7 @@ async function setStage(t: TestContext, hooks: Record<string, string> = {}) {
     },
   });
   const driver = createFakeDriver({ id: db1, name: 'db', channel: { kind: 'socket', path }, carries: [] });
-  const journal = openJournal(join(directory, 'journal'));
+  const journal = openJournal({ stateDir: directory });
   const windows = createWindows({
     driver,
     journal,
@@ -155,7 +155,7 @@ it('the guest’s own lease ends a freeze without a thaw, and the outcome names 
   const { freezing, driver, windows } = await setStage(t);
   const started = freezing.started();
   driver.begin = async () => (await started).deadline();
-  assert.deepEqual(verdict(await windows.freezeWindow(request)), { ...clean, reasons: ['lease-expired'] });
+  assert.deepEqual(verdict(await windows.freezeWindow(request)), { ...clean, thawedBy: 'guest', reasons: ['lease-expired'] });
 });
 
 it('a freeze that hangs in the guest’s kernel is owed until the kernel returns, and is never reported as held', async (t) => {
