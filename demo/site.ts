@@ -84,7 +84,7 @@ export async function startSite(directory: string, options: SiteOptions = {}): P
       guest,
       proxy,
       client,
-      journal: openJournal(join(stateDir, 'journal')),
+      journal: openJournal({ stateDir }),
       config,
       repository,
       leaseMs: labLeaseMs,

@@ -57,6 +57,22 @@ export function isAlive(other: ProcessName): boolean | null {
   return stat === null || (stat.ticks === other.ticks && !ended.has(stat.state));
 }
 
+/**
+ * Sends SIGKILL to just this process, if it still runs: same boot, same process table, same start. False when nothing was sent: it has
+ * ended, or what has its id now is not shown to be it.
+ */
+export function killProcess({ pid, boot, table, ticks }: ProcessName): boolean {
+  if (pid === process.pid || boot !== hostBootId() || table !== processTable()) return false;
+  const stat = statOf(pid);
+  if (stat === null || stat.ticks !== ticks || ended.has(stat.state)) return false;
+  try {
+    process.kill(pid, 'SIGKILL');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A zombie, or dead: it has let go of everything (proc(5)). */
 const ended = new Set(['Z', 'X']);
 

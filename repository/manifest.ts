@@ -12,25 +12,15 @@ import {
   orNull,
   text,
   time,
-  truth,
   type Check,
 } from '../model/check.ts';
 import { StillframeError } from '../model/errors.ts';
+import { guestClaim } from '../model/window/claim-check.ts';
 import { grades } from '../model/window/grade.ts';
 import { idPattern, isBackupId, isGuestId, isHostId } from '../model/ids.ts';
 import { diskResults, filesystemResults, type DiskFinding, type PointDisk, type RestorePoint } from '../model/point/point.ts';
 import type { Reason } from '../model/window/reasons.ts';
-import {
-  agentKinds,
-  closingEvidences,
-  thawedBys,
-  type GuestClaim,
-  type GuestFilesystem,
-  type GuestHook,
-  type LeaseClaim,
-  type WindowOutcome,
-  type WindowTimes,
-} from '../model/window/window.ts';
+import { closingEvidences, thawedBys, type WindowOutcome, type WindowTimes } from '../model/window/window.ts';
 
 /** A manifest is a few kilobytes; Stillframe never writes one of this size. */
 export const longestManifest = 4 * 1024 * 1024;
@@ -87,15 +77,6 @@ export function formatDisks(disks: readonly PointDisk[]): string {
 /** Every text: a later version may have codes that this one does not know, and its point is whole all the same. */
 const reasonText = text as Check<Reason>;
 
-const filesystem: Check<GuestFilesystem> = object<Omit<GuestFilesystem, 'places'>>({
-  mountpoint: text,
-  type: text,
-  device: text,
-  outcome: orAbsent(text),
-});
-
-const hooks: Check<GuestHook[]> = list(object<GuestHook>({ name: text, outcome: text, detail: orNull(text) }));
-
 const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
   guest: identifier(isGuestId),
   backup: identifier(isBackupId),
@@ -115,24 +96,7 @@ const windowOutcome: Check<WindowOutcome> = object<WindowOutcome>({
   }),
   thawedBy: oneOf(...thawedBys),
   closing: oneOf(...closingEvidences),
-  claim: object<GuestClaim>({
-    agent: oneOf(...agentKinds),
-    version: text,
-    filesystems: list(filesystem),
-    frozenCount: orNull(count),
-    thawedCount: orNull(count),
-    frozenAfterPointInTime: truth,
-    lease: orAbsent(
-      object<LeaseClaim>({
-        bootId: text,
-        epochAtProof: orNull(count),
-        hooks,
-        thawHooks: orNull(hooks),
-        heldMs: orNull(milliseconds),
-        leaseFired: orNull(truth),
-      }),
-    ),
-  }),
+  claim: guestClaim,
   disks: list(object({ name: text, device: text, bytes: count })),
   skipped: list(text),
   reference: orNull(text),

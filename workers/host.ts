@@ -4,7 +4,6 @@
  */
 
 import type { WorkerOptions } from '@temporalio/worker';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createCopyActivities } from '../activities/copy.ts';
 import { createGuestActivities } from '../activities/guest.ts';
@@ -76,7 +75,7 @@ function isFinal(error: unknown): boolean {
 async function serve(): Promise<void> {
   const config = await readHostConfigApart(values.config);
   const driver = createQemuDriver({ config, stateDir: values.state, log });
-  const journal = openJournal(join(values.state, 'journal'));
+  const journal = openJournal({ stateDir: values.state });
   const windows = createWindows({ driver, journal, config, connect: connectAgent, log });
   followWarden(windows, async () => (await journal.openIntents()).intents.map((intent) => intent.guest));
   /** The process was told to end, or this worker may not serve. */

@@ -1,6 +1,5 @@
 /** `stillframe thaw --local`: asks the warden, and acts from the journal alone when nobody answers. Prints one JSON line a guest. */
 
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openJournal } from '../host/journal/journal.ts';
 import { defaults } from '../lib/defaults.ts';
@@ -22,6 +21,6 @@ for (const obligation of pursued) process.stdout.write(`${JSON.stringify(obligat
 process.exit(pursued.some((each) => each.outcome === null) ? 1 : 0);
 
 async function thawAlone(): Promise<PursuedObligation[]> {
-  const obligations = createObligations(openJournal(join(stateDir, 'journal')), logLine('thaw'));
+  const obligations = createObligations(openJournal({ stateDir }), logLine('thaw'));
   return obligations.pursue(() => true, 'operator', waitMs);
 }

@@ -51,17 +51,23 @@ export const thaw = command(
         return;
       }
       if (pursued.length === 0) return;
-      const rows = pursued.map(({ guest, guestName, epoch, outcome }) => [
+      const rows = pursued.map(({ guest, guestName, epoch, outcome, damaged }) => [
         guestName,
-        outcome === null ? 'not confirmed' : outcome.closing,
+        damaged ? 'journal damaged' : (outcome?.closing ?? 'not confirmed'),
         outcome?.thawedBy ?? '',
         held(outcome),
-        String(epoch),
+        epoch === null ? '' : String(epoch),
         guest,
       ]);
       const width = this.isTTY ? this.columns : undefined;
       this.process.stdout.write(renderTable(['GUEST', 'STATUS', 'THAWED BY', 'HELD', 'EPOCH', 'ID'], rows, { width }));
-      if (unconfirmed.length > 0) {
+      for (const { guest, damaged } of unconfirmed) {
+        if (!damaged) continue;
+        this.process.stderr.write(
+          `What guest ${guest} is owed cannot be read: run "stillframe guest thaw ${guest}", then remove ${damaged.join(' and ')}.\n`,
+        );
+      }
+      if (unconfirmed.some(({ damaged }) => !damaged)) {
         this.process.stderr.write('Not confirmed yet: run it again; a running warden keeps trying by itself.\n');
       }
     },

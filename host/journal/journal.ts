@@ -1,44 +1,42 @@
 /**
  * The journal: what is owed to which guest, and how each window ended. It alone, with the channels, is enough to thaw.
  *
- * `<directory>/<guest>/open.json` exists from before the first byte of a freeze until the window's outcome is on the disk;
- * `<directory>/<guest>/outcomes/<epoch>.<backup>.<attempt>.json` holds an outcome. Every write is whole and synced, so
- * worker, warden and `thaw --local` may read at any time.
+ * An intent is kept twice, so that no file or directory that is damaged or removed takes the debt with it:
+ * `<state>/journal/<guest>/open.json` and `<state>/owed/<guest>.json` exist from before the first byte of a freeze until the
+ * window's outcome is on the disk; `<state>/journal/<guest>/outcomes/<epoch>.<backup>.<attempt>.json` holds an outcome. Every write
+ * is whole and synced, so worker, warden and `thaw --local` may read at any time.
+ *
+ * A debt is what the newest readable copy says, unless the outcome of just that window is there. What a crash leaves:
+ *  - in `begin`, with one of the copies or both: a debt of a freeze that was not sent yet. It is thawed, which changes nothing.
+ *  - between `begin` and `close`: both copies, the debt.
+ *  - in `close`, after the outcome, with both copies or the second one: closed, because the outcome with its evidence was first.
+ * A copy that cannot be read, beside none that says what is owed, is a debt of unknown size: it is reported, and never taken for none.
  */
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
-import { backupId, guestId, isGuestId, type BackupId, type GuestId } from '../../model/ids.ts';
+import { guestId, isGuestId, type BackupId, type GuestId } from '../../model/ids.ts';
 import { boundClaim } from '../../model/window/bounds.ts';
 import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
-import { makeDirectory, namesIn, readBeginning, readJson, removeDurably, writeJson } from '../../lib/durable.ts';
-import { readIntent, type Intent } from './intent.ts';
-
-/**
- * An outcome behind the monotonic time of its writing, by which the limits are kept when the clock is set. The times come
- * first, so that counting windows reads the beginning of a record and never what a guest said.
- */
-interface OutcomeRecord {
-  closedMs: number;
-  hostBoot: string;
-  closedAt: string;
-  outcome: WindowOutcome;
-}
-
-const headOfRecord = /^\{"closedMs":([\d.]+),"hostBoot":"([0-9a-f-]+)","closedAt":"([^"]+)",/;
+import { nameOfThisProcess } from '../../lib/process.ts';
+import type { Intent } from './intent.ts';
+import { closedAgo, outcomeName, outcomesIn, readOutcome, removeOldOutcomes, writeOutcome } from './outcomes.ts';
+import { namesBelow, readCopies, removeCopies, writeCopies, type Copies } from './owed.ts';
 
 export interface Journal {
-  /** Makes an intent durable under a new epoch; its claim is cut to what a record may hold. @throws obligation-open, journal-unwritable */
-  begin(intent: Omit<Intent, 'epoch' | 'openedAt' | 'pid' | 'startedMs' | 'hostBoot'>): Promise<Intent>;
+  /** Makes an intent durable under a new epoch; its claim is cut to what a record may hold. @throws obligation-open, journal-damaged, journal-unwritable */
+  begin(intent: Omit<Intent, 'epoch' | 'openedAt' | 'pid' | 'holder' | 'startedMs' | 'hostBoot'>): Promise<Intent>;
   /** Makes an outcome durable, then lets go of its intent. */
   close(outcome: WindowOutcome): Promise<void>;
-  /** What is still owed, on every guest; `damaged` names files that cannot be read. */
-  openIntents(): Promise<{ intents: Intent[]; damaged: string[] }>;
+  /** What is still owed, on every guest. */
+  openIntents(): Promise<{ intents: Intent[]; damaged: DamagedIntent[] }>;
   /** Whether `openIntents()` may find anything: takes microseconds, for callers that poll. */
   mayHaveIntents(): boolean;
+  /** @throws journal-damaged when it cannot be read what is owed */
   intentOf(guest: GuestId): Promise<Intent | null>;
+  /** Null when there is none that can be read, as each of the following. */
   outcome(key: WindowKey): Promise<WindowOutcome | null>;
   /** The newest outcome of this backup that has a point in time; null when none has. */
   captured(guest: GuestId, backup: BackupId): Promise<WindowOutcome | null>;
@@ -48,49 +46,62 @@ export interface Journal {
   closedAgo(guest: GuestId): Promise<number[]>;
 }
 
-/** More than the windows of a day at the default limits; older outcomes have been fetched long ago. */
-const outcomesKept = 300;
+/** A guest that may be owed a thaw: these files are there, and cannot be read. */
+export interface DamagedIntent {
+  guest: GuestId;
+  paths: string[];
+}
 
-export function openJournal(directory: string): Journal {
+/** The hourly limit never needs to look further back; reading more would only cost time before each window. */
+const outcomesForLimits = 64;
+
+export function openJournal({ stateDir }: { stateDir: string }): Journal {
+  const directory = join(stateDir, 'journal');
+  const owedDirectory = join(stateDir, 'owed');
   // Payloads are typed, and unchecked: no other text may become a path.
   const guestDirectory = (guest: GuestId) => join(directory, guestId(guest));
-  const openPath = (guest: GuestId) => join(guestDirectory(guest), 'open.json');
   const outcomesPath = (guest: GuestId) => join(guestDirectory(guest), 'outcomes');
+  const copyPaths = (guest: GuestId) => [
+    join(guestDirectory(guest), 'open.json'),
+    join(owedDirectory, `${guestId(guest)}${owedSuffix}`),
+  ];
 
-  /** Names of outcome files, oldest first: the epoch leads, padded. */
-  const outcomeNames = async (guest: GuestId) =>
-    (await namesIn(outcomesPath(guest))).filter((name) => name.endsWith('.json')).toSorted();
-  const newestEpoch = async (guest: GuestId) => Number((await outcomeNames(guest)).at(-1)?.split('.')[0] ?? 0);
-
-  const outcomeIn = async (guest: GuestId, name: string | undefined): Promise<WindowOutcome | null> =>
-    name === undefined ? null : ((await readJson(join(outcomesPath(guest), name))) as OutcomeRecord).outcome;
-
-  const intentOf = async (guest: GuestId): Promise<Intent | null> => {
-    const stored = await readJson(openPath(guest));
-    if (stored === undefined) return null;
-    const intent = readIntent(stored);
-    // The process died between writing the outcome and letting go of the intent: the outcome carries closing evidence.
-    return intent.epoch > (await newestEpoch(guest)) ? intent : null;
+  const owedBy = async (guest: GuestId, { intents, damaged }: Copies): Promise<Intent | null> => {
+    const [newest] = intents;
+    if (newest && (await readOutcome(outcomesPath(guest), guest, newest)) === null) return newest;
+    if (damaged.length > 0) throw damagedCopies(guest, damaged);
+    return null;
   };
+
+  const intentOf = async (guest: GuestId) => owedBy(guest, await readCopies(guest, copyPaths(guest)));
+
+  async function guestsWithCopies(): Promise<GuestId[]> {
+    const owed = (await namesBelow(owedDirectory)).filter((name) => name.endsWith(owedSuffix));
+    const names = new Set([...(await namesBelow(directory)), ...owed.map((name) => name.slice(0, -owedSuffix.length))]);
+    return [...names].filter(isGuestId);
+  }
 
   return {
     async begin(wanted) {
       const { guest } = wanted;
       // What could not be written at the close must be refused before anything is owed.
       outcomeName({ ...wanted, epoch: 0 });
+      const paths = copyPaths(guest);
       try {
-        const owed = await intentOf(guest);
+        const copies = await readCopies(guest, paths);
+        const owed = await owedBy(guest, copies);
         if (owed) throw stillOwed(owed);
+        const last = (await outcomesIn(outcomesPath(guest))).at(-1);
         const intent: Intent = {
           ...wanted,
-          epoch: (await newestEpoch(guest)) + 1,
+          epoch: Math.max(last?.epoch ?? 0, copies.intents[0]?.epoch ?? 0) + 1,
           openedAt: new Date().toISOString(),
           pid: process.pid,
+          holder: nameOfThisProcess(),
           startedMs: monotonicMs(),
           hostBoot: hostBootId(),
         };
-        await makeDirectory(outcomesPath(guest));
-        await writeJson(openPath(guest), { ...intent, claim: boundClaim(intent.claim) });
+        await writeCopies({ ...intent, claim: boundClaim(intent.claim) }, paths);
         return intent;
       } catch (error) {
         if (isStillframeError(error)) throw error;
@@ -104,95 +115,83 @@ export function openJournal(directory: string): Journal {
     },
 
     async close(outcome) {
-      const { guest } = outcome;
-      const { closedAt } = outcome;
-      const record: OutcomeRecord = { closedMs: monotonicMs(), hostBoot: hostBootId(), closedAt, outcome };
-      const name = outcomeName(outcome);
-      await writeJson(join(outcomesPath(guest), name), record);
-      await removeDurably(openPath(guest));
-      for (const old of (await outcomeNames(guest)).slice(0, -outcomesKept)) await removeDurably(join(outcomesPath(guest), old));
+      const { guest, epoch } = outcome;
+      await writeOutcome(outcomesPath(guest), outcome);
+      const paths = copyPaths(guest);
+      const { intents } = await readCopies(guest, paths);
+      // A close that came late must not take the debt of a later window with it.
+      if (intents.every((each) => each.epoch < epoch || outcomeName(each) === outcomeName(outcome))) await removeCopies(paths);
+      await removeOldOutcomes(outcomesPath(guest));
     },
 
     async openIntents() {
       const intents: Intent[] = [];
-      const damaged: string[] = [];
-      for (const guest of await namesIn(directory)) {
-        if (!isGuestId(guest)) continue;
+      const damaged: DamagedIntent[] = [];
+      for (const guest of await guestsWithCopies()) {
+        const copies = await readCopies(guest, copyPaths(guest));
         try {
-          const intent = await intentOf(guest);
+          const intent = await owedBy(guest, copies);
           if (intent) intents.push(intent);
         } catch {
-          damaged.push(openPath(guest));
+          damaged.push({ guest, paths: copies.damaged.map(({ path }) => path) });
         }
       }
       return { intents, damaged };
     },
 
     mayHaveIntents() {
-      return existsSync(directory) && readdirSync(directory).some((guest) => existsSync(join(directory, guest, 'open.json')));
+      const names = (path: string) => (statSync(path, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(path) : []);
+      return (
+        names(owedDirectory).some((name) => name.endsWith(owedSuffix)) ||
+        names(directory).some((guest) => existsSync(join(directory, guest, 'open.json')))
+      );
     },
 
     intentOf,
 
-    async outcome(key) {
-      const ending = `.${key.backup}.${key.attempt}.json`;
-      return outcomeIn(
-        key.guest,
-        (await outcomeNames(key.guest)).findLast((each) => each.endsWith(ending)),
-      );
+    async outcome({ guest, backup, attempt }) {
+      const keys = await outcomesIn(outcomesPath(guest));
+      const key = keys.findLast((each) => each.backup === backup && each.attempt === attempt);
+      return key === undefined ? null : readOutcome(outcomesPath(guest), guest, key);
     },
 
     async captured(guest, backup) {
-      const names = (await outcomeNames(guest)).filter((name) => name.split('.').slice(1, -2).join('.') === backup);
-      for (const name of names.toReversed()) {
-        const outcome = await outcomeIn(guest, name);
+      const keys = (await outcomesIn(outcomesPath(guest))).filter((key) => key.backup === backup);
+      for (const key of keys.toReversed()) {
+        const outcome = await readOutcome(outcomesPath(guest), guest, key);
         if (outcome !== null && outcome.pointInTimeAt !== null) return outcome;
       }
       return null;
     },
 
     async latest(guest) {
-      return outcomeIn(guest, (await outcomeNames(guest)).at(-1));
+      const key = (await outcomesIn(outcomesPath(guest))).at(-1);
+      return key === undefined ? null : readOutcome(outcomesPath(guest), guest, key);
     },
 
     async closedAgo(guest) {
-      const names = (await outcomeNames(guest)).slice(-outcomesForLimits).toReversed();
-      const boot = hostBootId();
-      const ago: number[] = [];
-      for (const name of names) {
-        const { closedMs, hostBoot, closedAt } = await readTimes(join(outcomesPath(guest), name));
-        ago.push(hostBoot === boot ? monotonicMs() - closedMs : Math.max(0, Date.now() - Date.parse(closedAt)));
-      }
-      return ago;
+      const keys = (await outcomesIn(outcomesPath(guest))).slice(-outcomesForLimits).toReversed();
+      const ago = await Promise.all(keys.map((key) => closedAgo(outcomesPath(guest), key)));
+      return ago.filter((each) => each !== null);
     },
   };
 }
 
-/** The times of a record; earlier versions wrote the outcome first. */
-async function readTimes(path: string): Promise<Omit<OutcomeRecord, 'outcome'>> {
-  const head = headOfRecord.exec(await readBeginning(path, longestHead));
-  if (head) return { closedMs: Number(head[1]), hostBoot: head[2]!, closedAt: head[3]! };
-  const { outcome, ...times } = (await readJson(path)) as OutcomeRecord;
-  return { ...times, closedAt: outcome.closedAt };
-}
-
-/** Two numbers, a boot id and a date. */
-const longestHead = 256;
-
-/** The epoch leads, padded, so that names sort by age. @throws input-invalid */
-function outcomeName({ epoch, backup, attempt }: Pick<WindowOutcome, 'epoch' | 'backup' | 'attempt'>): string {
-  if (!Number.isSafeInteger(attempt) || attempt < 1)
-    throw new StillframeError('input-invalid', `attempt ${JSON.stringify(attempt)} is not a whole number from 1`, { backup });
-  return `${String(epoch).padStart(12, '0')}.${backupId(backup)}.${attempt}.json`;
-}
-
-/** The hourly limit never needs to look further back; reading more would only cost time before each window. */
-const outcomesForLimits = 64;
+const owedSuffix = '.json';
 
 function stillOwed({ guest, guestName, epoch, backup }: Intent): StillframeError {
   return new StillframeError(
     'obligation-open',
     `guest ${guestName} is still owed a thaw from epoch ${epoch} (backup ${backup}): no new freeze before "stillframe thaw --local" or the host worker has confirmed it`,
     { guest, epoch, backup },
+  );
+}
+
+function damagedCopies(guest: GuestId, damaged: Copies['damaged']): StillframeError {
+  const paths = damaged.map(({ path }) => path).join(' and ');
+  return new StillframeError(
+    'journal-damaged',
+    `guest ${guest} may be owed a thaw, and ${paths} cannot be read (${damaged[0]?.why}): run "stillframe guest thaw ${guest}", then remove what cannot be read`,
+    { guest },
   );
 }

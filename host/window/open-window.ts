@@ -1,6 +1,5 @@
 /** One window on one guest: freeze, point in time, proof, thaw, outcome, under a lease that nothing extends. */
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { StillframeError, messageOf } from '../../model/errors.ts';
 import type { ClosingEvidence, ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 import type { AgentChannel } from '../channel/types.ts';
@@ -10,6 +9,7 @@ import type { Intent } from '../journal/intent.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { discharge } from './discharge.ts';
+import { journalOutcome } from './journal-outcome.ts';
 import { recordOutcome, type WindowFacts } from './outcome.ts';
 import { peers } from './peers.ts';
 import type { ReachedAgent } from './reach.ts';
@@ -26,7 +26,7 @@ export interface OpenWindow {
   withChannel<T>(use: (channel: AgentChannel) => Promise<T>): Promise<T>;
   /** Demands the thaw once, for the first caller, and continues until there is closing evidence. `failure` says why there is no point in time. */
   end(by: ThawedBy, failure?: unknown): Promise<WindowOutcome>;
-  /** The outcome, once it is journalled. Never rejects but by a journal that cannot be written. */
+  /** The outcome, once it is journalled, or the journal has refused it for a while. */
   readonly outcome: Promise<WindowOutcome>;
   /** Milliseconds of the lease that are left. */
   remainingMs(): number;
@@ -133,25 +133,10 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
       log,
     });
     const record = recordOutcome(intent, facts, discharged, by, failure);
-    await journalled(record);
+    await journalOutcome(journal, record, log);
     discharged.closeChannel();
     await watch.close();
     return record;
-  }
-
-  /** The guest is thawed; a disk that is full now must not cost the outcome, nor the worker that holds other windows. */
-  async function journalled(record: WindowOutcome): Promise<void> {
-    for (;;) {
-      try {
-        return await journal.close(record);
-      } catch (error) {
-        log('error', `the outcome of a window cannot be journalled, trying again: ${messageOf(error)}`, {
-          guest: intent.guest,
-          epoch: intent.epoch,
-        });
-        await delay(journalRetryMs);
-      }
-    }
   }
 
   /** The step's own result, unless the window is over first: a hung step must not hold the thaw back. */
@@ -218,9 +203,6 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     },
   };
 }
-
-/** Room on a disk comes back in seconds at best. */
-const journalRetryMs = 1_000;
 
 /** After these the guest's kernel that was frozen is gone. Stop, migration and end of file close nothing. */
 const closingEvents: Partial<Record<GuestEvent, ClosingEvidence>> = { shutdown: 'guest-shutdown', reset: 'guest-reset' };

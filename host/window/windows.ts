@@ -7,6 +7,7 @@ import { fsfreezeThaw } from '../../protocol/agent/commands/guest-fsfreeze-thaw.
 import type { AgentChannel, Connect } from '../channel/types.ts';
 import type { HostConfig } from '../config.ts';
 import type { Driver, Guest, PreparedPoint } from '../drivers/driver.ts';
+import type { Intent } from '../journal/intent.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
 import { obligationOf, remainingMs } from '../journal/intent.ts';
@@ -185,11 +186,23 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
 
   async function ensureThawed(guest: GuestId, by: ThawedBy): Promise<ThawReport> {
     const open = openGuests.get(guest);
-    const intent = open ? null : await journal.intentOf(guest);
+    const intent = open ? null : await owedTo(guest, by);
     const outcome = open ? await waitForOutcome(open.window, open.window.end(by)) : intent && (await settleOnce(intent, by));
     if (by === 'operator' && (!outcome || leavesOthers(outcome)))
       await withChannel(guest, (channel) => channel.execute(fsfreezeThaw, undefined));
-    return { guest, was: outcome ? 'open' : 'closed', status: 'thawed', outcome: outcome ?? (await journal.latest(guest)) };
+    const latest = async () => journal.latest(guest).catch(() => null);
+    return { guest, was: outcome ? 'open' : 'closed', status: 'thawed', outcome: outcome ?? (await latest()) };
+  }
+
+  /** An operator's thaw is the last resort: it goes to the whole guest, also where the journal cannot say what is owed. */
+  async function owedTo(guest: GuestId, by: ThawedBy): Promise<Intent | null> {
+    try {
+      return await journal.intentOf(guest);
+    } catch (error) {
+      if (by !== 'operator') throw error;
+      log('error', messageOf(error), { guest });
+      return null;
+    }
   }
 
   async function withChannel<T>(id: GuestId, use: (channel: AgentChannel) => Promise<T>): Promise<T> {

@@ -33,7 +33,7 @@ interface Stage {
 
 async function stage(context: TestContext): Promise<Stage> {
   const folder = await temporaryFolder(context);
-  const journal = openJournal(join(folder, 'journal'));
+  const journal = openJournal({ stateDir: folder });
   const driver = createFakeDriver({ id: request.guest, name: 'db1', channel: { kind: 'socket', path: '/c' }, carries: [] });
   const repositories = { main: join(folder, 'main') };
   const repository = await createRepository(repositories.main);

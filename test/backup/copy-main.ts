@@ -32,7 +32,7 @@ const log = logLine('host');
 const guests = [{ kind: 'listed' as const, name: 'db1', id: undefined, channel: 'none', monitor: values.monitor!, carries: [] }];
 const scratch = { path: values.scratch!, limitBytes: undefined, marginBytes: 2 ** 20 };
 const driver = createQemuDriver({ config: { guests, scratch }, stateDir: values.state!, log });
-const journal = openJournal(values.state!);
+const journal = openJournal({ stateDir: values.state! });
 const named = repositoriesOf({ main: values.repository! }, openKnownRepositories(values.state!));
 const repositoryNamed = values.open ? async (name: string) => withOpenSessions(await named(name)) : named;
 const host = hostId('h1');

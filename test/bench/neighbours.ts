@@ -69,7 +69,7 @@ export async function benchNeighbours({ rounds, signal, say }: BenchOptions): Pr
 function goodGuest(path: string, directory: string): Windows {
   return createWindows({
     driver: createFakeDriver({ id: guest, name: 'good', channel: { kind: 'socket', path }, carries: [] }),
-    journal: openJournal(directory),
+    journal: openJournal({ stateDir: directory }),
     config: { limits: { leaseMs: 10_000, leaseCapMs: 10_000, gapMs: 0, perHour: 0 }, snapshots: {} },
     connect: connectAgent,
     log: () => {},

@@ -77,7 +77,7 @@ function ourWindow(guest: LabGuest, directory: string): () => Promise<number> {
   const driver = createQemuDriver({ config, stateDir, log });
   const windows = createWindows({
     driver,
-    journal: openJournal(join(stateDir, 'journal')),
+    journal: openJournal({ stateDir }),
     config,
     connect: connectAgent,
     log,

@@ -36,7 +36,7 @@ async function examine(env: Record<string, string>): Promise<{ status: number | 
 }
 
 async function owe(directory: string): Promise<void> {
-  await openJournal(join(directory, 'journal')).begin({
+  await openJournal({ stateDir: directory }).begin({
     guest: guestId('db1-id'),
     guestName: 'db1',
     backup: backupId('20260101T020000-1a2b3c4d'),

@@ -83,7 +83,7 @@ for (const agent of ['stillframe', 'qemu-ga'] as const)
       });
       const windows = createWindows({
         driver,
-        journal: openJournal(join(directory, 'journal')),
+        journal: openJournal({ stateDir: directory }),
         config: { limits: { leaseMs: 20_000, leaseCapMs: 20_000, gapMs: 0, perHour: 0 }, snapshots: {} },
         connect: connectAgent,
         log,

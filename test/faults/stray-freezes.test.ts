@@ -37,7 +37,7 @@ after(async () => {
 /** A host with one guest, and a state directory of this name. */
 function hostOf(policy: StrayPolicy, name: string, on: Pick<LabGuest, 'channel' | 'monitor'> = guest) {
   const stateDir = join(directory, name);
-  const journal = openJournal(join(stateDir, 'journal'));
+  const journal = openJournal({ stateDir });
   const listed = { kind: 'listed' as const, name: 'db1', id: undefined, channel: on.channel, monitor: on.monitor, carries: [] };
   const scratch = { path: join(stateDir, 'scratch'), limitBytes: undefined, marginBytes: 0 };
   const log = () => {};

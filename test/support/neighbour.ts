@@ -21,7 +21,7 @@ export async function openNeighbour(name: string, path: string): Promise<Neighbo
   const guest = guestId(name);
   const directory = await makeFolder();
   const driver = createFakeDriver({ id: guest, name, channel: { kind: 'socket', path }, carries: [] });
-  const journal = openJournal(directory);
+  const journal = openJournal({ stateDir: directory });
   const refused = Promise.withResolvers<void>();
   let failures = 0;
   const windows = createWindows({

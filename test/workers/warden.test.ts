@@ -1,13 +1,17 @@
 /** Thawing without a host worker: from the journal and the channels alone, and by every process that may open the warden's socket. */
 
 import assert from 'node:assert/strict';
-import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Intent } from '../../host/journal/intent.ts';
 import { openJournal } from '../../host/journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
+import { isAlive, nameOfThisProcess, type ProcessName } from '../../lib/process.ts';
 import { runToEnd } from '../../lib/run.ts';
 import type { AgentKind } from '../../model/window/window.ts';
 import type { PursuedObligation } from '../../model/window/window.ts';
@@ -31,9 +35,14 @@ async function stateDirectory(t: TestContext): Promise<string> {
   return directory;
 }
 
-async function frozenAgent(t: TestContext, kind: AgentKind = 'qemu-ga'): Promise<FakeAgent> {
+async function startAgent(t: TestContext, kind: AgentKind = 'qemu-ga'): Promise<FakeAgent> {
   const agent = await startFakeAgent({ own: kind === 'stillframe' });
   t.after(() => agent.stop());
+  return agent;
+}
+
+async function frozenAgent(t: TestContext, kind: AgentKind = 'qemu-ga'): Promise<FakeAgent> {
+  const agent = await startAgent(t, kind);
   agent.frozen = true;
   if (agent.own) agent.own.epoch = 1;
   return agent;
@@ -41,7 +50,7 @@ async function frozenAgent(t: TestContext, kind: AgentKind = 'qemu-ga'): Promise
 
 /** As the worker writes it before it freezes. */
 function owe(stateDir: string, guest: string, agent: Pick<FakeAgent, 'address'>, kind: AgentKind = 'qemu-ga'): Promise<Intent> {
-  return openJournal(join(stateDir, 'journal')).begin({
+  return openJournal({ stateDir }).begin({
     guest: guestId(guest),
     guestName: `name of ${guest}`,
     backup: backupId('b-1'),
@@ -59,8 +68,35 @@ function owe(stateDir: string, guest: string, agent: Pick<FakeAgent, 'address'>,
   });
 }
 
+interface Holder {
+  process: ChildProcess;
+  ended: Promise<unknown[]>;
+}
+
+/** A process of its own that holds the frozen guest's channel. */
+async function startHolder(t: TestContext, stateDir: string, guest: string, agent: FakeAgent): Promise<Holder> {
+  const process = fork(join(import.meta.dirname, 'holder-main.ts'), [stateDir, guest, agent.path]);
+  const ended = once(process, 'exit');
+  t.after(async () => {
+    process.kill('SIGKILL');
+    await ended;
+  });
+  await once(process, 'message');
+  return { process, ended };
+}
+
+/** What such a process leaves when it dies. */
+async function oweByDead(t: TestContext, stateDir: string, guest: string, agent: FakeAgent): Promise<void> {
+  const { process, ended } = await startHolder(t, stateDir, guest, agent);
+  process.kill('SIGKILL');
+  await ended;
+}
+
+const copiesOf = (stateDir: string, guest: string) =>
+  [join('journal', guest, 'open.json'), join('owed', `${guest}.json`)].map((path) => join(stateDir, path));
+
 function pursuer(t: TestContext, stateDir: string) {
-  const journal = openJournal(join(stateDir, 'journal'));
+  const journal = openJournal({ stateDir });
   const obligations = createObligations(journal, quiet);
   t.after(() => obligations.stop());
   return { journal, obligations };
@@ -203,16 +239,72 @@ async function thawLocal(stateDir: string): Promise<{ status: number | null; pur
 
 it('thaw --local acts alone from the journal when no warden answers', async (t) => {
   const stateDir = await stateDirectory(t);
-  const [one, other] = [await frozenAgent(t), await frozenAgent(t)];
-  await owe(stateDir, 'db1', one);
-  await owe(stateDir, 'db2', other);
+  const [one, other] = [await startAgent(t), await startAgent(t)];
+  await oweByDead(t, stateDir, 'db1', one);
+  await oweByDead(t, stateDir, 'db2', other);
   const { status, pursuits } = await thawLocal(stateDir);
   assert.equal(status, 0);
   assert.deepEqual(new Set(pursuits.map(({ guest }) => guest)), new Set(['db1', 'db2']));
   for (const { outcome } of pursuits) assert.deepEqual([outcome?.thawedBy, outcome?.closing], ['operator', 'status-thawed']);
   assert.deepEqual([one.frozen, other.frozen], [false, false]);
-  assert.deepEqual(await openJournal(join(stateDir, 'journal')).openIntents(), { intents: [], damaged: [] });
+  assert.deepEqual(await openJournal({ stateDir }).openIntents(), { intents: [], damaged: [] });
 });
+
+for (const how of ['stopped', 'alive'] as const)
+  it(`thaw --local without a warden ends the worker that holds the channel and is ${how}, and thaws`, async (t) => {
+    const stateDir = await stateDirectory(t);
+    const agent = await startAgent(t);
+    const holder = await startHolder(t, stateDir, 'db1', agent);
+    if (how === 'stopped') holder.process.kill('SIGSTOP');
+    const { status, pursuits } = await thawLocal(stateDir);
+    assert.deepEqual([status, pursuits[0]?.outcome?.thawedBy, agent.frozen], [0, 'operator', false]);
+    assert.deepEqual(await holder.ended, [null, 'SIGKILL']);
+  });
+
+for (const [what, forge] of [
+  ['another start', (holder) => ({ ...holder, ticks: '1' })],
+  ['another boot', (holder) => ({ ...holder, boot: 'another' })],
+  ['another process table', (holder) => ({ ...holder, table: '1' })],
+  ['no proof at all', () => undefined],
+] as const satisfies [string, (holder: ProcessName) => ProcessName | undefined][])
+  it(`a process that the journal names as holder with ${what} is not touched`, async (t) => {
+    const stateDir = await stateDirectory(t);
+    const agent = await startAgent(t);
+    const holder = await startHolder(t, stateDir, 'db1', agent);
+    const { journal, obligations } = pursuer(t, stateDir);
+    const intent = (await journal.intentOf(guestId('db1')))!;
+    for (const path of copiesOf(stateDir, 'db1'))
+      await writeFile(path, JSON.stringify({ ...intent, holder: forge(intent.holder!) }));
+    const [pursuit] = await obligations.pursue(all, 'warden', 500);
+    assert.equal(pursuit?.outcome, null);
+    assert.deepEqual([holder.process.exitCode, holder.process.signalCode], [null, null]);
+    holder.process.kill('SIGKILL');
+    assert.equal((await obligations.pursue(all, 'warden', longMs))[0]?.outcome?.closing, 'status-thawed');
+  });
+
+it('thaw --local reports a guest whose debt cannot be read, does not call it a success, and thaws the others', async (t) => {
+  const stateDir = await stateDirectory(t);
+  const [one, other] = [await startAgent(t), await startAgent(t)];
+  await oweByDead(t, stateDir, 'db1', one);
+  await oweByDead(t, stateDir, 'db2', other);
+  const damaged = copiesOf(stateDir, 'db1');
+  for (const path of damaged) await writeFile(path, '{}');
+  const { status, pursuits } = await thawLocal(stateDir);
+  assert.equal(status, 1);
+  assert.deepEqual(pursuits.find(({ guest }) => guest === 'db1')?.damaged, damaged);
+  assert.equal(pursuits.find(({ guest }) => guest === 'db2')?.outcome?.closing, 'status-thawed');
+  assert.deepEqual([one.frozen, other.frozen], [true, false]);
+});
+
+for (const lost of [0, 1])
+  it(`thaw --local thaws by the other copy when ${['open.json', 'the file under owed/'][lost]} is damaged`, async (t) => {
+    const stateDir = await stateDirectory(t);
+    const agent = await startAgent(t);
+    await oweByDead(t, stateDir, 'db1', agent);
+    await writeFile(copiesOf(stateDir, 'db1')[lost]!, '');
+    const { status, pursuits } = await thawLocal(stateDir);
+    assert.deepEqual([status, pursuits[0]?.outcome?.closing, agent.frozen], [0, 'status-thawed', false]);
+  });
 
 it('thaw --local acts from the journal of an older version as well', async (t) => {
   const stateDir = await stateDirectory(t);
@@ -270,3 +362,32 @@ it('a warden reports each damaged file of the journal once, however often it loo
   const { stderr } = await warden.stop();
   assert.equal(stderr.split(first).length - 1, 1);
 });
+
+it('a worker ends with its warden, however that ends, and even when it is stopped', async () => {
+  await using undo = new AsyncDisposableStack();
+  const state = await makeTemporary(undo);
+  const config = join(state, 'host.yaml');
+  const sockets = `channel: ${state}/qga.sock, monitor: ${state}/qmp.sock`;
+  await writeFile(config, `host: lab\nguests: [{ name: db1, ${sockets} }]\nscratch: { path: ${state}/scratch }\n`);
+  for (const stops of [false, true]) {
+    const warden = startEntry(undo, 'warden.ts', ['--config', config, '--state', state, '--address', '127.0.0.1:1']);
+    const worker = await workerOf(warden.child.pid!);
+    if (stops) process.kill(worker.pid, 'SIGSTOP');
+    warden.child.kill('SIGKILL');
+    await warden.ended;
+    while (isAlive(worker)) await delay(20);
+  }
+});
+
+/** Once it runs as itself: what starts it is the same process before. */
+async function workerOf(warden: number): Promise<ProcessName> {
+  for (;;) {
+    const [pid] = (await readFile(`/proc/${warden}/task/${warden}/children`, 'utf8').catch(() => '')).split(' ');
+    const argv = pid ? (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0') : [];
+    if (argv[0] === process.execPath) {
+      const ticks = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ').at(-1)!.split(' ')[19]!;
+      return { ...nameOfThisProcess(), pid: Number(pid), ticks };
+    }
+    await delay(20);
+  }
+}

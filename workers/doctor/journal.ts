@@ -1,7 +1,6 @@
 /** Doctor: the state directory, and what it says is owed to guests. */
 
 import { access, constants } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Intent } from '../../host/journal/intent.ts';
 import { openJournal } from '../../host/journal/journal.ts';
 import { monotonicMs } from '../../lib/clock.ts';
@@ -25,10 +24,14 @@ export async function checkJournal(stateDir: string): Promise<Finding[]> {
       ),
     ];
   }
-  const { intents, damaged } = await openJournal(join(stateDir, 'journal')).openIntents();
+  const { intents, damaged } = await openJournal({ stateDir }).openIntents();
   const findings = [
-    ...damaged.map((path) =>
-      fail('journal', `${path} cannot be read`, 'if its guest is frozen, thaw it by hand, then remove the file'),
+    ...damaged.map(({ guest, paths }) =>
+      fail(
+        'journal',
+        `guest ${guest} may be owed a thaw, and ${paths.join(' and ')} cannot be read`,
+        `stillframe guest thaw ${guest}, then rm ${paths.join(' ')}`,
+      ),
     ),
     ...intents.map(owed),
   ];

@@ -31,7 +31,7 @@ export function createLiveness(pid: number): Liveness {
 }
 
 /** How long a worker that does no work may owe an answer: it is stopped, or waits for what does not come. */
-export const idleGraceMs = 1_000;
+const idleGraceMs = 1_000;
 /**
  * How long a worker that works may: its event loop is behind, since it takes apart what guests sent or the host is overloaded, and
  * the windows of other guests die with it. Past this it spins; the guardian comes five seconds after a deadline too.

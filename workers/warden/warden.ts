@@ -1,21 +1,22 @@
 /**
  * The warden: parent of the host worker, there to thaw when the worker cannot. It knows the journal and the channels, and
- * nothing else: no SDK, no configuration, no server.
+ * nothing else: no SDK, no configuration, no server. The worker ends with it, however it ends.
  */
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory } from '../../lib/durable.ts';
 import type { Intent } from '../../host/journal/intent.ts';
-import { openJournal } from '../../host/journal/journal.ts';
+import { openJournal, type DamagedIntent } from '../../host/journal/journal.ts';
 import { logLine } from '../../lib/log.ts';
+import { forkedToEndWithParent } from '../../lib/run.ts';
 import { messageOf } from '../../model/errors.ts';
+import type { GuestId } from '../../model/ids.ts';
 import type { PursuedObligation } from '../../model/window/window.ts';
-import { createLiveness, idleGraceMs, type Liveness } from './liveness.ts';
+import { createLiveness, type Liveness } from './liveness.ts';
 import { createObligations } from './pursue-obligations.ts';
 import { serveThaw } from './thaw-socket.ts';
 
@@ -26,8 +27,11 @@ export type WorkerMessage = { kind: 'pong' } | { kind: 'ready' };
 
 /** How often the journal is looked at: a listing of one directory, well under a millisecond. */
 const watchMs = 500;
-/** How long past its deadline an open window is left to a worker that does not answer: its own lease timer comes first. It is asked as long before. */
-const graceMs = idleGraceMs;
+/**
+ * How long past its deadline an open window is left to a worker that does not answer: its own lease timer comes first. With the second
+ * that it may owe an answer, and a look, a worker that is stopped at the deadline is ended 1.5 s after it at the latest.
+ */
+const graceMs = 500;
 /** Obligations without a living owner are looked for this often, besides at every end of a worker. */
 const sweepMs = 60_000;
 /** How long an operator, or the end of the warden, waits for guests that are still owed a thaw. */
@@ -45,7 +49,7 @@ export const exitConfiguration = 2;
 export async function runWarden({ stateDir, args }: { stateDir: string; args: string[] }): Promise<number> {
   const log = logLine('warden');
   await makeDirectory(stateDir);
-  const journal = openJournal(join(stateDir, 'journal'));
+  const journal = openJournal({ stateDir });
   const obligations = createObligations(journal, log);
   const boot = hostBootId();
   const ended = Promise.withResolvers<number>();
@@ -55,7 +59,8 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   let ending = false;
   let pauseMs = restartMs.first;
   /** Each look finds them again: one line for each is enough. */
-  let reportedDamaged: ReadonlySet<string> = new Set();
+  let lastProblem: string | undefined;
+  let reportedDamaged: ReadonlySet<GuestId> = new Set();
 
   /** Process ids come back, after a reboot even soon: only an intent of this worker's own lifetime is the worker's. */
   const hasLostOwner = ({ pid, hostBoot, startedMs }: Intent) =>
@@ -63,7 +68,8 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
 
   function start(): void {
     workerStartedMs = monotonicMs();
-    worker = fork(workerEntry, args, { stdio: 'inherit' });
+    // Beside a new warden, a worker that is stopped or spins would keep the channel of a frozen guest for ever.
+    worker = fork(workerEntry, args, { stdio: 'inherit', ...forkedToEndWithParent });
     liveness = worker.pid === undefined ? undefined : createLiveness(worker.pid);
     worker.on('message', (message: WorkerMessage) => {
       liveness?.answered();
@@ -99,12 +105,11 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   async function watch(): Promise<void> {
     if (!journal.mayHaveIntents()) return;
     const { intents, damaged } = await journal.openIntents();
-    for (const path of damaged.filter((each) => !reportedDamaged.has(each)))
-      log('error', `${path} cannot be read: if its guest is frozen, thaw it by hand, then remove the file`);
-    reportedDamaged = new Set(damaged);
+    reportDamaged(damaged);
     const deadlines = intents.filter((intent) => !hasLostOwner(intent)).map((intent) => intent.startedMs + intent.leaseMs);
+    if (!worker?.connected || !liveness || deadlines.length === 0) return;
     const overdueMs = monotonicMs() - Math.min(...deadlines);
-    if (!worker?.connected || !liveness || overdueMs < -graceMs) return;
+    // Asked all through a window, it has owed its answer for a while when the deadline comes.
     const dead = liveness.isDead();
     send({ kind: 'ping' });
     if (overdueMs > graceMs && dead) {
@@ -113,6 +118,24 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
       });
       worker.kill('SIGKILL');
     }
+  }
+
+  function reportProblem(error: unknown): void {
+    const problem = messageOf(error);
+    if (problem !== lastProblem) log('error', `the journal cannot be looked at: ${problem}`);
+    lastProblem = problem;
+  }
+
+  function reportDamaged(damaged: readonly DamagedIntent[]): void {
+    for (const { guest, paths } of damaged) {
+      if (reportedDamaged.has(guest)) continue;
+      const files = paths.join(' and ');
+      log(
+        'error',
+        `guest ${guest} may be owed a thaw, and ${files} cannot be read: run "stillframe guest thaw ${guest}", then remove what cannot be read`,
+      );
+    }
+    reportedDamaged = new Set(damaged.map(({ guest }) => guest));
   }
 
   async function thawNow(): Promise<PursuedObligation[]> {
@@ -127,15 +150,13 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
         await once(worker, 'exit');
       } else await delay(100);
     }
-    await obligations.pursue(hasLostOwner, 'operator', settleMs);
-    return Promise.all(
-      owed.map(async (intent) => ({
-        guest: intent.guest,
-        guestName: intent.guestName,
-        epoch: intent.epoch,
-        outcome: await journal.outcome(intent),
-      })),
-    );
+    const pursued = await obligations.pursue(hasLostOwner, 'operator', settleMs);
+    const outcomes = owed.map(async (intent): Promise<PursuedObligation> => {
+      const { guest, guestName, epoch } = intent;
+      const own = pursued.find((each) => each.guest === guest && each.epoch === epoch);
+      return { guest, guestName, epoch, outcome: own?.outcome ?? (await journal.outcome(intent)) };
+    });
+    return [...(await Promise.all(outcomes)), ...pursued.filter(({ damaged }) => damaged)];
   }
 
   const workerOwes = async () => (await journal.openIntents()).intents.some((intent) => !hasLostOwner(intent));
@@ -152,7 +173,7 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
   await journal.openIntents();
   void pursueLost();
   start();
-  const timers = [setInterval(() => void watch(), watchMs), setInterval(() => void pursueLost(), sweepMs)];
+  const timers = [setInterval(() => void watch().catch(reportProblem), watchMs), setInterval(() => void pursueLost(), sweepMs)];
   const end = () => {
     ending = true;
     worker?.kill('SIGTERM');

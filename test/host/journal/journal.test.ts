@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openJournal, type Journal } from '../../../host/journal/journal.ts';
@@ -15,7 +15,7 @@ let journal: Journal;
 
 beforeEach(async () => {
   directory = await makeFolder();
-  journal = openJournal(directory);
+  journal = openJournal({ stateDir: directory });
 });
 afterEach(() => rm(directory, { recursive: true }));
 
@@ -60,7 +60,7 @@ function outcomeFor(intent: Pick<Intent, 'guest' | 'backup' | 'epoch'>): WindowO
 }
 
 test('an intent is found by another process until its outcome is written', async () => {
-  const other = openJournal(directory);
+  const other = openJournal({ stateDir: directory });
   assert.equal(other.mayHaveIntents(), false);
   const intent = await journal.begin(intentFor('b-1'));
   assert.equal(other.mayHaveIntents(), true);
@@ -81,7 +81,7 @@ test('a guest that is owed a thaw gets no second freeze', async () => {
 test('an epoch is never used again, by any process that opens the journal', async () => {
   const epochs: number[] = [];
   for (const backup of ['b-1', 'b-2', 'b-3']) {
-    const mine = openJournal(directory);
+    const mine = openJournal({ stateDir: directory });
     const intent = await mine.begin(intentFor(backup));
     epochs.push(intent.epoch);
     await mine.close(outcomeFor(intent));
@@ -89,18 +89,9 @@ test('an epoch is never used again, by any process that opens the journal', asyn
   assert.deepEqual(epochs, [1, 2, 3]);
 });
 
-test('a process that died between writing the outcome and removing the intent owes nothing', async () => {
-  const intent = await journal.begin(intentFor('b-1'));
-  const open = join(directory, 'db1', 'open.json');
-  await journal.close(outcomeFor(intent));
-  await writeFile(open, JSON.stringify(intent));
-  assert.deepEqual((await journal.openIntents()).intents, []);
-  assert.equal((await journal.begin(intentFor('b-2'))).epoch, 2);
-});
-
 test('an intent that an older version wrote with the paths of sockets is read as one with their addresses', async () => {
   const old = { guest: guestId('db1'), backup: backupId('b-1'), attempt: 1, agent: 'qemu-ga' } as const;
-  await writeOldIntent(directory, { ...old, channel: '/run/own.sock', otherChannel: '/run/db.sock' });
+  await writeOldIntent(join(directory, 'journal'), { ...old, channel: '/run/own.sock', otherChannel: '/run/db.sock' });
   const { channel, otherChannel } = (await journal.intentOf(guestId('db1')))!;
   assert.deepEqual(
     { channel, otherChannel },
@@ -109,18 +100,134 @@ test('an intent that an older version wrote with the paths of sockets is read as
   await assert.rejects(journal.begin(intentFor('b-2')), { code: 'obligation-open' });
 });
 
-test('a file that was being written when the power went is not an obligation; a damaged one is named', async () => {
+test('a file that was being written when the power went is not an obligation', async () => {
   await journal.begin(intentFor('b-1'));
-  await writeFile(join(directory, 'db1', 'open.json.77.tmp'), '{"guest":"db1","epo');
+  for (const [of] of copies) await writeFile(`${copyOf(of)}.77-1.part`, '{"guest":"db1","epo');
   assert.equal((await journal.openIntents()).intents.length, 1);
-  await writeFile(join(directory, 'db1', 'open.json'), '{"guest":"db1","epo');
-  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [join(directory, 'db1', 'open.json')] });
+  await journal.close(outcomeFor((await journal.intentOf(guestId('db1')))!));
+  assert.equal(journal.mayHaveIntents(), false);
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
+});
+
+/** The two files of a debt; of the first also the directories that it stands in. */
+const copies = [['journal/db1/open.json'], ['owed/db1.json']] as const;
+const copyOf = (name: string) => join(directory, name);
+
+const intentText = async (name: string) => readFile(copyOf(name), 'utf8');
+const accidents: Record<string, (name: string) => Promise<void>> = {
+  removed: (name) => rm(copyOf(name)),
+  'removed with its directory': (name) => rm(join(copyOf(name), '..'), { recursive: true }),
+  emptied: (name) => writeFile(copyOf(name), ''),
+  truncated: async (name) => writeFile(copyOf(name), (await intentText(name)).slice(0, 40)),
+  'replaced by garbage': (name) => writeFile(copyOf(name), '\0\xff garbage'),
+  'replaced by a directory': (name) =>
+    rm(copyOf(name))
+      .then(() => mkdir(copyOf(name)))
+      .then(() => {}),
+  'replaced by an empty object': (name) => writeFile(copyOf(name), '{}'),
+  'replaced by null': (name) => writeFile(copyOf(name), 'null'),
+  'replaced by another JSON': (name) => writeFile(copyOf(name), '{"guests":[{"name":"db1"}],"epoch":7}'),
+  'replaced by the file of another guest': async (name) =>
+    writeFile(copyOf(name), (await intentText(name)).replaceAll('"db1"', '"db2"')),
+  'left without a channel': async (name) =>
+    writeFile(copyOf(name), JSON.stringify({ ...(JSON.parse(await intentText(name)) as Intent), channel: undefined })),
+};
+
+for (const [what, happen] of Object.entries(accidents))
+  for (const [struck] of copies)
+    test(`a thaw stays owed when ${struck} is ${what}`, async () => {
+      const intent = await journal.begin(intentFor('b-1'));
+      await happen(struck);
+      assert.equal(journal.mayHaveIntents(), true);
+      assert.deepEqual(await journal.openIntents(), { intents: [intent], damaged: [] });
+      assert.deepEqual(await journal.intentOf(guestId('db1')), intent);
+      await assert.rejects(journal.begin(intentFor('b-2')), { code: 'obligation-open' });
+      if (what === 'replaced by a directory') return;
+      await journal.close(outcomeFor(intent));
+      assert.equal(journal.mayHaveIntents(), false);
+      assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
+      assert.equal((await journal.begin(intentFor('b-2'))).epoch, 2);
+    });
+
+for (const [what, happen] of Object.entries(accidents).filter(([name]) => !name.startsWith('removed')))
+  test(`a debt of which both files are ${what} is reported, and lets no new freeze begin`, async () => {
+    await journal.begin(intentFor('b-1'));
+    for (const [name] of copies) await happen(name);
+    assert.equal(journal.mayHaveIntents(), true);
+    const damaged = [{ guest: 'db1', paths: copies.map(([name]) => copyOf(name)) }];
+    assert.deepEqual(await journal.openIntents(), { intents: [], damaged });
+    await assert.rejects(journal.intentOf(guestId('db1')), { code: 'journal-damaged', message: /guest thaw db1.*then remove/ });
+    await assert.rejects(journal.begin(intentFor('b-2')), { code: 'journal-damaged' });
+  });
+
+test('the only file of a debt of an older version is reported when it cannot be read', async () => {
+  const old = { guest: guestId('db1'), backup: backupId('b-1'), attempt: 1, agent: 'qemu-ga' } as const;
+  await writeOldIntent(join(directory, 'journal'), { ...old, channel: '/run/db.sock' });
+  await writeFile(copyOf('journal/db1/open.json'), '{');
+  const damaged = [{ guest: 'db1', paths: [copyOf('journal/db1/open.json')] }];
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged });
+});
+
+test('no stray file among the outcomes closes a debt or takes an epoch', async () => {
+  const intent = await journal.begin(intentFor('b-1'));
+  const outcomes = copyOf('journal/db1/outcomes');
+  await mkdir(outcomes, { recursive: true });
+  const strays = [
+    'zzz.json',
+    'notes.txt',
+    '999999999999.json',
+    'NaN.b-1.1.json',
+    '000000000001.b-1.1.json',
+    '000000000001.b-9.1.json',
+  ];
+  for (const [at, name] of strays.entries()) await writeFile(join(outcomes, name), at % 2 === 0 ? '{}' : '{"outcome":{}}');
+  assert.deepEqual(await journal.openIntents(), { intents: [intent], damaged: [] });
+  assert.equal(await journal.outcome({ guest: guestId('db1'), backup: backupId('b-1'), attempt: 1 }), null);
+  await journal.close(outcomeFor(intent));
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
+  assert.equal((await journal.begin(intentFor('b-2'))).epoch, 2);
+});
+
+for (const left of [copies, copies.slice(0, 1), copies.slice(1)])
+  test(`a process that died in the close and left ${left.join(' and ')} owes nothing`, async () => {
+    const intent = await journal.begin(intentFor('b-1'));
+    const texts = await Promise.all(copies.map(([name]) => intentText(name)));
+    await journal.close(outcomeFor(intent));
+    for (const [name] of left) await writeFile(copyOf(name), texts[copies.findIndex(([each]) => each === name)]!);
+    assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
+    assert.equal((await journal.begin(intentFor('b-2'))).epoch, 2);
+  });
+
+test('a journal that was removed inside the window is made again by its outcome', async () => {
+  const intent = await journal.begin(intentFor('b-1'));
+  for (const name of ['journal', 'owed']) await rm(join(directory, name), { recursive: true });
+  await journal.close(outcomeFor(intent));
+  assert.equal((await journal.latest(guestId('db1')))?.backup, 'b-1');
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
+});
+
+test('an outcome that comes late leaves the debt of a later window alone', async () => {
+  const first = await journal.begin(intentFor('b-1'));
+  for (const name of ['journal', 'owed']) await rm(join(directory, name), { recursive: true });
+  const second = await journal.begin(intentFor('b-2'));
+  await journal.close(outcomeFor(first));
+  assert.deepEqual((await journal.openIntents()).intents, [second]);
+});
+
+test('an intent that could not be written whole owes nothing', async () => {
+  await writeFile(join(directory, 'owed'), '');
+  await assert.rejects(journal.begin(intentFor('b-1')), { code: 'journal-unwritable' });
+  await rm(join(directory, 'owed'));
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
 });
 
 test('an unwritable journal refuses before anything is frozen, and says which directory', async () => {
   const blocked = join(directory, 'a-file');
   await writeFile(blocked, '');
-  await assert.rejects(openJournal(blocked).begin(intentFor('b-1')), { code: 'journal-unwritable', message: /a-file/ });
+  await assert.rejects(openJournal({ stateDir: blocked }).begin(intentFor('b-1')), {
+    code: 'journal-unwritable',
+    message: /a-file/,
+  });
 });
 
 test('an intent whose outcome could not be written is refused before anything is owed', async () => {
@@ -149,7 +256,7 @@ test('closed windows are listed newest first, by a clock that cannot be set', as
 
 test('closed windows are counted by the beginnings of their records, whatever stands behind', async () => {
   await journal.close(outcomeFor(await journal.begin(intentFor('b-1'))));
-  const outcomes = join(directory, 'db1', 'outcomes');
+  const outcomes = join(directory, 'journal', 'db1', 'outcomes');
   const [name] = await readdir(outcomes);
   const whole = await readFile(join(outcomes, name!), 'utf8');
   await writeFile(join(outcomes, name!), `${whole.slice(0, whole.indexOf('"outcome"'))}"outcome": not JSON at all`);
@@ -159,7 +266,7 @@ test('closed windows are counted by the beginnings of their records, whatever st
 test('closed windows of an earlier version, whose records begin with the outcome, are counted too', async () => {
   const outcome = outcomeFor(await journal.begin(intentFor('b-1')));
   await journal.close(outcome);
-  const outcomes = join(directory, 'db1', 'outcomes');
+  const outcomes = join(directory, 'journal', 'db1', 'outcomes');
   const [name] = await readdir(outcomes);
   const { closedMs, hostBoot } = JSON.parse(await readFile(join(outcomes, name!), 'utf8')) as {
     closedMs: number;

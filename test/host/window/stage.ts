@@ -74,7 +74,7 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
     agentChannel: second?.address,
     carries,
   });
-  const journal = openJournal(directory);
+  const journal = openJournal({ stateDir: directory });
   const waiters: { words: string; resolve: () => void }[] = [];
   const windows = createWindows({
     driver,
@@ -177,5 +177,11 @@ export async function dieInsideWindow({ agent, directory }: Stage, kind: Kind) {
     thawedCount: null,
     frozenAfterPointInTime: false,
   };
-  return openJournal(directory).begin({ ...request, guestName: 'db', leaseMs: 20_000, channel: agent.address, claim });
+  return openJournal({ stateDir: directory }).begin({
+    ...request,
+    guestName: 'db',
+    leaseMs: 20_000,
+    channel: agent.address,
+    claim,
+  });
 }

@@ -1,7 +1,7 @@
 /** The whole window: whatever guest, agent, driver and journal do, it ends thawed, with an outcome that says what happened. */
 
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { StillframeError } from '../../../model/errors.ts';
@@ -314,7 +314,7 @@ it('a point in time that cannot be prepared is refused before any freeze', async
 
 it('a journal that cannot be written refuses before any freeze', async (t) => {
   const { agent, directory, driver, windows } = await setStage(t);
-  await mkdir(join(directory, db1, 'open.json'), { recursive: true });
+  await writeFile(join(directory, 'journal'), 'no directory');
   await refused(windows.freezeWindow(request), 'journal-unwritable');
   assert.equal(freezes(agent), 0);
   assert.deepEqual(driver.calls, ['prepare', 'abandon']);
