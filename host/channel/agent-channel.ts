@@ -15,6 +15,7 @@ import { lostCommand, tooLarge } from './agent-failures.ts';
 import { connectSocket } from './connect.ts';
 import { explainSilence } from './explain-silence.ts';
 import { clientsOf, type Clients } from './holder.ts';
+import { createProber } from './prober.ts';
 import type { AgentChannel, Connect } from './types.ts';
 
 /**
@@ -31,12 +32,6 @@ export interface AgentChannelOptions {
   /** Milliseconds until the agent must have answered the sync. */
   timeoutMs?: number;
 }
-
-/**
- * An agent that owes an answer is sent a sync this often behind it. What is sent to an agent that is killed, or to a port that nobody
- * has opened, is lost, and its reply never comes. Agents answer in order: the reply to a later sync shows that the command was lost.
- */
-const probeMs = 500;
 
 /** Replies of an earlier client may wait in the channel before the one to our sync: as much as one client can leave unread. */
 const mostLeftBehind = dataReply;
@@ -63,6 +58,7 @@ function createLink(socket: Socket, path: string) {
   /** What the agent may send for the command that is out, and what it has sent. */
   let allowed = { bytes: mostLeftBehind, command: syncDelimited.name };
   let received = 0;
+  const prober = createProber(() => sendSync(false));
   /** Bytes since the last delimiter; undefined while they cannot be the reply to our sync. */
   let behindDelimiter: number | undefined;
 
@@ -94,6 +90,7 @@ function createLink(socket: Socket, path: string) {
 
   function receive(bytes: Buffer): void {
     received += bytes.length;
+    prober.heard();
     if (received > allowed.bytes) {
       return end(tooLarge(path, allowed));
     }
@@ -168,13 +165,13 @@ function createLink(socket: Socket, path: string) {
       if (waiter === mine) end(error);
     };
     const timer = setTimeout(() => void expire(), timeoutMs);
-    const prober = isProbed ? setInterval(() => sendSync(false), probeMs) : undefined;
+    if (isProbed) prober.begin();
     send();
     try {
       return await mine.promise;
     } finally {
       clearTimeout(timer);
-      clearInterval(prober);
+      prober.end();
     }
   }
 

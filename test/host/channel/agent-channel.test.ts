@@ -96,7 +96,6 @@ const losing = (times: number): Behaviour => {
 it('a sync that was lost with the agent that read it is sent again on the same connection', async (t) => {
   const agent = await agentFor(t);
   agent.behave('guest-sync-delimited', losing(1));
-  // Until the first one expired, nothing else was sent: this test then ended with agent-absent.
   const channel = await channelTo(t, { path: agent.path });
   assert.equal(await channel.execute(fsfreezeStatus, undefined), 'thawed');
   assert.equal(agent.connections, 1);
