@@ -36,9 +36,9 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
   const idOf = (source: ListedGuest): Promise<GuestId> =>
     source.id ? Promise.resolve(source.id) : monitors.ask(source.monitor, queryUuid);
 
-  async function list(source: ListedGuest): Promise<GuestListing> {
+  async function list(source: ListedGuest, before: Holders): Promise<GuestListing> {
     const listing: GuestListing = {
-      id: source.id ?? last.get(source.monitor) ?? null,
+      id: source.id ?? last.get(source.monitor) ?? before.idAt(source.monitor) ?? null,
       name: source.name,
       state: 'unreachable',
       disks: [],
@@ -65,21 +65,21 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
 
   async function inventory(): Promise<GuestListing[]> {
     const sources = await guestSources(config.guests);
-    const listings = await Promise.all(sources.map(list));
+    const accepted = await (holders ??= openHolders(stateDir));
+    const listings = await Promise.all(sources.map((source) => list(source, accepted)));
     const found = listings.flatMap((listing, index) => {
       if (listing.problem !== null || listing.id === null) return [];
       const source = sources[index]!;
       return [{ listing, source, claim: { id: listing.id, monitor: source.monitor, isNamed: source.id !== undefined } }];
     });
     const claims = found.map(({ claim }) => claim);
-    const { refused, remember: makeDurable } = await (holders ??= openHolders(stateDir));
-    const lost = refused(claims, new Set(sources.map(({ monitor }) => monitor)));
+    const lost = accepted.refused(claims, new Set(sources.map(({ monitor }) => monitor)));
     known.clear();
     for (const { listing, source, claim } of found) {
       if (lost.has(claim)) listing.problem = 'guest-ambiguous';
       else remember(claim.id, source);
     }
-    await makeDurable(claims.filter((claim) => !lost.has(claim)));
+    await accepted.remember(claims.filter((claim) => !lost.has(claim)));
     return listings;
   }
 

@@ -5,7 +5,7 @@
 
 import { join } from 'node:path';
 import { makeDirectory, readJson, writeJson } from '../../../lib/durable.ts';
-import type { GuestId } from '../../../model/ids.ts';
+import { isGuestId, type GuestId } from '../../../model/ids.ts';
 
 export interface Claim {
   id: GuestId;
@@ -20,6 +20,8 @@ export interface Holders {
    * for; and all of an id that several claim and none was known for.
    */
   refused(claims: readonly Claim[], monitors: ReadonlySet<string>): ReadonlySet<Claim>;
+  /** Who was last accepted at a monitor: a worker that starts must know a guest whose QEMU does not answer. */
+  idAt(monitor: string): GuestId | undefined;
   /** Makes what was accepted durable, when it has changed. */
   remember(accepted: readonly Claim[]): Promise<void>;
 }
@@ -38,12 +40,20 @@ export async function openHolders(stateDir: string): Promise<Holders> {
     return holder !== undefined && monitors.has(holder) ? holder !== claim.monitor : rivals.length > 0;
   }
 
+  const idAt = (monitor: string) =>
+    [...known].findLast(([id, at]) => at === monitor && isGuestId(id))?.[0] as GuestId | undefined;
+
   return {
+    idAt,
     refused: (claims, monitors) => new Set(claims.filter((claim) => isRefused(claim, claims, monitors))),
     async remember(accepted) {
-      const changed = accepted.filter(({ id, monitor }) => known.get(id) !== monitor);
+      const changed = accepted.filter(({ id, monitor }) => known.get(id) !== monitor || idAt(monitor) !== id);
       if (changed.length === 0) return;
-      for (const { id, monitor } of changed) known.set(id, monitor);
+      for (const { id, monitor } of changed) {
+        // To the end, since the last one of a monitor counts.
+        known.delete(id);
+        known.set(id, monitor);
+      }
       await makeDirectory(stateDir);
       await writeJson(file, Object.fromEntries(known));
     },

@@ -160,6 +160,19 @@ it('the driver knows by its last id a guest that has ended, and does not take an
   await assert.rejects(driver.guest(guestId(qemu.uuid)), { code: 'guest-unknown' });
 });
 
+it('a later worker knows the last id of a guest whose QEMU does not answer, since a thaw may be owed to it', async (t) => {
+  const [stateDir, directory] = [await temporaryFolder(t), await temporaryFolder(t)];
+  const source = listed('db1', { monitor: join(directory, 'qmp.sock') });
+  const idSeen = async () => (await driverOn(stateDir, source).inventory())[0]!.id;
+  const [one, other] = [randomUUID(), randomUUID()];
+  for (const uuid of [one, other, one]) {
+    const qemu = await startBareQemu(t, { directory, uuid, disks: [] });
+    assert.equal(await idSeen(), uuid);
+    await qemu.kill();
+    assert.equal(await idSeen(), uuid);
+  }
+});
+
 it('the driver does not know the id of a guest that has not answered yet, unless the file gives one', async (t) => {
   const directory = await temporaryFolder(t);
   const off = { monitor: join(directory, 'qmp.sock') };
