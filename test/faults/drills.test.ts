@@ -17,11 +17,13 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Who must have thawed; a window without a disturbance from outside ends itself. */
+/**
+ * Who must have thawed; a window without a disturbance from outside ends itself. Of a stopped worker's guest it is the guest itself, and the
+ * warden a quarter of a second later, which on a machine that is busy with other tests can be first.
+ */
 const expected: Partial<Record<Fault, Record<Form, DrillReport['thawedBy']>>> = {
   'snapshot fails': { whole: 'window', held: 'window' },
   'worker killed': { whole: 'warden', held: 'warden' },
-  'worker stopped': { whole: 'guest', held: 'guest' },
   'host stopped': { whole: 'guest', held: 'guest' },
   'server killed': { whole: 'window', held: 'lease' },
   'workflow terminated': { whole: 'lease', held: 'lease' },
@@ -37,7 +39,8 @@ for (const { form, fault } of drills) {
   test(`${fault} inside a ${form} window: the guest is thawed and writes again`, async () => {
     const report = await runDrill(site, form, fault);
     assert.equal(report.left, 'thawed');
-    assert.equal(report.thawedBy, expected[fault]?.[form]);
+    if (fault === 'worker stopped') assert.ok(['guest', 'warden'].includes(report.thawedBy), report.thawedBy);
+    else assert.equal(report.thawedBy, expected[fault]?.[form]);
     assert.ok(report.longestStallMs < report.leaseMs + slackMs, `stalled for ${report.longestStallMs} ms`);
     assert.equal(report.guardian, fault === 'workflow terminated' ? 'confirmed' : undefined);
     assert.deepEqual((await site.journal.openIntents()).intents, []);
