@@ -52,7 +52,7 @@ export interface Repository {
   find(id: BackupId): Promise<RestorePoint | null>;
   /** By what a person wrote. @throws point-unknown, point-damaged */
   read(id: string): Promise<RestorePoint>;
-  /** Who vouches for a point that was read, as it was read. */
+  /** Who vouches for a point, as it was read from this repository: the very object that `find`, `read` or `list` gave. */
   origin(point: RestorePoint, trusted: TrustedKeys): Promise<Origin>;
   /** Path of an image of a point that was read. */
   image(id: BackupId, file: string): string;
@@ -68,6 +68,8 @@ export async function openRepository(directory: string): Promise<Repository> {
       { directory },
     );
   }
+  /** Of each point as it was read: what was signed is the text, which another version may have written with fields that this one does not know. */
+  const texts = new WeakMap<RestorePoint, string>();
   const folder = (point: BackupId) => join(directory, 'points', backupId(point));
   const session = (point: BackupId) => join(directory, 'tmp', backupId(point));
   const manifest = (point: BackupId) => join(folder(point), manifestFile);
@@ -91,7 +93,10 @@ export async function openRepository(directory: string): Promise<Repository> {
     const text = await readText(manifest(point)).catch((error: unknown) => {
       throw error instanceof NotPlainError ? damagedManifest(point, `it ${error.message}`) : error;
     });
-    return text === null ? null : parseManifest(text, point);
+    if (text === null) return null;
+    const parsed = parseManifest(text, point);
+    texts.set(parsed, text);
+    return parsed;
   }
 
   async function read(point: string): Promise<RestorePoint> {
@@ -142,11 +147,11 @@ export async function openRepository(directory: string): Promise<Repository> {
         });
       }),
 
-    commit: (given, signer) =>
+    commit: (point, signer) =>
       writing(async () => {
-        if (await exists(manifest(given.id))) return;
-        // The order of the fields is that of the checks, so that what is read back has the text that was signed.
-        const point = parseManifest(formatManifest(given), given.id);
+        if (await exists(manifest(point.id))) return;
+        const text = formatManifest(point);
+        parseManifest(text, point.id);
         // Renamed already: an earlier commit got that far.
         const begun = (await exists(session(point.id))) ? session(point.id) : folder(point.id);
         for (const { file, bytes } of point.disks) await syncImage(join(begun, file), bytes);
@@ -154,8 +159,8 @@ export async function openRepository(directory: string): Promise<Repository> {
         if (begun !== folder(point.id)) await rename(begun, folder(point.id));
         await syncPath(dirname(folder(point.id)));
         await syncPath(dirname(session(point.id)));
-        await writeDurably(join(folder(point.id), signatureFile), signer.sign(id, point));
-        await writeDurably(manifest(point.id), formatManifest(point));
+        await writeDurably(join(folder(point.id), signatureFile), signer.sign(id, text));
+        await writeDurably(manifest(point.id), text);
         await rm(join(folder(point.id), disksFile), { force: true });
       }),
 
@@ -184,7 +189,9 @@ export async function openRepository(directory: string): Promise<Repository> {
         if (error instanceof NotPlainError) return null;
         throw error;
       });
-      return judgeOrigin(id, point, signature, trusted);
+      const text = texts.get(point);
+      if (text === undefined) throw new Error(`point ${point.id} was not read from this repository`);
+      return judgeOrigin(id, { host: point.host, manifest: text, signature }, trusted);
     },
 
     image: (point, file) => join(folder(point), file),

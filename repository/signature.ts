@@ -8,15 +8,13 @@ import { demandOwn } from '../lib/strict-modes.ts';
 import { exactly, matching, oneOf } from '../model/check.ts';
 import { StillframeError } from '../model/errors.ts';
 import { isHostId, type HostId } from '../model/ids.ts';
-import type { RestorePoint } from '../model/point/point.ts';
-import { formatManifest } from './manifest.ts';
 
 /** Signs as one host. */
 export interface Signer {
   /** Trusts this host's own key alone. */
   readonly trusted: TrustedKeys;
   /** The text of the signature's file. `repository`: its id, so that a point counts in the repository that it was made for alone. */
-  sign(repository: string, point: RestorePoint): string;
+  sign(repository: string, manifest: string): string;
 }
 
 /** What a reader knows of the origin of a point. `proven`: signed, as it is now, by a trusted key of the host that it names. */
@@ -60,23 +58,30 @@ export async function openSigner(stateDir: string, host: HostId): Promise<Signer
   if (!(await exists(published)) || (await readFile(published, 'utf8')) !== line) await writeDurably(published, line);
   return {
     trusted: new Map([[key, new Set([host])]]),
-    sign(repository, point) {
-      const signature = sign(null, signedBytes(repository, point), privateKey).toString('base64');
+    sign(repository, manifest) {
+      const signature = sign(null, signedBytes(repository, manifest), privateKey).toString('base64');
       return `${JSON.stringify({ algorithm, key, signature })}\n`;
     },
   };
 }
 
-/** @param signature the text of the signature's file; null when there is none */
-export function judgeOrigin(repository: string, point: RestorePoint, signature: string | null, trusted: TrustedKeys): Origin {
+/** A point, and the texts that it was read with. */
+export interface Signed {
+  host: HostId;
+  manifest: string;
+  /** Null when there is none. */
+  signature: string | null;
+}
+
+export function judgeOrigin(repository: string, { host, manifest, signature }: Signed, trusted: TrustedKeys): Origin {
   const read = signature === null ? null : readSignature(signature);
   if (read === null) return { kind: 'unsigned' };
   const { key } = read;
-  const isGenuine = verify(null, signedBytes(repository, point), publicKey(key), Buffer.from(read.signature, 'base64'));
+  const isGenuine = verify(null, signedBytes(repository, manifest), publicKey(key), Buffer.from(read.signature, 'base64'));
   if (!isGenuine) return { kind: 'altered' };
   const hosts = trusted.get(key);
   if (!hosts) return { kind: 'unknown-key', key };
-  return hosts.has(point.host) ? { kind: 'proven', host: point.host } : { kind: 'other-host', key };
+  return hosts.has(host) ? { kind: 'proven', host } : { kind: 'other-host', key };
 }
 
 /**
@@ -108,9 +113,9 @@ function badLine(path: string, number: number, line: string): StillframeError {
   );
 }
 
-/** The manifest as it is written, behind the name of what is signed and the repository that it stands in. */
-function signedBytes(repository: string, point: RestorePoint): Buffer {
-  return Buffer.from(`stillframe restore point\n${repository}\n${formatManifest(point)}`);
+/** The manifest, behind the name of what is signed and the repository that it stands in. */
+function signedBytes(repository: string, manifest: string): Buffer {
+  return Buffer.from(`stillframe restore point\n${repository}\n${manifest}`);
 }
 
 /** 32 bytes in base64. */

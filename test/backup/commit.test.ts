@@ -187,6 +187,7 @@ test('a point that somebody else put under the id of a running backup is no answ
   const point = await backups.commit(request);
   assert.deepEqual(await backups.commit(request), point, 'its own is');
   const signature = join(repository.directory, 'points', request.backup, 'manifest.sig');
-  await writeFile(signature, (await newSigner('h1')).sign(repository.id, point));
+  const manifest = await readFile(join(repository.directory, 'points', request.backup, 'manifest.json'), 'utf8');
+  await writeFile(signature, (await newSigner('h1')).sign(repository.id, manifest));
   await assert.rejects(backups.commit(request), fails('point-unproven', /without the signature of this host/));
 });

@@ -329,7 +329,8 @@ for (const [what, settle, by] of [
 it('how long a dead process of an earlier boot of the host left a guest frozen is not known', async (t) => {
   const stage = await setStage(t);
   const intent = await dieInsideWindow(stage, 'qemu-ga');
-  await writeJson(join(stage.directory, db1, 'open.json'), { ...intent, hostBoot: 'another' });
+  const copies = [join('journal', db1, 'open.json'), join('owed', `${db1}.json`)];
+  for (const copy of copies) await writeJson(join(stage.directory, copy), { ...intent, hostBoot: 'another' });
   assert.ok((await stage.windows.status(db1))!.remainingMs < 0, 'its lease is over');
   const { outcome } = await stage.windows.ensureThawed(db1, 'operator');
   assert.deepEqual([outcome!.times.heldMs, outcome!.times.heldAtMostMs], [null, null]);

@@ -134,7 +134,7 @@ it('where the classic channel is held, a free second one is asked', async (t) =>
   other.destroy();
 });
 
-it('a guest whose agent does not answer is not seen, and keeps what was found on it', async (t) => {
+it('a guest whose agent loses the question is not seen, and keeps what was found on it', async (t) => {
   const stage = await swept(t, 'qemu-ga', 'thaw');
   stage.agent.frozen = true;
   const found = (await stage.sweep.run()).strays;
@@ -146,7 +146,7 @@ it('a guest whose agent does not answer is not seen, and keeps what was found on
   stage.listing.state = 'running';
   const silent = await stage.sweep.run();
   assert.deepEqual(silent.strays, found);
-  assert.deepEqual(silent.unseen, [{ guestName: 'db', why: 'agent-timed-out' }]);
+  assert.deepEqual(silent.unseen, [{ guestName: 'db', why: 'channel-closed' }]);
   Object.assign(stage.listing, { state: 'unreachable', problem: 'monitor-unreachable' });
   assert.deepEqual((await stage.sweep.run()).strays, [], 'the freeze went with its QEMU');
 });
