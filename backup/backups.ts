@@ -92,7 +92,7 @@ export function createBackups({
     async commit({ guest, backup, repository: name }) {
       using _ = await reaper.claim(backup);
       const request = { guest, backup, repository: await repositoryNamed(name) };
-      return commitPoint(request, { driver, journal, host: config.host, signer });
+      return commitPoint(request, { driver, journal, host: config.host, sessions, signer });
     },
 
     async cleanUp({ guest, backup }) {

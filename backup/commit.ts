@@ -9,6 +9,15 @@ import { gradePoint } from '../model/window/grading.ts';
 import type { WindowOutcome } from '../model/window/window.ts';
 import type { Repository } from '../repository/points.ts';
 import type { Signer } from '../repository/signature.ts';
+import type { Sessions } from './sessions.ts';
+
+export interface CommitParts {
+  driver: Driver;
+  journal: Pick<Journal, 'captured'>;
+  host: HostId;
+  sessions: Pick<Sessions, 'guestOf'>;
+  signer: Signer;
+}
 
 /**
  * A repeated call answers with the point that the first one committed.
@@ -16,7 +25,7 @@ import type { Signer } from '../repository/signature.ts';
  */
 export async function commitPoint(
   { guest: id, backup, repository }: { guest: GuestId; backup: BackupId; repository: Repository },
-  { driver, journal, host, signer }: { driver: Driver; journal: Pick<Journal, 'captured'>; host: HostId; signer: Signer },
+  { driver, journal, host, sessions, signer }: CommitParts,
 ): Promise<RestorePoint> {
   const committed = await repository.find(backup);
   if (committed) return ownPoint(id, committed, repository, signer);
@@ -28,6 +37,8 @@ export async function commitPoint(
       { guest: id, backup },
     );
   }
+  // A copy of another guest's disks under the same id, with the same sizes, is none of this one.
+  if ((await sessions.guestOf(backup)) !== id) throw notCopied(id, backup);
   const disks = await repository.recordedDisks(backup);
   demandSameDisks(backup, window, disks);
   const guest = await driver.guest(id);
@@ -62,6 +73,14 @@ async function ownPoint(guest: GuestId, point: RestorePoint, repository: Reposit
     'input-invalid',
     `restore point ${point.id} exists already and is of guest ${point.guest.id}, not of ${guest}: each backup needs an id of its own`,
     { guest, point: point.id },
+  );
+}
+
+function notCopied(guest: GuestId, backup: BackupId): StillframeError {
+  return new StillframeError(
+    'copy-failed',
+    `this host has no finished copy of backup ${backup} of guest ${guest}: run the backup again`,
+    { guest, backup },
   );
 }
 

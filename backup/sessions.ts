@@ -17,6 +17,8 @@ export interface Sessions {
   /** Before the session is begun. */
   record(session: Session): Promise<void>;
   all(): Promise<Session[]>;
+  /** Whose session it is; undefined when there is none. */
+  guestOf(backup: BackupId): Promise<GuestId | undefined>;
   /** Removes the session from its repository, then its record; a committed point stays. @throws repository-* */
   abandon(backup: BackupId): Promise<void>;
 }
@@ -44,6 +46,7 @@ export function openSessions(stateDir: string, repositoryNamed: RepositoryNamed)
       const names = (await namesIn(directory)).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5));
       return (await Promise.all(names.filter(isBackupId).map(read))).filter((session) => session !== undefined);
     },
+    guestOf: async (backup) => (await read(backup))?.guest,
     async abandon(backup) {
       const session = await read(backup);
       if (session) await (await repositoryNamed(session.repository)).abandon(backup);

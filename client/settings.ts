@@ -7,6 +7,7 @@ import { isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
 import { defaults, serverSocket, temporalPort } from '../lib/defaults.ts';
 import { socketAddress, socketPathOf } from '../lib/own-port.ts';
+import { demandOwn } from '../lib/strict-modes.ts';
 import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
 import { encryptedBy, inClear } from './encryption/encrypted-by.ts';
 import { checkCertificates } from './certificates.ts';
@@ -77,6 +78,7 @@ async function readSettings(flags: HostFlags, env: Record<string, string>): Prom
   const { loadClientConfigProfile, toClientOptions } = await import('@temporalio/envconfig');
   const { TEMPORAL_CONFIG_FILE: file } = env;
   try {
+    if (file !== undefined) await demandOwn(file);
     const profile = loadClientConfigProfile({
       ...(flags.profile !== undefined && { profile: flags.profile }),
       // The SDK takes a file that is not there for an empty one.
@@ -84,7 +86,7 @@ async function readSettings(flags: HostFlags, env: Record<string, string>): Prom
       configFileStrict: true,
       overrideEnvVars: env,
     });
-    checkCertificates(profile.tls);
+    await checkCertificates(profile.tls);
     const { connectionOptions, namespace } = toClientOptions(profile);
     const { tls, apiKey, metadata } = connectionOptions;
     const named = flags.address ?? connectionOptions.address;

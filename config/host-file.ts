@@ -10,7 +10,7 @@ import { demandOwn, WritableByOthersError } from '../lib/strict-modes.ts';
 import { StillframeError, messageOf } from '../model/errors.ts';
 import { strayPolicies } from '../model/guest/stray-freeze.ts';
 import { guestId, hostId, idPattern } from '../model/ids.ts';
-import { defaultWindowLimits, longestLeaseMs } from '../model/window/lease.ts';
+import { defaultWindowLimits, longestLeaseMs, mostPerHour } from '../model/window/lease.ts';
 import { durationForm, parseDuration, parseSize, sizeForm } from '../model/units.ts';
 import { placeOf, problemsOf, reportProblems, type Problem, type Source } from './problems.ts';
 
@@ -113,7 +113,7 @@ const duration = quantity(parseDuration, `${durationForm}, or 0 for none`, 0);
 const lease = quantity(parseDuration, `${durationForm}, at least 1ms and at most ${longestLeaseMs / 1000}s`, 1, longestLeaseMs);
 const size = quantity(parseSize, sizeForm, 1);
 const margin = quantity(parseSize, `${sizeForm}, or 0 for none`, 0);
-const countForm = 'a whole number, or 0 for no limit';
+const perHourForm = `a whole number up to ${mostPerHour}, or 0 for no limit`;
 
 const carried = z.enum(['temporal', 'repository', 'scratch', 'journal'], {
   error: 'one of temporal, repository, scratch, journal',
@@ -141,7 +141,7 @@ const limits = mapping({
   lease: lease.optional(),
   leaseCap: lease.optional(),
   gap: duration.optional(),
-  perHour: z.int({ error: countForm }).min(0, { error: countForm }).optional(),
+  perHour: z.int({ error: perHourForm }).min(0, { error: perHourForm }).max(mostPerHour, { error: perHourForm }).optional(),
 }).transform((given, context) => {
   const leaseCapMs = given.leaseCap ?? defaultWindowLimits.leaseCapMs;
   const leaseMs = given.lease ?? Math.min(defaultWindowLimits.leaseMs, leaseCapMs);

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 
 import { exists, makeDirectory, syncPath, writeDurably } from '../lib/durable.ts';
 import { errnoOf } from '../lib/errno.ts';
+import { demandOwn, WritableByOthersError } from '../lib/strict-modes.ts';
 import { NotPlainError, openPlain, readPlain } from '../lib/plain-file.ts';
 import { StillframeError, messageOf } from '../model/errors.ts';
 import { backupId, idPattern, isBackupId, type BackupId } from '../model/ids.ts';
@@ -73,7 +74,12 @@ export async function openRepository(directory: string): Promise<Repository> {
   const folder = (point: BackupId) => join(directory, 'points', backupId(point));
   const session = (point: BackupId) => join(directory, 'tmp', backupId(point));
   const manifest = (point: BackupId) => join(folder(point), manifestFile);
-  const writing = <T>(work: () => Promise<T>) => explainErrno('repository-unwritable', directory, work);
+  const reading = <T>(work: () => Promise<T>) => explainErrno('repository-unwritable', directory, work);
+  const writing = <T>(work: () => Promise<T>) =>
+    reading(async () => {
+      await demandOwnPlaces(directory);
+      return work();
+    });
 
   /** A directory without a manifest is not a restore point, even after the rename. */
   async function abandon(point: BackupId): Promise<boolean> {
@@ -132,7 +138,7 @@ export async function openRepository(directory: string): Promise<Repository> {
     recordDisks: (point, disks) => writing(() => writeDurably(join(session(point), disksFile), formatDisks(disks))),
 
     recordedDisks: (point) =>
-      writing(async () => {
+      reading(async () => {
         // A commit that was cut short has renamed the session already.
         for (const place of [session(point), folder(point)]) {
           const text = await readText(join(place, disksFile)).catch((error: unknown) => {
@@ -165,11 +171,11 @@ export async function openRepository(directory: string): Promise<Repository> {
       }),
 
     abandon: (point) => writing(() => abandon(point)),
-    find: (point) => writing(() => find(point)),
-    read: (point) => writing(() => read(point)),
+    find: (point) => reading(() => find(point)),
+    read: (point) => reading(() => read(point)),
 
     list: () =>
-      writing(async () => {
+      reading(async () => {
         const points: RestorePoint[] = [];
         const damaged: PointList['damaged'] = [];
         for (const name of await pointNames()) {
@@ -196,6 +202,27 @@ export async function openRepository(directory: string): Promise<Repository> {
 
     image: (point, file) => join(folder(point), file),
   };
+}
+
+/**
+ * Whoever may change one of these could lead what this process writes and removes there to any file of its own: reading such a repository does no
+ * harm, writing into it does.
+ */
+async function demandOwnPlaces(directory: string): Promise<void> {
+  for (const place of ['tmp', 'points'].map((name) => join(directory, name))) {
+    const found = await demandOwn(place).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    if (found === null && (await isDirectory(place))) continue;
+    if (found !== null && !(found instanceof WritableByOthersError)) throw found;
+    const why = found === null ? `${place} is not a directory` : found.message;
+    throw new StillframeError(
+      'repository-unwritable',
+      `the repository ${directory} is not written into: ${why}. It must belong to the user that writes it, or to root, alone`,
+      { directory },
+    );
+  }
 }
 
 /** The repository's id; null when there is no marker. */

@@ -1,6 +1,7 @@
 /** The key file: one key a line, `ID KEY`, KEY being 32 bytes in base64. The first key encrypts, and all of them decrypt. */
 
 import { open, stat, type FileHandle } from 'node:fs/promises';
+import { demandOwn } from '../../lib/strict-modes.ts';
 import { messageOf, StillframeError } from '../../model/errors.ts';
 import { idPattern } from '../../model/ids.ts';
 
@@ -51,6 +52,7 @@ export async function openKeys(path: string): Promise<Keys> {
 async function readKeys(path: string): Promise<{ keys: Key[]; version: string }> {
   let file: FileHandle | undefined;
   try {
+    await demandOwn(path);
     file = await open(path);
     const stats = await file.stat({ bigint: true });
     // The group and others: with these keys anybody reads every history.

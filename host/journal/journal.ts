@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
 import { guestId, isGuestId, type BackupId, type GuestId } from '../../model/ids.ts';
 import { boundClaim } from '../../model/window/bounds.ts';
+import { mostPerHour } from '../../model/window/lease.ts';
 import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { nameOfThisProcess } from '../../lib/process.ts';
@@ -51,9 +52,6 @@ export interface DamagedIntent {
   guest: GuestId;
   paths: string[];
 }
-
-/** The hourly limit never needs to look further back; reading more would only cost time before each window. */
-const outcomesForLimits = 64;
 
 export function openJournal({ stateDir }: { stateDir: string }): Journal {
   const directory = join(stateDir, 'journal');
@@ -170,7 +168,7 @@ export function openJournal({ stateDir }: { stateDir: string }): Journal {
     },
 
     async closedAgo(guest) {
-      const keys = (await outcomesIn(outcomesPath(guest))).slice(-outcomesForLimits).toReversed();
+      const keys = (await outcomesIn(outcomesPath(guest))).slice(-mostPerHour).toReversed();
       const ago = await Promise.all(keys.map((key) => closedAgo(outcomesPath(guest), key)));
       return ago.filter((each) => each !== null);
     },

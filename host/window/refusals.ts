@@ -28,6 +28,27 @@ export function noSuchSnapshot(name: string, known: string[]): StillframeError {
   );
 }
 
+/** A snapshot that is taken of what is not known to be frozen, or beside another point in time, would be worth less than its record says. */
+export function noSnapshotNow({ guest, backup, attempt }: WindowKey, taken: string | undefined): StillframeError {
+  const why =
+    taken === undefined
+      ? 'is not a held window whose freeze the guest has confirmed'
+      : `has its snapshot already, by the command ${taken}`;
+  return new StillframeError(
+    'window-open',
+    `the window of backup ${backup}, attempt ${attempt}, ${why}: take the snapshot once, in a held window ("stillframe window run")`,
+    { guest, backup, attempt },
+  );
+}
+
+export function backupCaptured({ guest, backup }: WindowKey): StillframeError {
+  return new StillframeError(
+    'input-invalid',
+    `backup ${backup} of guest ${guest} has a point in time already: each backup has one, so give another an id of its own`,
+    { guest, backup },
+  );
+}
+
 export function unconfirmed(intent: Intent): StillframeError {
   return new StillframeError(
     'thaw-unconfirmed',

@@ -14,7 +14,7 @@ import { obligationOf, remainingMs } from '../journal/intent.ts';
 import { beginWindow } from './begin-window.ts';
 import type { OpenWindow } from './open-window.ts';
 import { openPreferred } from './reach.ts';
-import { alreadyOpen, noSuchSnapshot, windowGone, workerDraining } from './refusals.ts';
+import { alreadyOpen, backupCaptured, noSnapshotNow, noSuchSnapshot, windowGone, workerDraining } from './refusals.ts';
 import { runSnapshotCommand } from './snapshot-command.ts';
 import { createSettleOnce } from './settle-once.ts';
 import { createTurns } from './turns.ts';
@@ -29,7 +29,10 @@ export interface Windows {
   freezeWindow(request: WindowRequest): Promise<WindowOutcome>;
   /** The held form: freezes, and keeps the window open under its lease. */
   freeze(request: WindowRequest): Promise<HeldWindow>;
-  /** Runs the named snapshot command inside the held window, then asks whether the freeze still holds. */
+  /**
+   * Runs the named snapshot command inside the held window, once, then asks whether the freeze still holds. A repeated call joins the first.
+   * @throws window-open where the window is not a held one, its freeze is not confirmed yet, or another snapshot was taken in it
+   */
   snapshot(key: WindowKey, name: string, signal: AbortSignal): Promise<{ reference: string }>;
   /** Ends the held window. A window that its lease or the warden ended gives its journalled outcome. @throws window-gone, thaw-unconfirmed */
   thaw(key: WindowKey): Promise<WindowOutcome>;
@@ -70,6 +73,8 @@ interface OpenGuest {
   guest: Guest;
   window: OpenWindow;
   held: { frozenCount: number } | null;
+  /** The one snapshot of a held window. */
+  snapshot?: { name: string; taken: Promise<{ reference: string }> };
 }
 
 export function createWindows({ driver, journal, config, connect, log }: WindowsDependencies): Windows {
@@ -129,6 +134,8 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     if (running) return waitForOutcome(running.window, running.window.outcome);
     const known = await journal.outcome(request);
     if (known) return known;
+    // Its copy would be committed with the window of this one.
+    if (await journal.captured(request.guest, request.backup)) throw backupCaptured(request);
     const { window, prepared } = await open(request, (guest) => driver.pointInTime.prepare(guest, request.backup));
     try {
       await window.freeze();
@@ -169,8 +176,14 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     if (!argv) throw noSuchSnapshot(name, Object.keys(config.snapshots));
     const open = openGuestOf(key);
     if (!open) throw windowGone(key, await journal.outcome(key));
-    const taken = await open.window.capture((over) => runSnapshotCommand(name, argv, key, AbortSignal.any([over, signal])));
-    open.window.refer(taken.reference);
+    if (open.held === null || (open.snapshot ?? { name }).name !== name) throw noSnapshotNow(key, open.snapshot?.name);
+    open.snapshot ??= { name, taken: takeSnapshot(open.window, key, name, argv, signal) };
+    return open.snapshot.taken;
+  }
+
+  async function takeSnapshot(window: OpenWindow, key: WindowKey, name: string, argv: string[], signal: AbortSignal) {
+    const taken = await window.capture((over) => runSnapshotCommand(name, argv, key, AbortSignal.any([over, signal])));
+    window.refer(taken.reference);
     return taken;
   }
 

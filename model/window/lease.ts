@@ -20,6 +20,9 @@ export const defaultWindowLimits: WindowLimits = { leaseMs: 10_000, leaseCapMs: 
 /** The longest lease that a host's file can set: beyond it databases and cluster heartbeats give up. */
 export const longestLeaseMs = 30_000;
 
+/** The highest limit of windows an hour, since each window reads the times of as many before it. 0 sets no limit. */
+export const mostPerHour = 64;
+
 /** The lease of a request: its own if it names one within the cap, else the host's. */
 export function grantLease(requestedMs: number | undefined, limits: WindowLimits): number {
   if (requestedMs === undefined) return limits.leaseMs;

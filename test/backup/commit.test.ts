@@ -12,7 +12,7 @@ import { openJournal, type Journal } from '../../host/journal/journal.ts';
 import { isStillframeError } from '../../model/errors.ts';
 import type { PointDisk, RestorePoint } from '../../model/point/point.ts';
 import type { WindowOutcome } from '../../model/window/window.ts';
-import { openSessions } from '../../backup/sessions.ts';
+import { openSessions, type Sessions } from '../../backup/sessions.ts';
 import { openKnownRepositories, repositoriesOf } from '../../repository/known.ts';
 import { createRepository, type Repository } from '../../repository/points.ts';
 import { createFakeDriver, type FakeDriver } from '../fakes/fake-driver.ts';
@@ -28,6 +28,7 @@ interface Stage {
   backups: Backups;
   journal: Journal;
   repository: Repository;
+  sessions: Sessions;
   driver: FakeDriver;
 }
 
@@ -39,18 +40,19 @@ async function stage(context: TestContext): Promise<Stage> {
   const repository = await createRepository(repositories.main);
   const signer = await newSigner('h1');
   const repositoryNamed = repositoriesOf(repositories, openKnownRepositories(join(folder, 'state')));
+  const sessions = openSessions(join(folder, 'state'), repositoryNamed);
   const backups = createBackups({
     driver,
     journal,
     config: { host: hostId('h1') },
     repositoryNamed,
-    sessions: openSessions(join(folder, 'state'), repositoryNamed),
+    sessions,
     reaper: { claim: async () => ({ [Symbol.dispose]() {} }) },
     ending: new AbortController().signal,
     signer,
     log: () => {},
   });
-  return { backups, journal, repository, driver };
+  return { backups, journal, repository, sessions, driver };
 }
 
 /** A window of one disk as the journal has it once it is closed. */
@@ -70,7 +72,8 @@ async function journalled(journal: Journal, over: Partial<WindowOutcome> = {}, b
 }
 
 /** As a finished copy leaves it. */
-async function copied(repository: Repository, disks: PointDisk[] = [disk]): Promise<void> {
+async function copied({ repository, sessions }: Stage, disks: PointDisk[] = [disk], guest = request.guest): Promise<void> {
+  await sessions.record({ ...request, guest });
   const session = await repository.begin(request.backup);
   for (const { file, bytes } of disks) await writeFile(join(session, file), Buffer.alloc(bytes));
   await repository.recordDisks(request.backup, disks);
@@ -83,9 +86,10 @@ const fails = (code: Parameters<typeof isStillframeError>[1], message: RegExp) =
 };
 
 test('a point holds the window of the journal and the disks of the copy, graded by them', async (context) => {
-  const { backups, journal, repository } = await stage(context);
+  const set = await stage(context);
+  const { backups, journal, repository } = set;
   const window = await journalled(journal);
-  await copied(repository);
+  await copied(set);
   const point = await backups.commit(request);
   assert.deepEqual([point.grade, point.reasons, point.window, point.disks], ['filesystem', [], window, [disk]]);
   assert.deepEqual([point.guest, point.host, point.pointInTimeAt], [{ id: 'db1-id', name: 'db1' }, 'h1', window.pointInTimeAt]);
@@ -93,9 +97,10 @@ test('a point holds the window of the journal and the disks of the copy, graded 
 });
 
 test('a request that brings a point of its own changes nothing, and one that brings a grade is refused', async (context) => {
-  const { backups, journal, repository } = await stage(context);
+  const set = await stage(context);
+  const { backups, journal } = set;
   await journalled(journal, { reasons: ['mount-not-frozen /data'] });
-  await copied(repository);
+  await copied(set);
   const { commitPoint: activity } = createCopyActivities({ backups });
   const commitPoint = (input: typeof request) => new MockActivityEnvironment().run(activity, input) as Promise<RestorePoint>;
   const graded = { ...request, grade: 'application' };
@@ -106,17 +111,19 @@ test('a request that brings a point of its own changes nothing, and one that bri
 });
 
 test('a disk that the copy found dirty lowers the grade', async (context) => {
-  const { backups, journal, repository } = await stage(context);
+  const set = await stage(context);
+  const { backups, journal } = set;
   await journalled(journal);
   const filesystems = [{ where: 'whole disk', type: 'ext4', result: 'dirty' as const, evidence: 'RECOVER set' }];
-  await copied(repository, [{ ...disk, inspection: { result: 'dirty', filesystems } }]);
+  await copied(set, [{ ...disk, inspection: { result: 'dirty', filesystems } }]);
   const point = await backups.commit(request);
   assert.deepEqual([point.grade, point.reasons], ['crash-atomic', ['disk-not-clean disk0 ext4']]);
 });
 
 test('a commit without a point in time in the journal is refused, and nothing is published', async (context) => {
-  const { backups, journal, repository } = await stage(context);
-  await copied(repository);
+  const set = await stage(context);
+  const { backups, journal, repository } = set;
+  await copied(set);
   await assert.rejects(backups.commit(request), fails('point-in-time-lost', /the journal of this host has no point in time/));
   await journalled(journal, { pointInTimeAt: null, failure: { code: 'lease-expired', message: 'too late' } });
   await assert.rejects(backups.commit(request), fails('point-in-time-lost', /the journal of this host has no point in time/));
@@ -124,40 +131,44 @@ test('a commit without a point in time in the journal is refused, and nothing is
 });
 
 test('the window of another backup of the same guest is not taken for this one', async (context) => {
-  const { backups, journal, repository } = await stage(context);
+  const set = await stage(context);
+  const { backups, journal } = set;
   await journalled(journal, {}, backupId('20260101T010000-1a2b3c4d'));
-  await copied(repository);
+  await copied(set);
   await assert.rejects(backups.commit(request), fails('point-in-time-lost', /no point in time of backup 20260101T020000/));
 });
 
 test('a copy that did not end, or that holds other disks than the point in time, is not committed', async (context) => {
-  const { backups, journal, repository } = await stage(context);
+  const set = await stage(context);
+  const { backups, journal, repository } = set;
   await journalled(journal);
   await repository.begin(request.backup);
   await assert.rejects(backups.commit(request), fails('copy-failed', /no finished copy of backup 20260101T020000-1a2b3c4d/));
-  await copied(repository, [{ ...disk, bytes: 512 }]);
+  await copied(set, [{ ...disk, bytes: 512 }]);
   await assert.rejects(
     backups.commit(request),
     fails('copy-failed', /captured: disk0 of 1024 bytes; copied: disk0 of 512 bytes/),
   );
-  await copied(repository, []);
+  await copied(set, []);
   await assert.rejects(backups.commit(request), fails('copy-failed', /copied: none/));
   assert.deepEqual((await repository.list()).points, []);
 });
 
 test('a repeated commit answers with the same point, though the guest is gone by then', async (context) => {
-  const { backups, journal, repository, driver } = await stage(context);
+  const set = await stage(context);
+  const { backups, journal, driver } = set;
   await journalled(journal);
-  await copied(repository);
+  await copied(set);
   const first = await backups.commit(request);
   driver.guest = () => assert.fail('the guest was asked for');
   assert.deepEqual(await backups.commit(request), first);
 });
 
 test('a commit that is cut short after its rename is finished by the next', async (context) => {
-  const { backups, journal, repository } = await stage(context);
+  const set = await stage(context);
+  const { backups, journal, repository } = set;
   await journalled(journal);
-  await copied(repository);
+  await copied(set);
   const point = await backups.commit(request);
   // What a power cut leaves between the rename and the manifest.
   const folder = join(repository.directory, 'points', request.backup);
@@ -170,9 +181,10 @@ test('a commit that is cut short after its rename is finished by the next', asyn
 });
 
 test('a backup id that another guest has used is refused by name', async (context) => {
-  const { backups, journal, repository } = await stage(context);
+  const set = await stage(context);
+  const { backups, journal } = set;
   await journalled(journal);
-  await copied(repository);
+  await copied(set);
   await backups.commit(request);
   await assert.rejects(
     backups.commit({ ...request, guest: guestId('web-id') }),
@@ -181,13 +193,22 @@ test('a backup id that another guest has used is refused by name', async (contex
 });
 
 test('a point that somebody else put under the id of a running backup is no answer', async (context) => {
-  const { backups, journal, repository } = await stage(context);
+  const set = await stage(context);
+  const { backups, journal, repository } = set;
   await journalled(journal);
-  await copied(repository);
+  await copied(set);
   const point = await backups.commit(request);
   assert.deepEqual(await backups.commit(request), point, 'its own is');
   const signature = join(repository.directory, 'points', request.backup, 'manifest.sig');
   const manifest = await readFile(join(repository.directory, 'points', request.backup, 'manifest.json'), 'utf8');
   await writeFile(signature, (await newSigner('h1')).sign(repository.id, manifest));
   await assert.rejects(backups.commit(request), fails('point-unproven', /without the signature of this host/));
+});
+
+test('the copy of another guest under the same backup id is not committed, although its disks have the same sizes', async (context) => {
+  const set = await stage(context);
+  await journalled(set.journal);
+  await copied(set, [disk], guestId('db2-id'));
+  await assert.rejects(set.backups.commit(request), fails('copy-failed', /no finished copy of backup .* of guest db1-id/));
+  assert.deepEqual((await set.repository.list()).points, []);
 });

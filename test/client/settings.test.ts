@@ -1,7 +1,7 @@
 /** Settings of a connection: where each value comes from, and what is refused before anything is sent. */
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { inClear } from '../../client/encryption/encrypted-by.ts';
@@ -138,4 +138,21 @@ test('certificate files that cannot be used are refused by name, and not by a ha
   );
   const { connection } = await resolveServer({ address: 'a:1' }, { ...certificate, TEMPORAL_TLS_CLIENT_KEY_PATH: first.key });
   assert.equal((connection.tls as { clientCertPair?: unknown }).clientCertPair !== undefined, true);
+});
+
+test('a profile, a certificate or a key that another user could have written is refused by name', async (t) => {
+  const directory = await temporaryFolder(t);
+  const authority = await makeAuthority(directory, 'ca');
+  const { certificate, key } = await authority.issue('first');
+  const env = { ...empty, TEMPORAL_TLS_CLIENT_CERT_PATH: certificate, TEMPORAL_TLS_CLIENT_KEY_PATH: key };
+  await chmod(certificate, 0o666);
+  await assert.rejects(resolveServer({}, env), refused(/can be written by other users: run "chmod go-w /));
+  await chmod(certificate, 0o644);
+  await chmod(key, 0o644);
+  await assert.rejects(resolveServer({}, env), refused(new RegExp(`the client key ${key} can be read by every user`)));
+  await chmod(key, 0o640);
+  await resolveServer({}, env);
+  const { TEMPORAL_CONFIG_FILE: file } = await profiles(t, '[profile.default]\naddress = "a:1"\n');
+  await chmod(file, 0o666);
+  await assert.rejects(resolveServer({}, { TEMPORAL_CONFIG_FILE: file }), refused(/can be written by other users/));
 });

@@ -145,7 +145,7 @@ const bad: [what: string, lines: string[], expected: string][] = [
   [
     'a count that is none',
     ['guests: []', scratch, 'limits: { perHour: 1.5 }'],
-    'host.yaml:4:20: limits.perHour: 1.5 is not a whole number, or 0 for no limit',
+    'host.yaml:4:20: limits.perHour: 1.5 is not a whole number up to 64, or 0 for no limit',
   ],
   [
     'a size in decimal units',

@@ -1,7 +1,7 @@
 /** A repository in which others have put something else: an error at once, by name, and the other points as before. */
 
 import assert from 'node:assert/strict';
-import { link, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { run } from '../../lib/run.ts';
@@ -108,4 +108,28 @@ test('a commit refuses a link in the place of an image, and makes no point', asy
     (error) => isStillframeError(error, 'copy-failed') && /is a symbolic link/.test(error.message),
   );
   assert.equal(await repository.find(backupId(point.id)), null);
+});
+
+for (const name of ['tmp', 'points']) {
+  test(`a repository whose ${name} is a link is not written into, and nothing is removed through it`, async (t) => {
+    const { directory, repository } = await repositoryOfTwo(t);
+    const elsewhere = await temporaryFolder(t);
+    await mkdir(join(elsewhere, 'cron.d'));
+    await rm(join(directory, name), { recursive: true });
+    await symlink(elsewhere, join(directory, name));
+    const refused = (error: unknown) => isStillframeError(error, 'repository-unwritable') && error.message.includes(name);
+    await assert.rejects(repository.abandon(backupId('cron.d')), refused);
+    await assert.rejects(repository.begin(backupId('20260103T020000-1a2b3c4d')), refused);
+    assert.deepEqual(await readdir(elsewhere), ['cron.d']);
+  });
+}
+
+test('a repository that another user may change is read, and not written into', async (t) => {
+  const { directory, repository } = await repositoryOfTwo(t);
+  await chmod(join(directory, 'tmp'), 0o777);
+  await assert.rejects(
+    repository.begin(backupId('20260103T020000-1a2b3c4d')),
+    (error) => isStillframeError(error, 'repository-unwritable') && /chmod go-w/.test(error.message),
+  );
+  assert.equal((await repository.list()).points.length, 2);
 });

@@ -81,7 +81,9 @@ async function startHolder(t: TestContext, stateDir: string, guest: string, agen
     process.kill('SIGKILL');
     await ended;
   });
-  await once(process, 'message');
+  const failed = ended.then(() => assert.fail('it ended before it held the channel'));
+  await Promise.race([once(process, 'message'), failed]);
+  failed.catch(() => {});
   return { process, ended };
 }
 
@@ -361,6 +363,22 @@ it('a warden reports each damaged file of the journal once, however often it loo
   await warden.printed(second);
   const { stderr } = await warden.stop();
   assert.equal(stderr.split(first).length - 1, 1);
+});
+
+it('a warden whose worker can never serve stays until every guest is thawed, and ends then with the worker’s status', async (t) => {
+  await using undo = new AsyncDisposableStack();
+  const state = await makeTemporary(undo);
+  const config = join(state, 'host.yaml');
+  await writeFile(config, 'host: lab\n');
+  const agent = await startAgent(t);
+  await oweByDead(t, state, 'db1', agent);
+  const answer = Promise.withResolvers<void>();
+  agent.behave('guest-fsfreeze-thaw', late(answer.promise));
+  const warden = startEntry(undo, 'warden.ts', ['--config', config, '--state', state]);
+  await warden.printed('the warden stays until they are thawed');
+  answer.resolve();
+  const { status } = await warden.ended;
+  assert.deepEqual([status, agent.frozen], [2, false]);
 });
 
 it('a worker ends with its warden, however that ends, and even when it is stopped', async () => {

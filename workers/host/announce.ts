@@ -7,6 +7,7 @@ import { refusal } from '../../client/connection.ts';
 import type { HostConfig } from '../../host/config.ts';
 import type { Driver } from '../../host/drivers/driver.ts';
 import type { Sweep } from '../../host/window/sweep.ts';
+import { monotonicMs } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { escapeError } from '../../lib/escape.ts';
 import { machineId } from '../../lib/process.ts';
@@ -22,6 +23,11 @@ import type { Rivals } from './rivals.ts';
  * each after twice the time: an older worker that began at the same moment may show at the server only after this one has.
  */
 const lookMs = { first: 1_000, longest: 30_000 };
+/**
+ * Until then what the server says of another worker, or of another machine with this id, ends this worker: two that began at one moment find each other
+ * by it. A worker that has served for longer stays, whatever somebody at the server says: its end would cost the guests of this host.
+ */
+const provisionalMs = 30_000;
 /** After a failure, mostly a server that is just away. */
 const retryMs = 2_000;
 
@@ -30,7 +36,7 @@ const queryMs = 5_000;
 
 /**
  * Runs until `signal`.
- * @throws host-id-taken when another machine has this host's id, host-id-served when an older worker serves it: two would thaw
+ * @throws soon after the start: host-id-taken when another machine has this host's id, host-id-served when an older worker serves it: two would thaw
  * and freeze each other's guests
  */
 export async function announceForever(parts: {
@@ -45,6 +51,7 @@ export async function announceForever(parts: {
   const { client, driver, sweep, config, rivals, signal, log } = parts;
   let said = '';
   let betweenMs = lookMs.first;
+  const startedMs = monotonicMs();
   while (!signal.aborted) {
     let waitMs = betweenMs;
     try {
@@ -63,11 +70,11 @@ export async function announceForever(parts: {
     } catch (error) {
       if (signal.aborted) return;
       const taken = anotherHost(error);
-      if (taken) throw taken;
+      if (taken && monotonicMs() - startedMs < provisionalMs) throw taken;
       const refused = refusal(error);
       const text =
         refused === undefined
-          ? `could not announce this host yet: ${messageOf(error)}`
+          ? `could not announce this host yet: ${messageOf(taken ?? error)}`
           : `the Temporal server no longer accepts the key or certificate of this worker (${escapeError(refused)}): give it a new one in the profile or its files; windows that are open end by their leases`;
       // Once: a control worker that is away for an hour is one event.
       if (text !== said) log('warn', text);

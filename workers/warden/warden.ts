@@ -36,6 +36,8 @@ const graceMs = 500;
 const sweepMs = 60_000;
 /** How long an operator, or the end of the warden, waits for guests that are still owed a thaw. */
 const settleMs = 5_000;
+/** The pursuit itself goes on in between. */
+const payAgainMs = 1_000;
 /** How long a worker may owe an answer when an operator demands the thaw, before it is killed. */
 const thawMs = 2_000;
 /** How long a worker may take to end its windows and activities; a guest that does not answer must not keep it for ever. */
@@ -86,12 +88,28 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
     // Beside the next worker, which opens no window on a guest that is owed a thaw: the other guests must not wait for this one.
     const pursuit = pursueLost();
     const end = (status: number) => pursuit.finally(() => ended.resolve(status));
-    if (ending || code === exitConfiguration) return void (await end(code ?? 0));
+    if (ending) return void (await end(code ?? 0));
+    if (code === exitConfiguration) {
+      await payBeforeTheEnd();
+      return ended.resolve(code);
+    }
     log('error', `the host worker ended with ${signal ?? `status ${code}`}; starting it again in ${pauseMs} ms`);
     await delay(pauseMs);
     pauseMs = Math.min(pauseMs * 2, restartMs.longest);
     if (ending) await end(0);
     else start();
+  }
+
+  /** No worker will be started, and nobody else on this host would thaw: only a demand to end is a reason to leave what is owed. */
+  async function payBeforeTheEnd(): Promise<void> {
+    for (let isReported = false; !ending; isReported = true) {
+      await pursueLost();
+      const { intents } = await journal.openIntents();
+      if (intents.length === 0) return;
+      if (!isReported)
+        log('error', 'the host worker cannot serve, and guests are owed a thaw: the warden stays until they are thawed');
+      await delay(payAgainMs);
+    }
   }
 
   const pursueLost = () =>

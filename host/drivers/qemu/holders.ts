@@ -16,8 +16,8 @@ export interface Claim {
 
 export interface Holders {
   /**
-   * The claims that are refused: of an id that the host's file gives to another monitor, or that another monitor in `monitors` was known
-   * for; and all of an id that several claim and none was known for.
+   * The claims that are refused: of an id that the host's file gives to another monitor, or that another monitor was known for, unless that one is
+   * not in `monitors` any more and the claim comes from a new one; and all of an id that several claim and none was known for.
    */
   refused(claims: readonly Claim[], monitors: ReadonlySet<string>): ReadonlySet<Claim>;
   /** Who was last accepted at a monitor: a worker that starts must know a guest whose QEMU does not answer. */
@@ -36,22 +36,23 @@ export async function openHolders(stateDir: string): Promise<Holders> {
     if (claim.isNamed) return rivals.some((rival) => rival.isNamed);
     if (rivals.some((rival) => rival.isNamed)) return true;
     const holder = known.get(claim.id);
-    // A monitor that the host's file no longer names, and whose socket is gone, holds nothing: its guest has moved.
-    return holder !== undefined && monitors.has(holder) ? holder !== claim.monitor : rivals.length > 0;
+    if (holder === undefined) return rivals.length > 0;
+    if (holder === claim.monitor) return false;
+    // A guest that has moved comes to a new monitor, while the socket of its old one is gone. One that was known by another id has not moved.
+    return monitors.has(holder) || rivals.length > 0 || idAt(claim.monitor) !== undefined;
   }
 
-  const idAt = (monitor: string) =>
-    [...known].findLast(([id, at]) => at === monitor && isGuestId(id))?.[0] as GuestId | undefined;
+  const idAt = (monitor: string) => [...known].find(([id, at]) => at === monitor && isGuestId(id))?.[0] as GuestId | undefined;
 
   return {
     idAt,
     refused: (claims, monitors) => new Set(claims.filter((claim) => isRefused(claim, claims, monitors))),
     async remember(accepted) {
-      const changed = accepted.filter(({ id, monitor }) => known.get(id) !== monitor || idAt(monitor) !== id);
+      const changed = accepted.filter(({ id, monitor }) => known.get(id) !== monitor);
       if (changed.length === 0) return;
       for (const { id, monitor } of changed) {
-        // To the end, since the last one of a monitor counts.
-        known.delete(id);
+        // One id for each monitor: a QEMU that says another one each time does not fill the record.
+        for (const [other, at] of known) if (at === monitor) known.delete(other);
         known.set(id, monitor);
       }
       await makeDirectory(stateDir);

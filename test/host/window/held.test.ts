@@ -16,6 +16,7 @@ import {
   assertThawed,
   dieInsideWindow,
   freezes,
+  holdTransaction,
   db1,
   onEither,
   refused,
@@ -118,6 +119,40 @@ it('a snapshot command that does not exist is reported', async (t) => {
   await windows.freeze(request);
   assert.match((await refused(windows.snapshot(request, 'gone', unlimited), 'snapshot-failed')).message, /ENOENT/);
   await windows.thaw(request);
+});
+
+it('a snapshot command does not run before the guest has confirmed its freeze', async (t) => {
+  const stage = await setStage(t, { snapshots: { zfs: shell('echo tank/vm@x') } });
+  const answer = Promise.withResolvers<void>();
+  stage.agent.behave('guest-fsfreeze-freeze', late(answer.promise));
+  const taken = stage.agent.takesUp('guest-fsfreeze-freeze');
+  const freeze = stage.windows.freeze(request);
+  await taken;
+  await refused(stage.windows.snapshot(request, 'zfs', unlimited), 'window-open');
+  answer.resolve();
+  await freeze;
+  assert.equal((await stage.windows.thaw(request)).reference, null);
+});
+
+it('a whole window takes no snapshot of a command beside its own, and keeps its own proof', async (t) => {
+  const stage = await setStage(t, { snapshots: { zfs: shell('echo tank/vm@x') } });
+  const transaction = holdTransaction(stage.driver);
+  const window = stage.windows.freezeWindow(request);
+  await transaction.begun;
+  await refused(stage.windows.snapshot(request, 'zfs', unlimited), 'window-open');
+  transaction.complete();
+  const outcome = await window;
+  assert.deepEqual([outcome.reference, outcome.claim.frozenAfterPointInTime], [null, true]);
+});
+
+it('a held window has one snapshot: a repeated call gets it, and another command is refused', async (t) => {
+  const stage = await setStage(t, { snapshots: { zfs: shell('echo "tank/vm@$$"'), lvm: ['true'] } });
+  await stage.windows.freeze(request);
+  const first = await stage.windows.snapshot(request, 'zfs', unlimited);
+  assert.deepEqual(await stage.windows.snapshot(request, 'zfs', unlimited), first);
+  const error = await refused(stage.windows.snapshot(request, 'lvm', unlimited), 'window-open');
+  assert.match(error.message, /has its snapshot already, by the command zfs/);
+  await stage.windows.thaw(request);
 });
 
 it('a snapshot that the host’s file does not name is refused with the names that it has', async (t) => {

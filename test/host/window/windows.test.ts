@@ -345,8 +345,16 @@ for (const [what, limits, code] of [
 it('the windows of one guest get epochs that rise', async (t) => {
   const { windows } = await setStage(t);
   const first = await windows.freezeWindow(request);
-  const second = await windows.freezeWindow({ ...request, attempt: 2 });
+  const second = await windows.freezeWindow({ ...request, backup: backupId('b-2') });
   assert.deepEqual([first.epoch, second.epoch], [1, 2]);
+});
+
+it('a backup that has a point in time gets no second one, whose window its copy would be committed with', async (t) => {
+  const { windows, agent } = await setStage(t);
+  await windows.freezeWindow(request);
+  const error = await refused(windows.freezeWindow({ ...request, attempt: 2 }), 'input-invalid');
+  assert.match(error.message, /has a point in time already/);
+  assert.equal(freezes(agent), 1);
 });
 
 onEither('a host that ends lets a whole window finish, and opens no other', async (t, kind) => {
