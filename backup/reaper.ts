@@ -18,7 +18,7 @@ export interface Reaper {
   clear(guest: GuestId, backup: BackupId): Promise<void>;
   /** Ends now whatever has no owner. Never rejects. */
   sweep(): Promise<void>;
-  /** Sweeps again and again until `signal`. */
+  /** Sweeps again and again until `signal`, and sees to it that no point in time runs out of scratch unwatched. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -138,7 +138,10 @@ export function createReaper({ driver, sessions, running, log }: ReaperParts): R
     },
 
     async run(signal) {
-      while (await delay(sweepMs, true, { signal }).catch(() => false)) await sweep();
+      while (await delay(sweepMs, true, { signal }).catch(() => false)) {
+        await driver.pointInTime.guard();
+        await sweep();
+      }
     },
   };
 }

@@ -47,7 +47,12 @@ export function parseHostConfig(path: string, text: string): HostConfig {
     host: file.host,
     guests: file.guests,
     limits: { ...defaultWindowLimits, ...file.limits },
-    scratch: { path: file.scratch.path, limitBytes: file.scratch.limit, marginBytes: file.scratch.margin ?? defaultMarginBytes },
+    scratch: {
+      path: file.scratch.path,
+      limitBytes: file.scratch.limit,
+      marginBytes: file.scratch.margin ?? defaultMarginBytes,
+      ...(file.scratch.reserve === 'partial' && { mayRunOut: true }),
+    },
     strayFreezes: file.strayFreezes ?? 'report',
     repositories: file.repositories ?? {},
     snapshots: file.snapshots ?? {},
@@ -165,6 +170,8 @@ const limits = mapping({
 const argumentForm = 'a command as a list: its program, then its arguments';
 const command = z.array(z.string({ error: 'a string' }), { error: argumentForm }).min(1, { error: argumentForm });
 
+const reserve = z.enum(['full', 'partial'], { error: 'one of full, partial' });
+
 const hostFile = mapping({
   host: idText.transform(hostId),
   guests: z.array(
@@ -172,7 +179,7 @@ const hostFile = mapping({
     { error: 'a list of guests' },
   ),
   limits: limits.optional(),
-  scratch: mapping({ path: directory, limit: size.optional(), margin: margin.optional() }),
+  scratch: mapping({ path: directory, limit: size.optional(), margin: margin.optional(), reserve: reserve.optional() }),
   strayFreezes: z.enum(strayPolicies, { error: `one of ${strayPolicies.join(', ')}` }).optional(),
   repositories: z.record(idText, directory, { error: 'a mapping of names to directories' }).optional(),
   snapshots: z.record(idText, command, { error: 'a mapping of names to commands' }).optional(),

@@ -21,6 +21,8 @@ export interface ScratchConfig {
   path: string;
   /** Bytes that all points in time together may take; undefined leaves it to the filesystem. */
   limitBytes: number | undefined;
+  /** Whether a point in time is taken for which scratch cannot be reserved in full: the guest may then overwrite more than there is room for. */
+  mayRunOut?: boolean;
   /** Bytes that must stay free when scratch cannot be reserved in full: what a guest may write between threshold and abort. */
   marginBytes: number;
 }

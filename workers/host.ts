@@ -77,6 +77,8 @@ async function serve(): Promise<void> {
   const driver = createQemuDriver({ config, stateDir: values.state, log });
   const journal = openJournal({ stateDir: values.state });
   const windows = createWindows({ driver, journal, config, connect: connectAgent, log });
+  // A guest that writes much waits for nothing: before the server is reached.
+  void driver.pointInTime.guard().catch((error: unknown) => log('warn', messageOf(error)));
   followWarden(windows, async () => (await journal.openIntents()).intents.map((intent) => intent.guest));
   /** The process was told to end, or this worker may not serve. */
   const over = new AbortController();

@@ -56,6 +56,8 @@ export interface PointInTimeDriver {
    * @throws point-in-time-lost, scratch-exhausted
    */
   verify(guest: Guest, backup: BackupId): Promise<void>;
+  /** Watches every point in time on this host that may run out of scratch; repeating it watches those that are new. */
+  guard(): Promise<void>;
   /**
    * Takes everything of this point in time out of QEMU and off the disk; idempotent, and fine with a QEMU that has ended.
    * @throws release-unfinished when the monitor cannot be used now

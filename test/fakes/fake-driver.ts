@@ -67,6 +67,7 @@ export function createFakeDriver(guest: Guest): FakeDriver {
       },
       exports: () => Promise.reject(new StillframeError('point-in-time-lost', 'no exports here')),
       verify: async () => {},
+      guard: async () => {},
       async end() {
         calls.push('end');
       },

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory } from '../../lib/durable.ts';
 import type { Intent } from '../../host/journal/intent.ts';
+import { mayHavePoints } from '../../host/drivers/qemu/records.ts';
 import { openJournal, type DamagedIntent } from '../../host/journal/journal.ts';
 import { logLine } from '../../lib/log.ts';
 import { forkedToEndWithParent } from '../../lib/run.ts';
@@ -32,6 +33,8 @@ const watchMs = 500;
  * that it may owe an answer, and a look, a worker that is stopped at the deadline is ended 1.5 s after it at the latest.
  */
 const graceMs = 500;
+/** How long scratch may stand unwatched: what a guest writes in this time must fit the margin, and a copy that is cut off begins anew. */
+const unwatchedMs = 5_000;
 /** Obligations without a living owner are looked for this often, besides at every end of a worker. */
 const sweepMs = 60_000;
 /** How long an operator, or the end of the warden, waits for guests that are still owed a thaw. */
@@ -121,11 +124,12 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
 
   /** A worker that does not answer past a deadline is stopped or spins: only its death frees the channel. One that is busy gets longer. */
   async function watch(): Promise<void> {
-    if (!journal.mayHaveIntents()) return;
+    const isScratchInUse = mayHavePoints(stateDir);
+    if (!journal.mayHaveIntents() && !isScratchInUse) return;
     const { intents, damaged } = await journal.openIntents();
     reportDamaged(damaged);
     const deadlines = intents.filter((intent) => !hasLostOwner(intent)).map((intent) => intent.startedMs + intent.leaseMs);
-    if (!worker?.connected || !liveness || deadlines.length === 0) return;
+    if (!worker?.connected || !liveness || (deadlines.length === 0 && !isScratchInUse)) return;
     const overdueMs = monotonicMs() - Math.min(...deadlines);
     // Asked all through a window, it has owed its answer for a while when the deadline comes.
     const dead = liveness.isDead();
@@ -134,6 +138,9 @@ export async function runWarden({ stateDir, args }: { stateDir: string; args: st
       log('error', 'the host worker does not answer past the deadline of a window: ending it, then thawing', {
         overdueMs: Math.round(overdueMs),
       });
+      worker.kill('SIGKILL');
+    } else if (isScratchInUse && dead && liveness.silentMs() > unwatchedMs) {
+      log('error', 'the host worker does not answer, and nobody watches the scratch of a point in time: ending the worker');
       worker.kill('SIGKILL');
     }
   }

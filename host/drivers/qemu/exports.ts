@@ -7,6 +7,7 @@ import type { PointExports } from '../driver.ts';
 import { objects } from './identify.ts';
 import type { MonitorUse } from './monitors.ts';
 import type { PointRecord } from './records.ts';
+import { hasPassedThreshold } from './scratch-watch.ts';
 import { pinSocket } from './scratch-owner.ts';
 
 /** States of a job while its copy-before-write is in force; QEMU pauses jobs for a moment whenever its graph changes. */
@@ -70,12 +71,7 @@ async function addExports(monitor: Monitor, record: PointRecord): Promise<void> 
 /** @throws point-in-time-lost, scratch-exhausted */
 export async function verifyPoint(monitor: Monitor, record: PointRecord): Promise<void> {
   const jobs = objects(await monitor.execute('query-jobs'));
-  const nodes = objects(await monitor.execute('query-named-block-nodes', { flat: true }));
-  for (const disk of record.disks) {
-    // QEMU sets a threshold back to 0 when it has reported it.
-    const node = nodes.find((each) => each['node-name'] === disk.file);
-    if (record.thresholdBytes !== null && node && Number(node.write_threshold) === 0) throw exhausted(record);
-  }
+  if (await hasPassedThreshold(monitor, record)) throw exhausted(record);
   for (const disk of record.disks) {
     const job = jobs.find((each) => each.id === disk.job);
     if (!job) throw pointLost(record, 'its job is gone: QEMU was restarted, or another program ended it');

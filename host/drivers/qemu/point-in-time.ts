@@ -110,6 +110,16 @@ export function createPointInTimeDriver({
     stopWatching.set(record.backup, watchScratch(await monitors.use(record.monitor), record, log));
   }
 
+  /** Every point in time that may run out of scratch, whoever prepared it. */
+  async function guard(): Promise<void> {
+    for (const record of (await records.all()).filter(({ thresholdBytes }) => thresholdBytes !== null)) {
+      if ((await namedMonitor(record)) === undefined) continue;
+      await watch(record).catch((error: unknown) =>
+        log('warn', `the scratch of a point in time cannot be watched yet: ${messageOf(error)}`, { backup: record.backup }),
+      );
+    }
+  }
+
   async function addScratch(monitor: Monitor, record: PointRecord, disk: RecordedDisk): Promise<void> {
     const path = scratchImage(record.directory, disk);
     await makeScratchImage(scratch, path, disk.bytes, record.thresholdBytes === null);
@@ -163,6 +173,7 @@ export function createPointInTimeDriver({
 
   return {
     prepare,
+    guard,
     end,
     async exports(guest, backup) {
       const record = await recordOf(guest.id, backup);

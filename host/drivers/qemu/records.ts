@@ -1,5 +1,6 @@
 /** What a point in time left where, so that any later process can read it or take it away. */
 
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { StillframeError } from '../../../model/errors.ts';
 import { backupId, isBackupId, isGuestId, type BackupId, type GuestId } from '../../../model/ids.ts';
@@ -45,6 +46,12 @@ export interface PointRecords {
 export function scratchPlaces(config: ScratchConfig, backup: BackupId): { directory: string; socket: string } {
   const directory = join(config.path, backupId(backup));
   return { directory, socket: join(directory, 'nbd') };
+}
+
+/** Whether any point in time has a record: takes microseconds, for callers that poll. */
+export function mayHavePoints(stateDir: string): boolean {
+  const directory = join(stateDir, 'points-in-time');
+  return existsSync(directory) && readdirSync(directory).length > 0;
 }
 
 export function openPointRecords(stateDir: string, scratch: ScratchConfig): PointRecords {

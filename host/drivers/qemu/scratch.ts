@@ -49,6 +49,13 @@ export async function planScratch(
   const room = Math.min(free, limit);
   const full = disks.reduce((sum, disk) => sum + fullBytes(disk.bytes), 0);
   if (limit >= full && free >= full + config.marginBytes) return { reservedBytes: full, thresholdBytes: null };
+  if (config.mayRunOut !== true) {
+    throw new StillframeError(
+      'scratch-no-room',
+      `scratch ${config.path} has room for ${formatBytes(Math.max(0, room))}, and all of this guest's disks take ${formatBytes(full)} with a margin of ${formatBytes(config.marginBytes)}: nothing was frozen; make room there, raise scratch.limit, name another scratch.path, or accept a backup that is given up when the guest overwrites more (scratch.reserve: partial in the host's file)`,
+      { path: config.path, roomBytes: Math.max(0, Math.floor(room)), fullBytes: full, marginBytes: config.marginBytes },
+    );
+  }
   const tables = disks.reduce((sum, disk) => sum + tableBytes(disk.bytes), 0);
   if (room < config.marginBytes + tables) {
     throw new StillframeError(

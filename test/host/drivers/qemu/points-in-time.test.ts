@@ -9,6 +9,7 @@ import { it, type TestContext } from 'node:test';
 import type { ScratchConfig } from '../../../../host/config.ts';
 import type { PointExports } from '../../../../host/drivers/driver.ts';
 import { createQemuDriver } from '../../../../host/drivers/qemu/driver.ts';
+import { startMonitorProxy } from '../../../../infra/lab/monitor-proxy.ts';
 import { run } from '../../../../lib/run.ts';
 import { defaultWindowLimits } from '../../../../model/window/lease.ts';
 import { startBareQemu, type BareQemu, type BareQemuOptions } from '../../../fixtures/qemu.ts';
@@ -143,7 +144,7 @@ it('a point in time repeats each step without harm', async (t) => {
 it('a point in time refuses before the freeze when scratch has no room, with the figures and what to do', async (t) => {
   const { points, guest, assertNothingLeft } = await hostWith(t, {
     disks: [64],
-    scratch: { limitBytes: 3 * mib, marginBytes: 4 * mib },
+    scratch: { limitBytes: 3 * mib, marginBytes: 4 * mib, mayRunOut: true },
   });
   await assert.rejects(points.prepare(guest, backupId(backup)), {
     code: 'scratch-no-room',
@@ -172,7 +173,7 @@ it('a point in time counts what other points in time have reserved, also when bo
 
 for (const watched of [true, false]) {
   it(`a point in time gives the backup up at the threshold and never the guest's writes, ${watched ? 'while it is read' : 'without a reader'}`, async (t) => {
-    const scratch = { limitBytes: 16 * mib, marginBytes: 12 * mib };
+    const scratch = { limitBytes: 16 * mib, marginBytes: 12 * mib, mayRunOut: true };
     const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [64], scratch });
     await qemu.write(0, 7, 0, 32);
     const prepared = await points.prepare(guest, backupId(backup));
@@ -194,6 +195,48 @@ for (const watched of [true, false]) {
     await assertNothingLeft();
   });
 }
+
+it('scratch that cannot be reserved in full is refused before the freeze, unless the host’s file accepts that', async (t) => {
+  const scratch = { limitBytes: 16 * mib, marginBytes: 4 * mib };
+  const { points, guest, config, restarted, assertNothingLeft } = await hostWith(t, { disks: [64], scratch });
+  await assert.rejects(points.prepare(guest, backupId(backup)), {
+    code: 'scratch-no-room',
+    message: /room for 16\.0 MiB.*disks take 65\.0 MiB.*scratch\.reserve: partial/s,
+  });
+  await assertNothingLeft();
+  Object.assign(config.scratch, { mayRunOut: true });
+  const next = restarted();
+  const prepared = await next.pointInTime.prepare(await next.guest(guest.id), backupId(backup));
+  await prepared.abandon();
+});
+
+it('a worker that starts gives up a point in time whose scratch went past its threshold while nobody watched it', async (t) => {
+  const scratch = { limitBytes: 16 * mib, marginBytes: 12 * mib, mayRunOut: true };
+  const { qemu, config, restarted, assertNothingLeft } = await hostWith(t, { disks: [64], scratch });
+  const path = join(await temporaryFolder(t), 'monitor');
+  await qemu.write(0, 7, 0, 32);
+  const first = await startMonitorProxy(path, qemu.monitor);
+  config.guests[0]!.monitor = path;
+  const dead = restarted();
+  const guest = await dead.guest(guestId(qemu.uuid));
+  await (await dead.pointInTime.prepare(guest, backupId(backup))).begin();
+  // As the kernel does for a worker that dies.
+  await first.close();
+  await qemu.write(0, 8, 0, 6);
+  const second = await startMonitorProxy(path, qemu.monitor);
+  t.after(() => second.close());
+  const givenUp = new Promise<void>((resolve) =>
+    qemu.control.onEvent(({ name, data }) => name === 'JOB_STATUS_CHANGE' && data.status === 'concluded' && resolve()),
+  );
+  const next = restarted();
+  await next.pointInTime.guard();
+  await givenUp;
+  // Far past what scratch could hold.
+  await qemu.write(0, 9, 0, 32);
+  await next.guest(guest.id);
+  await next.pointInTime.end(guest.id, { backup: backupId(backup) });
+  await assertNothingLeft();
+});
 
 it('a point in time refuses a scratch directory that QEMU cannot write to, in its own words, and leaves nothing behind', async (t) => {
   const asRoot = process.getuid!() === 0;
