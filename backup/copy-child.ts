@@ -9,7 +9,7 @@ import { flushCompileCache } from 'node:module';
 import { setPriority } from 'node:os';
 import { inspectDisk } from '../inspect/inspect.ts';
 import { NotPlainError } from '../lib/plain-file.ts';
-import { keepFilesPrivate } from '../lib/private-files.ts';
+import { beginProcess } from '../lib/begin-process.ts';
 import type { User } from '../lib/run.ts';
 import { messageOf } from '../model/errors.ts';
 import type { DiskFinding } from '../model/point/point.ts';
@@ -24,7 +24,7 @@ const niceness = 10;
 const socket = 3;
 const firstImage = 4;
 
-keepFilesPrivate();
+beginProcess();
 setPriority(niceness);
 // Nothing is ever written there: its end is the end of the process that wants the copy.
 process.stdin.once('close', () => process.exit(1)).resume();

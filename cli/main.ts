@@ -4,9 +4,9 @@ import { run } from '@stricli/core';
 import { createApp } from './app.ts';
 import type { Context } from './context.ts';
 import { exit, exitOfFramework } from './exit.ts';
-import { keepFilesPrivate } from '../lib/private-files.ts';
+import { beginProcess } from '../lib/begin-process.ts';
 
-keepFilesPrivate();
+beginProcess();
 
 const inputs = process.argv.slice(2);
 // A reader that stops early (head, less) is not an error.

@@ -5,6 +5,7 @@ import type { GuestListing } from '../model/guest/listing.ts';
 import type { GuestId } from '../model/ids.ts';
 import { hostEntity, type Inventory } from '../model/workflows/host-entity.ts';
 import { didYouMean } from '../model/near.ts';
+import { readMessage } from '../model/workflows/messages.ts';
 import { grpc, grpcCode, type Temporal } from './connection.ts';
 import { ask } from './workflows.ts';
 
@@ -36,7 +37,9 @@ export async function findHosts({ client, connection }: Temporal): Promise<Inven
       }
     }),
   );
-  return answers.filter((answer) => answer !== null).sort((a, b) => (a.host < b.host ? -1 : 1));
+  // One entity that holds something else must not hide every other host.
+  const inventories = answers.filter((answer) => answer !== null && readMessage('inventory', answer) !== undefined);
+  return (inventories as Inventory[]).sort((a, b) => (a.host < b.host ? -1 : 1));
 }
 
 /** @throws guest-unknown, guest-ambiguous, guest-id-unknown, control-absent */

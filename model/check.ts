@@ -42,9 +42,10 @@ export const exactly =
   };
 
 export const list =
-  <T>(item: Check<T>): Check<T[]> =>
+  <T>(item: Check<T>, most = Infinity): Check<T[]> =>
   (value, path) => {
     if (!Array.isArray(value)) throw new Error(`${path} is ${shown(value)}, expected a list`);
+    if (value.length > most) throw new Error(`${path} has ${value.length} entries, expected ${most} at most`);
     return value.map((each, index) => item(each, `${path}[${index}]`));
   };
 

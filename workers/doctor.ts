@@ -14,9 +14,9 @@ import { checkBoot, checkNode, checkQemuImg, checkTime } from './doctor/machine.
 import { checkRepositories, checkScratch } from './doctor/room.ts';
 import { checkSockets } from './doctor/sockets.ts';
 import { checkTemporal } from './doctor/temporal.ts';
-import { keepFilesPrivate } from '../lib/private-files.ts';
+import { beginProcess } from '../lib/begin-process.ts';
 
-keepFilesPrivate();
+beginProcess();
 
 const { values } = parseArgs({
   options: {

@@ -34,9 +34,9 @@ import { runWorkers } from './temporal/run-workers.ts';
 import { connectWhenReady } from './temporal/server.ts';
 import { endSignal, installRuntime, pollers, tellReady, tryForever } from './temporal/temporal.ts';
 import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
-import { keepFilesPrivate } from '../lib/private-files.ts';
+import { beginProcess } from '../lib/begin-process.ts';
 
-keepFilesPrivate();
+beginProcess();
 
 /** Thaws must never wait behind other work; windows are bounded by the host's disks; two copies already fill them. */
 const slots = { urgent: 16, ops: 8, copy: 2 };

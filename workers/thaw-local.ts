@@ -7,9 +7,9 @@ import { logLine } from '../lib/log.ts';
 import type { PursuedObligation } from '../model/window/window.ts';
 import { createObligations } from './warden/pursue-obligations.ts';
 import { askWarden } from './warden/thaw-socket.ts';
-import { keepFilesPrivate } from '../lib/private-files.ts';
+import { beginProcess } from '../lib/begin-process.ts';
 
-keepFilesPrivate();
+beginProcess();
 
 /** An operator waits this long for one guest; then it is reported as not confirmed. */
 const waitMs = 15_000;

@@ -18,10 +18,10 @@ import { socketAddress } from '../lib/own-port.ts';
 import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
 import { formatDuration } from '../model/units.ts';
 import { exitConfiguration } from './warden/warden.ts';
-import { keepFilesPrivate } from '../lib/private-files.ts';
+import { beginProcess } from '../lib/begin-process.ts';
 import { takeDirectory } from '../lib/strict-modes.ts';
 
-keepFilesPrivate();
+beginProcess();
 
 /** What stands in `<state>/up.json` while `up` runs: where the server is, and which processes there are. */
 export interface UpRecord {
@@ -29,6 +29,8 @@ export interface UpRecord {
   pids: Record<string, number>;
 }
 
+/** A process that hangs at its end, after its windows: the longest lease and what the warden allows its worker are below. */
+const endMs = 60_000;
 /** A process that dies at once is not started again in a tight loop. */
 const restartMs = 1_000;
 
@@ -195,5 +197,7 @@ async function stop(status: number): Promise<void> {
 async function endChild(child: ChildProcess | undefined): Promise<void> {
   if (!child || child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), endMs);
   await once(child, 'exit');
+  clearTimeout(timer);
 }

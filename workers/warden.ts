@@ -5,10 +5,10 @@ import { messageOf } from '../model/errors.ts';
 import { defaults } from '../lib/defaults.ts';
 import { logLine } from '../lib/log.ts';
 import { exitConfiguration, runWarden } from './warden/warden.ts';
-import { keepFilesPrivate } from '../lib/private-files.ts';
+import { beginProcess } from '../lib/begin-process.ts';
 import { takeDirectory } from '../lib/strict-modes.ts';
 
-keepFilesPrivate();
+beginProcess();
 
 const args = process.argv.slice(2);
 const { values } = parseArgs({ args, strict: false, options: { state: { type: 'string' } } });

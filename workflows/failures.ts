@@ -1,10 +1,11 @@
 /** What an activity's failure means to a workflow. */
 
-import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, TimeoutFailure, workflowInfo } from '@temporalio/workflow';
 import { errorCodes, messageOf, type ErrorCode } from '../model/errors.ts';
 import type { HostId } from '../model/ids.ts';
 import type { WindowOutcome } from '../model/window/window.ts';
 import { checkInput, type InputName } from '../model/workflows/inputs.ts';
+import { checkMessage } from '../model/workflows/messages.ts';
 
 /**
  * The code that the host answered with; undefined when the activity was lost and it is unknown what it did. So it is for a failure
@@ -40,6 +41,23 @@ export function checkedInput<Name extends InputName>(name: Name, given: unknown)
   } catch (error) {
     throw failure('input-invalid', messageOf(error));
   }
+}
+
+/** A message of a workflow that is named after what it is about. @throws ApplicationFailure input-invalid, also when it is about another one */
+export function checkedMessage<Name extends 'announce' | 'arm' | 'disarm'>(
+  name: Name,
+  given: unknown,
+  { id }: { id: (about: ReturnType<typeof checkMessage<Name>>) => string },
+) {
+  let message;
+  try {
+    message = checkMessage(name, given);
+  } catch (error) {
+    throw failure('input-invalid', messageOf(error));
+  }
+  const { workflowId } = workflowInfo();
+  if (id(message) === workflowId) return message;
+  throw failure('input-invalid', `${name} is refused: it is for the workflow ${id(message)}, and this is ${workflowId}`);
 }
 
 export function failure(code: string, message: string): ApplicationFailure {

@@ -5,6 +5,7 @@ import {
   CancellationScope,
   condition,
   continueAsNew,
+  log,
   proxyActivities,
   setHandler,
   workflowInfo,
@@ -15,7 +16,9 @@ import { guardianQueue, hostQueues } from '../model/ids.ts';
 import { createWatches, type GuardianArm, type GuardianReport, type GuardianState } from '../model/window/watches.ts';
 import { freezeStartMs, guardianThaw } from '../model/workflows/activities.ts';
 import { thawGuardian as contract } from '../model/workflows/thaw-guardian.ts';
+import { readMessage } from '../model/workflows/messages.ts';
 import { optionsOf } from './activities.ts';
+import { checkedMessage } from './failures.ts';
 import { queryOf, signalOf, updateOf } from './messages.ts';
 
 /** A guest is usually frozen once a night; a guardian that stays a minute serves its retries too. */
@@ -23,15 +26,25 @@ const idleMs = 60_000;
 /** Far below the 2,000 events that a history may have, with the events of one rescue to spare. */
 const eventsBeforeNew = 1_000;
 
+const nothingWatched: GuardianState = { watches: [], reports: [] };
+
 const { page } = proxyActivities<ReturnType<typeof createGuardianActivities>>({
   taskQueue: guardianQueue,
   ...optionsOf('page'),
 });
 
-export async function thawGuardian(state: GuardianState = { watches: [], reports: [] }): Promise<GuardianReport[]> {
-  const watches = createWatches(state, freezeStartMs);
-  setHandler(updateOf(contract.updates.arm), (arm) => watches.arm(arm, Date.now()));
-  setHandler(signalOf(contract.signals.disarm), watches.disarm);
+export async function thawGuardian(state: GuardianState = nothingWatched): Promise<GuardianReport[]> {
+  // Whoever may start workflows may start this one with anything.
+  const watches = createWatches(readMessage('guardianState', state) === undefined ? nothingWatched : state, freezeStartMs);
+  setHandler(updateOf(contract.updates.arm), (arm) => watches.arm(arm, Date.now()), {
+    validator: (given) => void checkedMessage('arm', given, contract),
+  });
+  setHandler(signalOf(contract.signals.disarm), (given) => {
+    // A signal cannot be refused, and an error would stop this workflow for good.
+    const arm = readMessage('disarm', given);
+    if (arm) watches.disarm(arm);
+    else log.warn('a signal to disarm that names no window was dropped');
+  });
   setHandler(queryOf(contract.queries.armed), watches.armed);
   setHandler(queryOf(contract.queries.reports), watches.reports);
 

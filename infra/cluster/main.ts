@@ -5,12 +5,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { keepFilesPrivate } from '../../lib/private-files.ts';
+import { beginProcess } from '../../lib/begin-process.ts';
 import { startCluster } from './cluster.ts';
 
 const usage = 'usage: npm run cluster [-- --host ID ...]   (a certificate for each host; "lab" without one)\n';
 
-keepFilesPrivate();
+beginProcess();
 process.exitCode = await main();
 
 async function main(): Promise<number> {

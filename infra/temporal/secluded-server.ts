@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { keepFilesPrivate } from '../../lib/private-files.ts';
+import { beginProcess } from '../../lib/begin-process.ts';
 import { runToEnd } from '../../lib/run.ts';
 import { joinSockets } from '../../lib/own-port.ts';
 import { messageOf } from '../../model/errors.ts';
@@ -27,7 +27,7 @@ const raiseLoopback = `
 `;
 
 const [socketPath, port, ...command] = process.argv.slice(2) as [string, string, ...string[]];
-keepFilesPrivate();
+beginProcess();
 const raised = await runToEnd(['perl', '-e', raiseLoopback]).catch((error: unknown) => ({
   status: null,
   stderr: messageOf(error),

@@ -10,6 +10,7 @@ import { isBackupId, isGuestId, isHostId, type GuestId } from '../ids.ts';
 import type { GuardianArm } from '../window/watches.ts';
 import { thawedBys, type ThawedBy, type WindowKey, type WindowRequest } from '../window/window.ts';
 import type { ActivityName } from './activities.ts';
+import { guardianArm } from './messages.ts';
 
 const positive = is('a whole number from 1', (value): value is number => Number.isSafeInteger(value) && (value as number) >= 1);
 const key = { guest: identifier(isGuestId), backup: identifier(isBackupId), attempt: positive };
@@ -19,7 +20,6 @@ const leaseMs = orAbsent(is('a number', (value): value is number => typeof value
 const windowRequest = exactly<WindowRequest>({ ...key, leaseMs });
 const backupRequest = { guest: key.guest, backup: key.backup, repository: nameText };
 const guest = exactly<{ guest: GuestId }>({ guest: key.guest });
-const arm: Check<GuardianArm> = exactly<GuardianArm>({ ...key, host: identifier(isHostId), leaseMs: count });
 
 const inputs = {
   /** A workflow that an earlier version started names no repository. */
@@ -36,8 +36,8 @@ const inputs = {
   copy: exactly<BackupRequest>(backupRequest),
   /** A workflow that an earlier version started brings the point that it made: it is ignored. */
   commitPoint: exactly<BackupRequest & { point?: unknown }>({ ...backupRequest, point: (value) => value }),
-  armGuardian: arm,
-  page: exactly<{ arm: GuardianArm; tries: number }>({ arm, tries: count }),
+  armGuardian: guardianArm,
+  page: exactly<{ arm: GuardianArm; tries: number }>({ arm: guardianArm, tries: count }),
   backupGuest: exactly<BackupInput>({
     ...backupRequest,
     guestName: nameText,
@@ -62,7 +62,7 @@ const inputs = {
   }),
 } satisfies Record<ActivityName | WorkflowName, Check<unknown>>;
 
-/** The entity and the guardian are given their own state, and their messages come through our activities and workers. */
+/** What the entity and the guardian are given is checked by messages.ts. */
 type WorkflowName = 'backupGuest' | 'heldWindow' | 'guestCommand';
 
 export type InputName = keyof typeof inputs;

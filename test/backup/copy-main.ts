@@ -6,7 +6,7 @@ import { createBackups } from '../../backup/backups.ts';
 import { createQemuDriver } from '../../host/drivers/qemu/driver.ts';
 import { openJournal } from '../../host/journal/journal.ts';
 import { logLine } from '../../lib/log.ts';
-import { keepFilesPrivate } from '../../lib/private-files.ts';
+import { beginProcess } from '../../lib/begin-process.ts';
 import { backupId, hostId } from '../../model/ids.ts';
 import { openSessions } from '../../backup/sessions.ts';
 import { openKnownRepositories, repositoriesOf } from '../../repository/known.ts';
@@ -14,7 +14,7 @@ import { openSigner } from '../../repository/signature.ts';
 import type { Repository } from '../../repository/points.ts';
 import { outcomeOf } from '../workflows/stand-ins.ts';
 
-keepFilesPrivate();
+beginProcess();
 const { values } = parseArgs({
   options: {
     monitor: { type: 'string' },

@@ -10,7 +10,7 @@ import { workflowBundle } from './bundle.ts';
 import { runWorkers } from './run-workers.ts';
 import { connectWhenReady } from './server.ts';
 import { endSignal, installRuntime, pollers, tellReady } from './temporal.ts';
-import { keepFilesPrivate } from '../../lib/private-files.ts';
+import { beginProcess } from '../../lib/begin-process.ts';
 
 /** A workflow worker needs one poller for the sticky queue and one for the other. */
 const workflowPollers = { ...pollers, minimum: 2, initial: 2 };
@@ -26,7 +26,7 @@ export interface WorkflowWorker {
 /** Serves until the process receives SIGTERM or SIGINT, then ends it. */
 export async function serveWorkflows({ name, taskQueue, entry, activities }: WorkflowWorker): Promise<never> {
   const { values } = parseArgs({ options: serverOptions });
-  keepFilesPrivate();
+  beginProcess();
   const log = logLine(name);
   const ending = endSignal();
   installRuntime(log);
