@@ -46,9 +46,12 @@ export function newBackupId(now: number, random: string): BackupId {
   return backupId(`${time}-${random}`);
 }
 
-/** The three queues of a host. */
-export function hostQueues(host: HostId): { urgent: string; ops: string; copy: string } {
-  return { urgent: `host.${host}.urgent`, ops: `host.${host}.ops`, copy: `host.${host}.copy` };
+export const hostQueueNames = ['urgent', 'questions', 'ops', 'copy'] as const;
+type HostQueue = (typeof hostQueueNames)[number];
+
+/** The queues of a host. */
+export function hostQueues(host: HostId): Record<HostQueue, string> {
+  return Object.fromEntries(hostQueueNames.map((name) => [name, `host.${host}.${name}`])) as Record<HostQueue, string>;
 }
 
 export const controlQueue = 'control';

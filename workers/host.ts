@@ -1,5 +1,5 @@
 /**
- * The host worker: holds this host's channels and monitors and serves its three queues. Child of the warden.
+ * The host worker: holds this host's channels and monitors and serves its queues. Child of the warden.
  * Windows stand before the server is reached and end before the process does.
  */
 
@@ -14,7 +14,7 @@ import { openJournal } from '../host/journal/journal.ts';
 import { createSweep, sweepForever } from '../host/window/sweep.ts';
 import { createWindows, type Windows } from '../host/window/windows.ts';
 import { isStillframeError, messageOf } from '../model/errors.ts';
-import { hostQueues, type GuestId } from '../model/ids.ts';
+import { hostQueueNames, hostQueues, type GuestId } from '../model/ids.ts';
 import { servedOn } from '../model/workflows/activities.ts';
 import { announceForever } from './host/announce.ts';
 import { pollerIdentity } from './host/poller-identity.ts';
@@ -39,7 +39,7 @@ import { beginProcess } from '../lib/begin-process.ts';
 beginProcess();
 
 /** Thaws must never wait behind other work; windows are bounded by the host's disks; two copies already fill them. */
-const slots = { urgent: 16, ops: 8, copy: 2 };
+const slots = { urgent: 16, questions: 8, ops: 8, copy: 2 };
 
 /** How often a heartbeat is really sent: a few bytes for each activity that runs. */
 const heartbeatMs = 2_000;
@@ -132,7 +132,7 @@ async function serve(): Promise<void> {
       over.abort();
     }
   };
-  await runWorkers(server, [queue('urgent'), queue('ops'), queue('copy')], over.signal, () => void announce());
+  await runWorkers(server, hostQueueNames.map(queue), over.signal, () => void announce());
   await drained.promise;
   await server.close();
   if (refusal !== undefined) throw refusal;

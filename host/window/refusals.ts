@@ -28,6 +28,14 @@ export function noSuchSnapshot(name: string, known: string[]): StillframeError {
   );
 }
 
+export function busyWithOthers(guest: Guest): StillframeError {
+  return new StillframeError(
+    'channel-busy',
+    `the channel of guest ${guest.name} is busy with what was asked before: try again when that has been answered`,
+    { guest: guest.id },
+  );
+}
+
 /** A snapshot that is taken of what is not known to be frozen, or beside another point in time, would be worth less than its record says. */
 export function noSnapshotNow({ guest, backup, attempt }: WindowKey, taken: string | undefined): StillframeError {
   const why =

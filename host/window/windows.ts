@@ -14,7 +14,15 @@ import { obligationOf, remainingMs } from '../journal/intent.ts';
 import { beginWindow } from './begin-window.ts';
 import type { OpenWindow } from './open-window.ts';
 import { openPreferred } from './reach.ts';
-import { alreadyOpen, backupCaptured, noSnapshotNow, noSuchSnapshot, windowGone, workerDraining } from './refusals.ts';
+import {
+  alreadyOpen,
+  backupCaptured,
+  busyWithOthers,
+  noSnapshotNow,
+  noSuchSnapshot,
+  windowGone,
+  workerDraining,
+} from './refusals.ts';
 import { runSnapshotCommand } from './snapshot-command.ts';
 import { createSettleOnce } from './settle-once.ts';
 import { createTurns } from './turns.ts';
@@ -44,7 +52,7 @@ export interface Windows {
   status(guest: GuestId): Promise<OwedThaw | null>;
   /** How its last window ended; null also when the record of that cannot be read. */
   latest(guest: GuestId): Promise<WindowOutcome | null>;
-  /** Runs commands that only read on the guest's channel, inside a held window or outside of any. */
+  /** Runs commands that only read on the guest's channel, inside a held window or outside of any. @throws channel-busy when others have it for too long */
   withChannel<T>(guest: GuestId, use: (channel: AgentChannel) => Promise<T>): Promise<T>;
   /** For questions that can wait: null, and nothing is done, while the guest is in a window or another question to it is out. */
   whileIdle<T>(guest: GuestId, use: (guest: Guest) => Promise<T>): Promise<T | null>;
@@ -66,6 +74,9 @@ export interface WindowsDependencies {
   connect: Connect;
   log: Log;
 }
+
+/** A question waits for those before it no longer than somebody waits for its answer; a window may take its whole lease. */
+const turnMs = 10_000;
 
 /** A guest that is inside a window of this process. */
 interface OpenGuest {
@@ -202,7 +213,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     const intent = open ? null : await owedTo(guest, by);
     const outcome = open ? await waitForOutcome(open.window, open.window.end(by)) : intent && (await settleOnce(intent, by));
     if (by === 'operator' && (!outcome || leavesOthers(outcome)))
-      await withChannel(guest, (channel) => channel.execute(fsfreezeThaw, undefined));
+      await onChannel(guest, (channel) => channel.execute(fsfreezeThaw, undefined));
     const latest = async () => journal.latest(guest).catch(() => null);
     return { guest, was: outcome ? 'open' : 'closed', status: 'thawed', outcome: outcome ?? (await latest()) };
   }
@@ -218,11 +229,12 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     }
   }
 
-  async function withChannel<T>(id: GuestId, use: (channel: AgentChannel) => Promise<T>): Promise<T> {
+  async function onChannel<T>(id: GuestId, use: (channel: AgentChannel) => Promise<T>, waitMs = Infinity): Promise<T> {
     const open = openGuests.get(id);
     if (open) return open.window.withChannel(use);
     const guest = await driver.guest(id);
-    const endTurn = await turns.take(id);
+    const endTurn = await turns.take(id, waitMs);
+    if (!endTurn) throw busyWithOthers(guest);
     try {
       const { channel } = await openPreferred(guest, connect);
       try {
@@ -251,7 +263,7 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     snapshot,
     thaw,
     ensureThawed,
-    withChannel,
+    withChannel: (guest, use) => onChannel(guest, use, turnMs),
     whileIdle,
     outcome: (key) => journal.outcome(key),
     async status(guest) {

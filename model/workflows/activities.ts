@@ -30,9 +30,9 @@ const urgent = {
   cancellationType: waits,
 } as const;
 
-/** A question to a guest: nobody waits for an answer longer than this. */
+/** A question to a guest: nobody waits for an answer longer than this. On a queue of its own, so that no thaw waits behind guests that are silent. */
 const question = {
-  queue: 'urgent',
+  queue: 'questions',
   scheduleToStartTimeout: freezeStartMs,
   startToCloseTimeout: 20_000,
   retry: { maximumAttempts: 1 },
@@ -46,7 +46,7 @@ const call = {
   cancellationType: waits,
 } as const;
 
-/** `urgent`, `ops` and `copy` are the host's queues; `control` and `guardian` have a worker each. */
+/** `urgent`, `questions`, `ops` and `copy` are the host's queues; `control` and `guardian` have a worker each. */
 export const activities = {
   /** Ends within its lease by itself; tried once, because the workflow must ask for the outcome before any new attempt. */
   freezeWindow: {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { startSite, type Site } from '../../demo/site.ts';
+import { ask, labHost, startSite, type Site } from '../../demo/site.ts';
 import { openMonitor } from '../../host/channel/monitor.ts';
 import { run } from '../../lib/run.ts';
 import { handleOf } from '../../client/workflows.ts';
@@ -13,7 +13,7 @@ import type { RestorePoint } from '../../model/point/point.ts';
 import { createRepository, openRepository } from '../../repository/points.ts';
 import { leftBehind } from './left-behind.ts';
 import { command, startCommand } from './operator.ts';
-import { guestId } from '../../model/ids.ts';
+import { backupId, guestId } from '../../model/ids.ts';
 import { makeFolder } from '../support/folder.ts';
 
 let directory: string;
@@ -172,6 +172,24 @@ test('an unknown guest is answered with near names, a lease above the cap with t
   const long = await command(site, 'backup', 'run', 'db1', '--lease', '31s');
   assert.equal(long.status, 4, long.stderr);
   assert.match(long.stderr, /30/);
+});
+
+test('a thaw is taken up while twenty questions to a guest that hangs still wait for their answers', async () => {
+  const monitor = await openMonitor({ path: site.guest.witness });
+  await monitor.execute('stop');
+  const guest = guestId(site.guest.uuid);
+  let waiting = 20;
+  const questions = Array.from({ length: waiting }, (_, n) =>
+    ask(site.client, { guest, host: labHost, command: 'ping', backup: backupId(`hung-${n}`) })
+      .catch(() => {})
+      .finally(() => waiting--),
+  );
+  const unknown = { guest: guestId('other'), host: labHost, command: 'thaw' as const, backup: backupId('other-thaw') };
+  await assert.rejects(ask(site.client, unknown));
+  assert.ok(waiting > 0, 'the host has answered while questions waited');
+  await monitor.execute('cont');
+  monitor.close();
+  await Promise.all(questions);
 });
 
 test('a paused guest is refused before anything is frozen', async () => {

@@ -11,7 +11,7 @@ import { createWindowActivities } from '../../activities/window.ts';
 import { startWorkflow } from '../../client/workflows.ts';
 import { startDevServer } from '../../infra/temporal/dev-server.ts';
 import { tcpAddress } from '../../lib/own-port.ts';
-import { controlQueue, hostQueues } from '../../model/ids.ts';
+import { controlQueue, hostQueueNames, hostQueues } from '../../model/ids.ts';
 import { servedOn } from '../../model/workflows/activities.ts';
 import { backupGuest } from '../../model/workflows/backup-guest.ts';
 import { workflowBundle } from '../../workers/temporal/bundle.ts';
@@ -78,7 +78,7 @@ it('a copy that runs while the certificate is replaced continues, and every late
         workflowBundle: await workflowBundle('index.ts'),
         activities: createControlActivities({ client: connected.client }),
       },
-      ...(['urgent', 'ops', 'copy'] as const).map((queue) => ({
+      ...hostQueueNames.map((queue) => ({
         taskQueue: queues[queue],
         activities: servedOn(queue, served),
       })),

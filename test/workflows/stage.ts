@@ -18,6 +18,7 @@ import {
   guardianQueue,
   guestId,
   hostId,
+  hostQueueNames,
   hostQueues,
   newBackupId,
   type BackupId,
@@ -126,7 +127,7 @@ export async function openStage(): Promise<Stage> {
       const queues = hostQueues(hostId(ids.host));
       const served = { ...createWindowActivities(parts), ...createGuestActivities(parts), ...createCopyActivities(parts) };
       const hostWorkers = await Promise.all(
-        (['urgent', 'ops', 'copy'] as const).map((queue) =>
+        hostQueueNames.map((queue) =>
           Worker.create({
             connection: native,
             taskQueue: queues[queue],

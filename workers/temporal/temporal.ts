@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
 import { isStillframeError, messageOf } from '../../model/errors.ts';
 
-/** A worker polls with one connection while idle and up to four when busy: ten pollers on each of 1,500 queues are more than a server takes. */
+/** A worker polls with one connection while idle and up to four when busy: ten pollers on each of 2,000 queues are more than a server takes. */
 export const pollers = { type: 'autoscaling', minimum: 1, initial: 1, maximum: 4 } as const;
 
 /** The SDK's own lines go where ours go. Call it once, before anything else of the SDK. */
