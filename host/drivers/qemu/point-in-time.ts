@@ -135,11 +135,12 @@ export function createPointInTimeDriver({
   }
 
   async function end(guest: GuestId, point: PointName): Promise<void> {
-    const record = 'backup' in point ? await records.read(point.backup) : undefined;
-    if (record && record.guest !== guest) throw notOfGuest(record, guest);
-    await takeOutOfQemu(monitorPaths.get(guest) ?? (await namedMonitor(record)), point, record?.socket);
-    if ('stem' in point) return;
+    if ('stem' in point) return takeOutOfQemu(monitorPaths.get(guest), point, undefined);
     const { backup } = point;
+    const record = await records.read(backup);
+    if (record && record.guest !== guest) throw notOfGuest(record, guest);
+    // Without a record nothing of this backup is here: objects of another one may have names that begin alike.
+    if (record) await takeOutOfQemu(monitorPaths.get(guest) ?? (await namedMonitor(record)), point, record.socket);
     stopWatching.get(backup)?.();
     stopWatching.delete(backup);
     if (!record) return;

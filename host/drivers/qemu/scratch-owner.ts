@@ -5,6 +5,7 @@
 
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { asUser, run, type User } from '../../../lib/run.ts';
 import { demandOwn, demandOwnWay } from '../../../lib/strict-modes.ts';
 import type { ScratchConfig } from '../../config.ts';
@@ -44,7 +45,9 @@ export interface PinnedSocket {
 
 /** @throws Error with a sentence when no socket of the owner of scratch, or of root, is at `path` */
 export async function pinSocket({ path: scratch }: ScratchConfig, path: string): Promise<PinnedSocket> {
-  const file = await open(path, O_PATH | constants.O_NOFOLLOW);
+  // The owner of scratch can put a link in the place of the directory too.
+  await using directory = await open(dirname(path), O_PATH | constants.O_NOFOLLOW | constants.O_DIRECTORY);
+  const file = await open(`/proc/self/fd/${directory.fd}/${basename(path)}`, O_PATH | constants.O_NOFOLLOW);
   try {
     const { uid: owner } = await stat(scratch);
     const found = await file.stat();

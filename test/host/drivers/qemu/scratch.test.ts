@@ -136,7 +136,7 @@ it('a copy reads from the socket that this QEMU made, and not from what was put 
   await prepared.begin();
   const socket = join(scratch, backup, 'nbd');
   const exports = await points.exports(guest, backup);
-  const other = join(root, 'other');
+  const other = join(root, 'nbd');
   const server = createServer().listen(other);
   t.after(() => server.close());
   await rename(socket, `${socket}.moved`);
@@ -147,6 +147,10 @@ it('a copy reads from the socket that this QEMU made, and not from what was put 
   assert.equal((await stat(image)).size, 8 * mib);
   await exports.close();
   await assert.rejects(points.exports(guest, backup), { code: 'point-in-time-lost', message: /is not a socket/ });
+  // Nor by a link in the place of the directory.
+  await rename(join(scratch, backup), join(scratch, 'moved'));
+  await symlink(root, join(scratch, backup));
+  await assert.rejects(points.exports(guest, backup), { code: 'point-in-time-lost' });
   await points.end(guest.id, { backup });
 });
 
