@@ -54,6 +54,11 @@ export function originText(origin: Origin): string {
   }
 }
 
+/** A grade is what the manifest says: without a host that vouches for it, it is a claim. */
+export function gradeText(point: RestorePoint, origin: Origin): string {
+  return origin.kind === 'proven' ? point.grade : `${point.grade} (claimed, not proven)`;
+}
+
 /** What is known of the origin of a point, as a clause about it. */
 export function originSentence(point: RestorePoint, origin: Origin): string {
   switch (origin.kind) {
@@ -66,16 +71,20 @@ export function originSentence(point: RestorePoint, origin: Origin): string {
     case 'other-host':
       return `it says that it is of host ${point.host}, and is signed by the key of another host (${origin.key})`;
     case 'altered':
-      return 'its signature does not fit: the manifest was altered, or was brought here from another repository';
+      return 'its signature does not fit: it or the manifest was altered, or the point was brought here from another repository';
   }
 }
 
 /** @throws point-unproven */
 export function demandProven(point: RestorePoint, origin: Origin): void {
   if (origin.kind === 'proven') return;
+  const wayOut =
+    origin.kind === 'unknown-key'
+      ? 'name the public key of its host (host-key.pub in its state directory) with --trust, or take the point as it is with --unproven'
+      : 'find out who writes into the repository and choose another point, or take this one as it is with --unproven';
   throw new StillframeError(
     'point-unproven',
-    `nobody vouches for restore point ${point.id}: ${originSentence(point, origin)}; name the public key of its host (host-key.pub in its state directory) with --trust, or take the point as it is with --unproven`,
+    `nobody vouches for restore point ${point.id}: ${originSentence(point, origin)}; ${wayOut}`,
     { point: point.id, origin: origin.kind },
   );
 }

@@ -1,6 +1,6 @@
 /** The repository that a command means: a directory by itself, or a name in the host's file. */
 
-import { StillframeError } from '../model/errors.ts';
+import { isStillframeError, StillframeError } from '../model/errors.ts';
 import { didYouMean } from '../model/near.ts';
 import type { Repository } from '../repository/points.ts';
 import type { Context } from './context.ts';
@@ -37,7 +37,10 @@ export async function pathOf(context: Context, flags: RepositoryFlags): Promise<
   if (flags.path !== undefined) return flags.path;
   const { readHostConfig } = await import('../config/host-file.ts');
   const file = configOf(context, flags.config);
-  const { repositories } = await readHostConfig(file);
+  const { repositories } = await readHostConfig(file).catch((error: unknown) => {
+    if (!isStillframeError(error, 'config-invalid')) throw error;
+    throw new StillframeError(error.code, `${error.message}; or name the directory of the repository with --path`, error.facts);
+  });
   const name = chooseRepository(flags.repository, Object.keys(repositories), file);
   return repositories[name]!;
 }

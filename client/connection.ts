@@ -1,7 +1,9 @@
 /** The Temporal server as a client sees it: connected within seconds, or an error that says how to start one. */
 
 import type { Client, Connection } from '@temporalio/client';
-import { exists } from '../lib/durable.ts';
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { errnoOf } from '../lib/errno.ts';
 import { escapeError } from '../lib/escape.ts';
 import { socketPathOf, tcpAddress } from '../lib/own-port.ts';
 import { StillframeError } from '../model/errors.ts';
@@ -47,7 +49,7 @@ export async function connectClient({ connection: options, namespace, dataConver
   const { Client, Connection } = await import('@temporalio/client');
   const { address } = options;
   const socket = socketPathOf(address);
-  if (socket !== undefined && !(await exists(socket).catch(() => true))) throw unreachable(address, 'does not run');
+  if (socket !== undefined) await demandSocket(socket, address);
   const connection = await Connection.connect({
     ...options,
     address: await tcpAddress(address),
@@ -58,6 +60,18 @@ export async function connectClient({ connection: options, namespace, dataConver
     throw faulty(await findFault(options), address);
   });
   return { client: new Client({ connection, namespace, dataConverter }), connection, address };
+}
+
+/** @throws temporal-unreachable when there is no socket, temporal-denied when it is another user's */
+async function demandSocket(path: string, address: string): Promise<void> {
+  const errno = await access(path, constants.W_OK).then(() => null, errnoOf);
+  if (errno === 'ENOENT' || errno === 'ENOTDIR') throw unreachable(address, 'does not run');
+  if (errno !== 'EACCES') return;
+  throw new StillframeError(
+    'temporal-denied',
+    `the Temporal server at ${address} is another user's: run this as the user that runs "stillframe up", or name your own server with --address or TEMPORAL_ADDRESS`,
+    { address },
+  );
 }
 
 /** The gRPC status in an error or its causes; undefined when there is none. */

@@ -36,8 +36,15 @@ export function launch(entry, args) {
 
 /** Code from a cache that another user can write, as after "su" without "-", is not run. One that is not there yet is made as ours. */
 function isOwn(directory) {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const { uid, mode } = statSync(directory);
+  let stats;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    stats = statSync(directory);
+  } catch {
+    // A user without a home has no cache, and needs none.
+    return false;
+  }
+  const { uid, mode } = stats;
   return uid === process.getuid?.() && (mode & 0o022) === 0;
 }
 

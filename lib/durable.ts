@@ -48,12 +48,27 @@ export async function removeDurably(path: string): Promise<void> {
   await syncPath(dirname(path));
 }
 
-/** Creates a directory for this user alone, with those above it, and makes every new entry durable. */
-export async function makeDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
+/** Creates a directory for this user alone, with those above it, and makes every new entry durable. Returns the first one that was not there. */
+export async function makeDirectory(path: string): Promise<string | undefined> {
+  const first = await makeWithParents(resolve(path));
+  if (first === undefined) return undefined;
   const above = dirname(resolve(first));
   for (let directory = resolve(path); directory !== above; directory = dirname(directory)) await syncPath(dirname(directory));
+  return first;
+}
+
+/** mkdir() of Node never ends where the system answers ENOENT below a directory that is there, as in /proc (seen in Node 24). */
+async function makeWithParents(path: string): Promise<string | undefined> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+    return path;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return undefined;
+    if (errnoOf(error) !== 'ENOENT' || (await exists(dirname(path)))) throw error;
+  }
+  const first = await makeWithParents(dirname(path));
+  const own = await makeWithParents(path);
+  return first ?? own;
 }
 
 /** fsync(2) of a file or a directory: a rename is durable only once the directory is. */

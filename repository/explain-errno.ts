@@ -4,13 +4,14 @@ import { errnoOf } from '../lib/errno.ts';
 import { StillframeError, messageOf, type ErrorCode } from '../model/errors.ts';
 
 const remedies: Record<string, string> = {
-  EACCES: 'let the user that runs Stillframe write there',
-  EPERM: 'let the user that runs Stillframe write there',
+  EACCES: 'let the user that runs Stillframe read and write there',
+  EPERM: 'let the user that runs Stillframe read and write there',
   EROFS: 'mount it writable',
   ENOSPC: 'make room there',
   EDQUOT: 'raise the quota or make room there',
   ENOENT: 'mount it or create the directory',
   ENOTDIR: 'name a directory',
+  EEXIST: 'name a directory',
   EIO: 'look at the disk: the kernel log has the details',
 };
 

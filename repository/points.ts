@@ -192,7 +192,8 @@ export async function openRepository(directory: string): Promise<Repository> {
 
     async origin(point, trusted) {
       const signature = await readText(join(folder(point.id), signatureFile), longestSignature).catch((error: unknown) => {
-        if (error instanceof NotPlainError) return null;
+        // Something else in its place is no signature that could fit.
+        if (error instanceof NotPlainError) return '';
         throw error;
       });
       const text = texts.get(point);

@@ -1,9 +1,9 @@
 /** Restoring: the images of a point, proven byte for byte, in a directory of the caller's choice. */
 
-import { mkdir, open, readdir, rename, rm, rmdir, statfs } from 'node:fs/promises';
+import { open, readdir, rename, rm, rmdir, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { syncPath, writeDurably } from '../lib/durable.ts';
+import { makeDirectory, syncPath, writeDurably } from '../lib/durable.ts';
 import { errnoOf } from '../lib/errno.ts';
 import { NotPlainError, openPlain } from '../lib/plain-file.ts';
 import { StillframeError } from '../model/errors.ts';
@@ -35,7 +35,7 @@ export async function restorePoint(
   { onProgress, signal }: RestoreOptions = {},
 ): Promise<void> {
   return explainErrno('target-unwritable', target, async () => {
-    const made = await mkdir(target, { recursive: true, mode: 0o700 });
+    const made = await makeDirectory(target);
     await demandEmpty(target);
     try {
       await demandRoom(repository, point, target);

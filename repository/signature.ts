@@ -1,10 +1,11 @@
 /** The signature of a manifest: made with the key of the host that commits the point, and judged by keys that the reader trusts. */
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, makeDirectory, writeDurably } from '../lib/durable.ts';
-import { demandOwn } from '../lib/strict-modes.ts';
+import { errnoOf } from '../lib/errno.ts';
+import { demandOwn, WritableByOthersError } from '../lib/strict-modes.ts';
 import { exactly, matching, oneOf } from '../model/check.ts';
 import { StillframeError } from '../model/errors.ts';
 import { isHostId, type HostId } from '../model/ids.ts';
@@ -20,12 +21,12 @@ export interface Signer {
 /** What a reader knows of the origin of a point. `proven`: signed, as it is now, by a trusted key of the host that it names. */
 export type Origin =
   | { kind: 'proven'; host: HostId }
-  /** There is no signature, or none that can be read. */
+  /** There is no signature. */
   | { kind: 'unsigned' }
   | { kind: 'unknown-key'; key: string }
   /** Signed by a key that is trusted, but for another host. */
   | { kind: 'other-host'; key: string }
-  /** The signature does not fit the manifest or this repository. */
+  /** The signature cannot be read, or does not fit the manifest or this repository. */
   | { kind: 'altered' };
 
 /** Public keys, base64 of their 32 bytes (RFC 8032), and the hosts that each may sign for. */
@@ -42,7 +43,7 @@ export const longestSignature = 1024;
 
 const algorithm = 'ed25519';
 
-/** The key of this host, made when there is none. @throws WritableByOthersError, and what the file system and the key's parser throw */
+/** The key of this host, made when there is none. @throws config-invalid, and what the file system throws */
 export async function openSigner(stateDir: string, host: HostId): Promise<Signer> {
   await makeDirectory(stateDir);
   const path = join(stateDir, privateKeyFile);
@@ -50,8 +51,7 @@ export async function openSigner(stateDir: string, host: HostId): Promise<Signer
     const { privateKey } = generateKeyPairSync('ed25519');
     await writeDurably(path, String(privateKey.export({ type: 'pkcs8', format: 'pem' })));
   }
-  await demandOwn(path);
-  const privateKey = createPrivateKey(await readFile(path));
+  const privateKey = await readPrivateKey(path);
   const key = publicText(createPublicKey(privateKey));
   const line = `${host} ${algorithm} ${key}\n`;
   const published = join(stateDir, publicKeyFile);
@@ -65,6 +65,28 @@ export async function openSigner(stateDir: string, host: HostId): Promise<Signer
   };
 }
 
+const othersMayUse = 0o077;
+
+async function readPrivateKey(path: string): Promise<KeyObject> {
+  const refuse = (problem: string) =>
+    new StillframeError('config-invalid', `the key that signs the points of this host, ${path}, is not used: ${problem}`, {
+      path,
+    });
+  try {
+    await demandOwn(path);
+  } catch (error) {
+    throw error instanceof WritableByOthersError ? refuse(error.message) : error;
+  }
+  if (((await stat(path)).mode & othersMayUse) !== 0) throw refuse(`others may read it: run "chmod 600 ${path}"`);
+  try {
+    return createPrivateKey(await readFile(path));
+  } catch {
+    throw refuse(
+      'it is damaged: restore it from a copy, or remove it for a new one, and trust the old public key for the points that it signed',
+    );
+  }
+}
+
 /** A point, and the texts that it was read with. */
 export interface Signed {
   host: HostId;
@@ -74,8 +96,9 @@ export interface Signed {
 }
 
 export function judgeOrigin(repository: string, { host, manifest, signature }: Signed, trusted: TrustedKeys): Origin {
-  const read = signature === null ? null : readSignature(signature);
-  if (read === null) return { kind: 'unsigned' };
+  if (signature === null) return { kind: 'unsigned' };
+  const read = readSignature(signature);
+  if (read === null) return { kind: 'altered' };
   const { key } = read;
   const isGenuine = verify(null, signedBytes(repository, manifest), publicKey(key), Buffer.from(read.signature, 'base64'));
   if (!isGenuine) return { kind: 'altered' };
@@ -86,13 +109,15 @@ export function judgeOrigin(repository: string, { host, manifest, signature }: S
 
 /**
  * The keys in files of lines `HOST ed25519 KEY`, as `host-key.pub` has one; empty lines and those that begin with # are skipped.
- * A file that a person named must be there. @throws input-invalid that names file and line, WritableByOthersError
+ * A file that a person named must be there. @throws input-invalid that names file and line
  */
 export async function readTrustedKeys(paths: readonly string[]): Promise<TrustedKeys> {
   const trusted = new Map<string, Set<HostId>>();
   for (const path of paths) {
-    await demandOwn(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
+    await demandOwn(path).catch((error: unknown) => {
+      if (error instanceof WritableByOthersError)
+        throw new StillframeError('input-invalid', `${path} is not trusted: ${error.message}`, { path });
+      if (errnoOf(error) !== 'ENOENT') throw error;
       throw new StillframeError('input-invalid', `the file of trusted keys ${path} does not exist: name another one`, { path });
     });
     for (const [index, line] of (await readFile(path, 'utf8')).split('\n').entries()) {

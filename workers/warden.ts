@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../model/errors.ts';
 import { defaults } from '../lib/defaults.ts';
+import { errnoOf } from '../lib/errno.ts';
 import { logLine } from '../lib/log.ts';
 import { exitConfiguration, runWarden } from './warden/warden.ts';
 import { beginProcess } from '../lib/begin-process.ts';
@@ -18,7 +19,8 @@ try {
   await takeDirectory(stateDir);
   process.exitCode = await runWarden({ stateDir, args });
 } catch (error) {
-  logLine('warden')('error', messageOf(error));
+  const place = errnoOf(error) === 'EACCES' ? ': run as the user whose state directory it is, or name another with --state' : '';
+  logLine('warden')('error', `${messageOf(error)}${place}`);
   process.exitCode = exitConfiguration;
 }
 process.exit();

@@ -8,7 +8,7 @@ import { configFlag, jsonFlag, pointArgument } from '../flags.ts';
 import { printJson } from '../render/json.ts';
 import { createProgress } from '../render/progress.ts';
 import { renderFields } from '../render/table.ts';
-import { demandProven, originSentence, trustedKeysOf, trustFlags, type TrustFlags } from '../origin.ts';
+import { demandProven, gradeText, originSentence, trustedKeysOf, trustFlags, type TrustFlags } from '../origin.ts';
 import { openNamed, repositoryFlags, type RepositoryFlags } from '../repository.ts';
 
 /** A terminal shows no more than this many redraws a second worth seeing. */
@@ -68,7 +68,7 @@ export const restore = command(
         const files = point.disks.map(({ file, bytes }) => `${file} ${formatBytes(bytes)}`);
         this.process.stdout.write(
           renderFields([
-            ['restored', `${point.id} of ${point.guest.name}, grade ${point.grade}`],
+            ['restored', `${point.id} of ${point.guest.name}, grade ${gradeText(point, origin)}`],
             ['origin', originSentence(point, origin)],
             ['to', flags.to],
             ['files', files.length === 0 ? 'none' : files],

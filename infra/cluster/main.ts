@@ -22,7 +22,7 @@ async function main(): Promise<number> {
     process.stderr.write(`cluster: ${(error as Error).message}\n${usage}`);
     return 2;
   }
-  const stopped = once(process, 'SIGINT').then(() => {});
+  const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   const directory = await mkdtemp(join(tmpdir(), 'sf-cluster-'));
   try {
     const cluster = await startCluster(directory, ['operator', 'control', 'guardian', ...hosts.map((id) => `host.${id}`)]);

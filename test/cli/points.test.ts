@@ -53,11 +53,11 @@ test('a guest cannot write on the terminal or fake a row with its name', async (
 });
 
 test('a point is shown with grade, window and what was seen on its disks', async (t) => {
-  const { path } = await repository(t, (point) => {
+  const { path, state } = await repository(t, (point) => {
     point.grade = 'crash-atomic';
     point.reasons = ['lease-expired', 'mount-not-frozen /data'];
   });
-  const { status, stdout } = await runCli(['point', 'show', id, '--path', path]);
+  const { status, stdout } = await runCli(['point', 'show', id, '--path', path, '--state', state]);
   assert.equal(status, 0);
   assert.match(stdout, /^grade +crash-atomic\nreasons +lease-expired\n +mount-not-frozen \/data$/m);
   assert.match(stdout, /^held +164 ms of 10\.0 s lease$/m);
@@ -155,6 +155,8 @@ test('a point that was altered is named ALTERED in the list, status 1, and is no
   assert.equal(list.status, 1);
   assert.match(list.stdout, /application +ALTERED/);
   const show = await runCli(['point', 'show', id, '--path', path, '--state', state]);
+  assert.equal(show.status, 1);
+  assert.match(show.stdout, /^grade +application \(claimed, not proven\)$/m);
   assert.match(show.stdout, /^origin +its signature does not fit/m);
   const to = join(directory, 'out');
   const refused = await runCli(['restore', id, '--path', path, '--state', state, '--to', to]);

@@ -115,3 +115,7 @@ test('a missing directory has no names and does not exist, and neither does a da
   assert.deepEqual(await Promise.all(there), [true, true, false, false, false]);
   await assert.rejects(exists(join(folder, 'x'.repeat(300))), { code: 'ENAMETOOLONG' });
 });
+
+test('a directory where the system allows none is an error at once', async () => {
+  for (const path of ['/proc/x', '/proc/x/y']) await assert.rejects(makeDirectory(path), { code: 'ENOENT' });
+});

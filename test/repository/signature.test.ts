@@ -66,19 +66,24 @@ test('a host cannot sign for another one', async (t) => {
   assert.equal((await repository.origin(await repository.read(point.id), signer.trusted)).kind, 'other-host');
 });
 
+test('a point without a signature is unsigned', async (t) => {
+  const { folder, origin } = await signed(t);
+  await rm(join(folder, 'manifest.sig'));
+  assert.equal((await origin()).kind, 'unsigned');
+});
+
 const planted: [what: string, plant: (path: string) => Promise<unknown>][] = [
-  ['no file', async () => {}],
   ['a FIFO', (path) => run(['mkfifo', path])],
   ['garbage', (path) => writeFile(path, '\u0000')],
   ['a key of another kind', (path) => writeFile(path, JSON.stringify({ algorithm: 'none', key: '', signature: '' }))],
   ['a file of megabytes', (path) => run(['truncate', '-s', '64M', path])],
 ];
 for (const [what, plant] of planted) {
-  test(`${what} in the place of a signature makes the point unsigned`, async (t) => {
+  test(`${what} in the place of a signature makes the point altered, and not unsigned`, async (t) => {
     const { folder, origin } = await signed(t);
     await rm(join(folder, 'manifest.sig'));
     await plant(join(folder, 'manifest.sig'));
-    assert.equal((await origin()).kind, 'unsigned');
+    assert.equal((await origin()).kind, 'altered');
   });
 }
 
@@ -119,10 +124,25 @@ test('a file of trusted keys that is wrong, missing or open to others is refused
   await assert.rejects(readTrustedKeys([file]), /can be written by other users/);
 });
 
-test('a key that another user could have put there is not used', async (t) => {
+test('a key that another user could have put there or read, or that is damaged, is refused by name', async (t) => {
   const state = join(await temporaryFolder(t), 'state');
   await mkdir(state);
   await openSigner(state, hostId('rack1-a'));
   await chmod(join(state, 'host-key.pem'), 0o666);
-  await assert.rejects(openSigner(state, hostId('rack1-a')), /can be written by other users/);
+  const path = join(state, 'host-key.pem');
+  await assert.rejects(openSigner(state, hostId('rack1-a')), {
+    code: 'config-invalid',
+    message: /can be written by other users/,
+  });
+  await chmod(path, 0o644);
+  await assert.rejects(openSigner(state, hostId('rack1-a')), {
+    code: 'config-invalid',
+    message: /others may read it: run "chmod 600/,
+  });
+  await chmod(path, 0o600);
+  await writeFile(path, 'garbage');
+  await assert.rejects(openSigner(state, hostId('rack1-a')), {
+    code: 'config-invalid',
+    message: /host-key\.pem, is not used: it is damaged/,
+  });
 });

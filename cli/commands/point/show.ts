@@ -9,7 +9,8 @@ import { printJson } from '../../render/json.ts';
 import { renderFields } from '../../render/table.ts';
 import { formatTime } from '../../render/text.ts';
 import { reasonField, windowFields } from '../../render/window.ts';
-import { originSentence, trustedKeysOf } from '../../origin.ts';
+import { exit } from '../../exit.ts';
+import { gradeText, originSentence, trustedKeysOf } from '../../origin.ts';
 import { openNamed } from '../../repository.ts';
 import { pointFlags, type PointFlags } from './flags.ts';
 
@@ -21,6 +22,7 @@ export const pointShow = command({
     const trusted = await trustedKeysOf(this, given);
     const point = await repository.read(id);
     const origin = await repository.origin(point, trusted);
+    if (origin.kind === 'altered') this.process.exitCode = exit.error;
     if (given.json) return printJson(this, { ...point, origin });
     this.process.stdout.write(
       renderFields([
@@ -28,7 +30,7 @@ export const pointShow = command({
         ['guest', `${point.guest.name} (${point.guest.id}) on ${point.host}`],
         ['committed', formatTime(point.committedAt)],
         ['origin', originSentence(point, origin)],
-        ['grade', point.grade],
+        ['grade', gradeText(point, origin)],
         reasonField(point.reasons),
         ...windowFields(point.window),
         ['disks', point.disks.flatMap(diskLines)],
