@@ -136,8 +136,11 @@ export async function openStage(): Promise<Stage> {
           }),
         ),
       );
-      const [urgent, ops, copies] = hostWorkers as [Worker, Worker, Worker];
-      return urgent.runUntil(ops.runUntil(copies.runUntil(() => act(ids))));
+      const acting = hostWorkers.reduce(
+        (rest, worker) => () => worker.runUntil(rest),
+        () => act(ids),
+      );
+      return acting();
     },
 
     start: (contract, input) => startWorkflow(client, contract, input, { summary: 'test' }),
