@@ -115,10 +115,9 @@ export function openJournal({ stateDir }: { stateDir: string }): Journal {
     async close(outcome) {
       const { guest, epoch } = outcome;
       await writeOutcome(outcomesPath(guest), outcome);
-      const paths = copyPaths(guest);
-      const { intents } = await readCopies(guest, paths);
       // A close that came late must not take the debt of a later window with it.
-      if (intents.every((each) => each.epoch < epoch || outcomeName(each) === outcomeName(outcome))) await removeCopies(paths);
+      const isOver = (intent: Intent) => intent.epoch < epoch || outcomeName(intent) === outcomeName(outcome);
+      await removeCopies(guest, copyPaths(guest), isOver);
       await removeOldOutcomes(outcomesPath(guest));
     },
 

@@ -48,12 +48,17 @@ export async function writeCopies(intent: Intent, paths: readonly string[]): Pro
       await writeJson(path, intent);
     }
   } catch (error) {
-    await removeCopies(paths).catch(() => {});
+    await removeCopies(intent.guest, paths, () => true).catch(() => {});
     throw error;
   }
 }
 
-export async function removeCopies(paths: readonly string[]): Promise<void> {
-  // A directory that is gone holds no copy, and cannot be synced.
-  for (const path of paths) if (await exists(dirname(path))) await removeDurably(path);
+/** Those of intents that are over, and those that cannot be read. Each is read right before it goes: a later window may have begun. */
+export async function removeCopies(guest: GuestId, paths: readonly string[], isOver: (intent: Intent) => boolean): Promise<void> {
+  for (const path of paths) {
+    // A directory that is gone holds no copy, and cannot be synced.
+    if (!(await exists(dirname(path)))) continue;
+    const { intents } = await readCopies(guest, [path]);
+    if (intents.every(isOver)) await removeDurably(path);
+  }
 }
