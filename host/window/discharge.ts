@@ -33,7 +33,7 @@ export interface DischargeOptions {
   connect: () => Promise<ReachedAgent>;
   /** A channel that is synced already; the first try uses it, because a new one costs a round trip of frozen time. */
   channel?: AgentChannel | undefined;
-  /** Resolves when the guest itself ended the freeze (shutdown, reset). */
+  /** Resolves when the guest itself ended the freeze: it shut down. */
   ended?: Promise<ClosingEvidence>;
   /** Gives up, with the obligation still owed. */
   signal?: AbortSignal;

@@ -4,7 +4,7 @@ import { StillframeError, messageOf } from '../../model/errors.ts';
 import type { ClosingEvidence, ThawedBy, WindowOutcome } from '../../model/window/window.ts';
 import type { AgentChannel } from '../channel/types.ts';
 import { monotonicMs } from '../../lib/clock.ts';
-import type { GuestEvent, GuestWatch, PreparedPoint } from '../drivers/driver.ts';
+import type { GuestWatch, PreparedPoint } from '../drivers/driver.ts';
 import type { Intent } from '../journal/intent.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Log } from '../../lib/log.ts';
@@ -64,6 +64,7 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
   const guestEnded = Promise.withResolvers<ClosingEvidence>();
   let inUse = false;
   let ending = false;
+  let wasReset = false;
 
   const remainingMs = () => Math.max(0, intent.startedMs + intent.leaseMs - monotonicMs());
   const lease = setTimeout(
@@ -78,8 +79,9 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
   );
 
   watch.on((event) => {
-    const closing = closingEvents[event];
-    if (closing) guestEnded.resolve(closing);
+    if (event === 'shutdown') guestEnded.resolve('guest-shutdown');
+    // It proves nothing: bytes of a freeze that were on their way can run after the boot.
+    if (event === 'reset') wasReset = true;
     if (event === 'gone')
       log('warn', 'the monitor is gone inside a window; that proves nothing, so the thaw continues', { guest: intent.guest });
     if (event !== 'gone' && event !== 'resume')
@@ -123,12 +125,14 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     );
 
   async function finish(by: ThawedBy, failure: unknown): Promise<WindowOutcome> {
-    // A command that is still out blocks the channel: drop the connection, the agent answers the next one in order.
-    if (inUse) channel.close();
+    // A command that is still out blocks the channel, and after a reset no reply is of the boot that was asked: drop the connection,
+    // the agent answers the next one in order.
+    const isSpent = inUse || wasReset;
+    if (isSpent) channel.close();
     const discharged = await discharge({
       intent,
       connect,
-      channel: inUse ? undefined : channel,
+      channel: isSpent ? undefined : channel,
       ended: guestEnded.promise,
       log,
     });
@@ -203,6 +207,3 @@ export function openWindow({ intent, channel, connect, watch, prepared, journal,
     },
   };
 }
-
-/** After these the guest's kernel that was frozen is gone. Stop, migration and end of file close nothing. */
-const closingEvents: Partial<Record<GuestEvent, ClosingEvidence>> = { shutdown: 'guest-shutdown', reset: 'guest-reset' };

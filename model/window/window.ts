@@ -23,7 +23,7 @@ export interface WindowRequest extends WindowKey {
 export const thawedBys = ['window', 'lease', 'event', 'shutdown', 'warden', 'workflow', 'guardian', 'operator', 'guest'] as const;
 export type ThawedBy = (typeof thawedBys)[number];
 
-/** What shows that our freeze is not in force any more. */
+/** What shows that our freeze is not in force any more. Earlier versions took a reset for evidence, and their records say so. */
 export const closingEvidences = ['status-thawed', 'guest-shutdown', 'guest-reset'] as const;
 export type ClosingEvidence = (typeof closingEvidences)[number];
 

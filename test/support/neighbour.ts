@@ -40,7 +40,7 @@ export async function openNeighbour(name: string, path: string): Promise<Neighbo
     refused: refused.promise,
     isOwed: async () => (await windows.status(guest)) !== null,
     async close() {
-      driver.guestHas('reset');
+      driver.guestHas('shutdown');
       await windows.drain();
       await outcome.catch(() => {});
       await rm(directory, { recursive: true });

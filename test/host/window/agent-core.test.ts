@@ -97,7 +97,7 @@ async function setStage(t: TestContext, hooks: Record<string, string> = {}) {
     log: () => {},
   });
   t.after(async () => {
-    driver.guestHas('reset');
+    driver.guestHas('shutdown');
     await windows.drain();
     await agent.freeze!.thaw();
     channel.close();

@@ -99,7 +99,7 @@ export async function setStage(t: TestContext, options: StageOptions = {}): Prom
   };
   t.after(async () => {
     // Lets go of a window that a failed test left open.
-    driver.guestHas('reset');
+    driver.guestHas('shutdown');
     await windows.drain();
     await agent.stop();
     await second?.stop();

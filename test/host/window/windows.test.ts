@@ -256,26 +256,50 @@ onEither('a guest that resumes, or a monitor that closes, does not end the windo
   assert.deepEqual(verdict(await running), clean);
 });
 
-for (const [event, closing] of [
-  ['reset', 'guest-reset'],
-  ['shutdown', 'guest-shutdown'],
-] as const)
-  onEither(`with the agent gone, a ${event} closes the window, and no weaker event does`, async (t, kind) => {
-    const stage = await setStage(t, { kind });
-    const transaction = holdTransaction(stage.driver);
-    const running = stage.windows.freezeWindow(request);
-    await transaction.begun;
-    await stage.agent.stop();
-    stage.driver.guestHas('gone');
-    const retried = stage.says('thaw not confirmed yet (attempt 2)');
-    transaction.complete();
-    await retried;
-    assert.equal((await stage.windows.status(db1))?.epoch, 1);
-    stage.driver.guestHas(event);
-    const outcome = await running;
-    assert.deepEqual(verdict(outcome), { ...clean, closing, reasons: ['freeze-not-held', 'thaw-unanswered'] });
-    assert.equal(await stage.windows.status(db1), null);
+onEither('with the agent gone, a shutdown closes the window, and no weaker event does', async (t, kind) => {
+  const stage = await setStage(t, { kind });
+  const transaction = holdTransaction(stage.driver);
+  const running = stage.windows.freezeWindow(request);
+  await transaction.begun;
+  await stage.agent.stop();
+  stage.driver.guestHas('gone');
+  stage.driver.guestHas('reset');
+  const retried = stage.says('thaw not confirmed yet (attempt 2)');
+  transaction.complete();
+  await retried;
+  assert.equal((await stage.windows.status(db1))?.epoch, 1);
+  stage.driver.guestHas('shutdown');
+  const outcome = await running;
+  assert.deepEqual(verdict(outcome), {
+    ...clean,
+    thawedBy: 'event',
+    closing: 'guest-shutdown',
+    failure: 'guest-stopped',
+    point: false,
   });
+  assert.equal(await stage.windows.status(db1), null);
+});
+
+onEither(
+  'a freeze that is on its way at a reset, and runs after the boot, is thawed before its window closes',
+  async (t, kind) => {
+    const stage = await setStage(t, { kind });
+    const boot = Promise.withResolvers<void>();
+    stage.agent.behave(wire[kind].freeze, late(boot.promise));
+    const sent = stage.agent.takesUp(wire[kind].freeze);
+    const running = stage.windows.freezeWindow(request);
+    await sent;
+    stage.hurry = true;
+    const retried = stage.says('thaw not confirmed yet (attempt 2)');
+    stage.driver.guestHas('reset');
+    await retried;
+    stage.hurry = false;
+    assert.equal((await stage.windows.status(db1))?.backup, request.backup);
+    boot.resolve();
+    assert.deepEqual(verdict(await running), { ...clean, thawedBy: 'event', failure: 'guest-stopped', point: false });
+    await assertThawed(stage);
+  },
+);
 
 it('a guest without an agent is refused, and nothing is owed', async (t) => {
   const stage = await setStage(t, { absent: true });

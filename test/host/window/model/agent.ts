@@ -7,11 +7,9 @@ import { worker, type Add, type Party, type State } from './state.ts';
 
 export function agentMoves(state: State, rules: Rules, add: Add): void {
   const { guest, ports, left } = state;
-  // No agent of the new boot reads anything before a worker that watches the monitor has heard of the reset.
-  const isAway = rules.resetIsHeardFirst && state.parties[worker]!.reset;
   for (const [port, { client, unread }] of ports.entries()) {
     const [first] = unread;
-    if (!first || isAway) continue;
+    if (!first) continue;
     const run = (text: string, due: boolean, options: { empty?: boolean; lost?: boolean }) =>
       add(`the agent runs "${first.command}" from channel ${port + 1}${text}`, due, (next) => {
         next.ports[port]!.unread.shift();

@@ -107,20 +107,18 @@ export function connect(next: State, { sync }: Rules, index: number, port: numbe
 }
 
 /**
- * Bytes that were sent stay where they are, and in their order. But while no agent has opened the guest's port, as after a reset, they
- * wait in the socket, and QEMU drops them with its client (tried with QEMU: they run when the client stays, and not when it leaves).
+ * Bytes that were sent stay where they are, and in their order. While no agent has opened the guest's port, as after a reset, QEMU drops
+ * them with their client; but the agent of the new boot may have opened it already.
  */
 export function disconnect(next: State, { sync }: Rules, index: number): void {
   const party = next.parties[index]!;
   if (party.port !== null) {
     const { unread } = next.ports[party.port]!;
-    const stays = unread.filter(({ command, mine }) => {
-      // A question without a client changes nothing, and its reply is skipped by the next sync.
-      return !(mine && party.reset) && !(sync && questions.test(command));
-    });
+    // A question without a client changes nothing, and its reply is skipped by the next sync.
+    const stays = unread.filter(({ command }) => !(sync && questions.test(command)));
     next.ports[party.port] = { client: null, unread: stays.map(({ command }) => ({ command, mine: false })) };
   }
-  Object.assign(party, { port: null, link: 'none', replies: '' });
+  Object.assign(party, { port: null, link: 'none', replies: '', reset: false });
 }
 
 const questions = /^(sync|status|list)/;

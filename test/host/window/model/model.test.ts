@@ -99,10 +99,10 @@ const all: Broken[] = [
     finds: forgotten,
   },
   {
-    rule: 'a worker hears of a reset when the guest is up again',
+    rule: 'a reset is taken as evidence',
     agent: 'qemu-ga',
     faults: { resets: 1 },
-    broken: { resetIsHeardFirst: false },
+    broken: { resetIsNoEvidence: false },
     finds: early,
   },
   { rule: 'no proof', agent: 'stillframe', faults: {}, broken: { proof: false }, finds: falseClaim },

@@ -47,7 +47,7 @@ export function workerMoves(state: State, rules: Rules, add: Add): void {
       change('has the point in time', true, (mine) => Object.assign(mine, { stage: 'prove', captured: true, replies: '' }));
       break;
     case 'thaw':
-      if (party.reset)
+      if (party.reset && !rules.resetIsNoEvidence)
         change('takes the reset as evidence', true, (mine, next) => {
           disconnect(next, rules, worker);
           mine.stage = 'outcome';
@@ -67,7 +67,7 @@ export function workerMoves(state: State, rules: Rules, add: Add): void {
   }
   if (party.epoch !== 0)
     change('ends its window: lease, demand or event', party.reset, (mine, next) => {
-      if (mine.link === 'waiting') disconnect(next, rules, worker);
+      if (mine.link === 'waiting' || mine.reset) disconnect(next, rules, worker);
       toThaw(mine, rules);
     });
 }

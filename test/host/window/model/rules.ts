@@ -27,8 +27,8 @@ export interface Rules {
   fence: boolean;
   /** A new connection is synced before any reply on it is believed. */
   sync: boolean;
-  /** A worker hears of a reset before the guest that starts again has an agent. */
-  resetIsHeardFirst: boolean;
+  /** A reset closes no window: a freeze that was sent may run after the boot. */
+  resetIsNoEvidence: boolean;
   /** The intent of a later window stays when an earlier one is closed. */
   laterIntentStays: boolean;
   /** Who settles ends the worker first that holds the window. */
@@ -50,7 +50,7 @@ export async function rulesOf(agent: AgentKind, broken: Partial<Rules> = {}, pee
     endOfFileIsNoEvidence: true,
     fence: true,
     sync: true,
-    resetIsHeardFirst: true,
+    resetIsNoEvidence: true,
     laterIntentStays: true,
     endsHolder: true,
     pursuit: true,
@@ -67,7 +67,7 @@ export function confirms({ fence }: Rules, { thawed, endOfEpoch }: Thaw, port: n
 const claims = new Map<string, boolean>();
 
 /** Whether the outcome that the code makes of this window is worth more than a point without a freeze. */
-export function claimsHeld({ agent, proof }: Rules, { captured, doubts, answer, thawBoot, boot, reset }: Party): boolean {
+export function claimsHeld({ agent, proof }: Rules, { captured, doubts, answer, thawBoot, boot }: Party): boolean {
   if (!captured) return false;
   const proven = doubts === '' || !proof;
   const key = [agent, proven, doubts, answer, thawBoot === boot].join('|');
@@ -90,7 +90,7 @@ export function claimsHeld({ agent, proof }: Rules, { captured, doubts, answer, 
       reference: null,
     },
     {
-      closing: reset ? 'guest-reset' : 'status-thawed',
+      closing: 'status-thawed',
       answer:
         answer === null
           ? null
