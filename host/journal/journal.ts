@@ -2,18 +2,19 @@
  * The journal: what is owed to which guest, and how each window ended. It alone, with the channels, is enough to thaw.
  *
  * An intent is kept twice, so that no file or directory that is damaged or removed takes the debt with it:
- * `<state>/journal/<guest>/open.json` and `<state>/owed/<guest>.json` exist from before the first byte of a freeze until the
- * window's outcome is on the disk; `<state>/journal/<guest>/outcomes/<epoch>.<backup>.<attempt>.json` holds an outcome. Every write
- * is whole and synced, so worker, warden and `thaw --local` may read at any time.
+ * `<state>/journal/<guest>/open.<window>` and `<state>/owed/<guest>@<window>` exist from before the first byte of a freeze until the
+ * window's outcome is on the disk; `<state>/journal/<guest>/outcomes/<window>` holds an outcome. A window is named
+ * `<epoch>.<backup>.<attempt>.json`. Every write is whole and synced, so worker, warden and `thaw --local` may read at any time.
  *
  * A debt is what the newest readable copy says, unless the outcome of just that window is there. What a crash leaves:
  *  - in `begin`, with one of the copies or both: a debt of a freeze that was not sent yet. It is thawed, which changes nothing.
  *  - between `begin` and `close`: both copies, the debt.
  *  - in `close`, after the outcome, with both copies or the second one: closed, because the outcome with its evidence was first.
- * A copy that cannot be read, beside none that says what is owed, is a debt of unknown size: it is reported, and never taken for none.
+ * A copy that cannot be read is a debt of unknown size, unless its window has an outcome or another copy says what is owed: it is
+ * reported, and never taken for none.
  */
 
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStillframeError, messageOf, StillframeError } from '../../model/errors.ts';
 import { guestId, isGuestId, type BackupId, type GuestId } from '../../model/ids.ts';
@@ -23,8 +24,9 @@ import type { WindowKey, WindowOutcome } from '../../model/window/window.ts';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { nameOfThisProcess } from '../../lib/process.ts';
 import type { Intent } from './intent.ts';
-import { closedAgo, outcomeName, outcomesIn, readOutcome, removeOldOutcomes, writeOutcome } from './outcomes.ts';
-import { namesBelow, readCopies, removeCopies, writeCopies, type Copies } from './owed.ts';
+import { closedAgo, outcomesIn, readOutcome, removeOldOutcomes, writeOutcome } from './outcomes.ts';
+import { isCopyName, namesBelow, readCopies, removeCopies, writeCopies, type Copies, type CopyPlace } from './owed.ts';
+import { windowName } from './window-name.ts';
 
 export interface Journal {
   /** Makes an intent durable under a new epoch; its claim is cut to what a record may hold. @throws obligation-open, journal-damaged, journal-unwritable */
@@ -59,34 +61,36 @@ export function openJournal({ stateDir }: { stateDir: string }): Journal {
   // Payloads are typed, and unchecked: no other text may become a path.
   const guestDirectory = (guest: GuestId) => join(directory, guestId(guest));
   const outcomesPath = (guest: GuestId) => join(guestDirectory(guest), 'outcomes');
-  const copyPaths = (guest: GuestId) => [
-    join(guestDirectory(guest), 'open.json'),
-    join(owedDirectory, `${guestId(guest)}${owedSuffix}`),
+  const copyPlaces = (guest: GuestId): CopyPlace[] => [
+    { directory: guestDirectory(guest), prefix: openPrefix },
+    { directory: owedDirectory, prefix: `${guestId(guest)}${afterGuest}` },
   ];
 
   const owedBy = async (guest: GuestId, { intents, damaged }: Copies): Promise<Intent | null> => {
     const [newest] = intents;
     if (newest && (await readOutcome(outcomesPath(guest), guest, newest)) === null) return newest;
-    if (damaged.length > 0) throw damagedCopies(guest, damaged);
+    const unknown: Copies['damaged'] = [];
+    for (const each of damaged)
+      if (!each.window || (await readOutcome(outcomesPath(guest), guest, each.window)) === null) unknown.push(each);
+    if (unknown.length > 0) throw damagedCopies(guest, unknown);
     return null;
   };
 
-  const intentOf = async (guest: GuestId) => owedBy(guest, await readCopies(guest, copyPaths(guest)));
+  const intentOf = async (guest: GuestId) => owedBy(guest, await readCopies(guest, copyPlaces(guest)));
 
   async function guestsWithCopies(): Promise<GuestId[]> {
-    const owed = (await namesBelow(owedDirectory)).filter((name) => name.endsWith(owedSuffix));
-    const names = new Set([...(await namesBelow(directory)), ...owed.map((name) => name.slice(0, -owedSuffix.length))]);
-    return [...names].filter(isGuestId);
+    const owed = (await namesBelow(owedDirectory)).map((name) => owedGuest(name) ?? '');
+    return [...new Set([...(await namesBelow(directory)), ...owed])].filter(isGuestId);
   }
 
   return {
     async begin(wanted) {
       const { guest } = wanted;
       // What could not be written at the close must be refused before anything is owed.
-      outcomeName({ ...wanted, epoch: 0 });
-      const paths = copyPaths(guest);
+      windowName({ ...wanted, epoch: 0 });
+      const places = copyPlaces(guest);
       try {
-        const copies = await readCopies(guest, paths);
+        const copies = await readCopies(guest, places);
         const owed = await owedBy(guest, copies);
         if (owed) throw stillOwed(owed);
         const last = (await outcomesIn(outcomesPath(guest))).at(-1);
@@ -99,7 +103,7 @@ export function openJournal({ stateDir }: { stateDir: string }): Journal {
           startedMs: monotonicMs(),
           hostBoot: hostBootId(),
         };
-        await writeCopies({ ...intent, claim: boundClaim(intent.claim) }, paths);
+        await writeCopies({ ...intent, claim: boundClaim(intent.claim) }, places);
         return intent;
       } catch (error) {
         if (isStillframeError(error)) throw error;
@@ -113,11 +117,9 @@ export function openJournal({ stateDir }: { stateDir: string }): Journal {
     },
 
     async close(outcome) {
-      const { guest, epoch } = outcome;
+      const { guest } = outcome;
       await writeOutcome(outcomesPath(guest), outcome);
-      // A close that came late must not take the debt of a later window with it.
-      const isOver = (intent: Intent) => intent.epoch < epoch || outcomeName(intent) === outcomeName(outcome);
-      await removeCopies(guest, copyPaths(guest), isOver);
+      await removeCopies(guest, copyPlaces(guest), outcome);
       await removeOldOutcomes(outcomesPath(guest));
     },
 
@@ -125,7 +127,7 @@ export function openJournal({ stateDir }: { stateDir: string }): Journal {
       const intents: Intent[] = [];
       const damaged: DamagedIntent[] = [];
       for (const guest of await guestsWithCopies()) {
-        const copies = await readCopies(guest, copyPaths(guest));
+        const copies = await readCopies(guest, copyPlaces(guest));
         try {
           const intent = await owedBy(guest, copies);
           if (intent) intents.push(intent);
@@ -139,8 +141,8 @@ export function openJournal({ stateDir }: { stateDir: string }): Journal {
     mayHaveIntents() {
       const names = (path: string) => (statSync(path, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(path) : []);
       return (
-        names(owedDirectory).some((name) => name.endsWith(owedSuffix)) ||
-        names(directory).some((guest) => existsSync(join(directory, guest, 'open.json')))
+        names(owedDirectory).some((name) => owedGuest(name) !== null) ||
+        names(directory).some((guest) => names(join(directory, guest)).some(isOpenName))
       );
     },
 
@@ -174,7 +176,17 @@ export function openJournal({ stateDir }: { stateDir: string }): Journal {
   };
 }
 
-const owedSuffix = '.json';
+const openPrefix = 'open.';
+const isOpenName = (name: string) => name.startsWith(openPrefix) && isCopyName(name.slice(openPrefix.length));
+
+/** No id has this character. */
+const afterGuest = '@';
+
+/** Null for a name that is not one of the second copies. */
+function owedGuest(name: string): string | null {
+  const at = name.indexOf(afterGuest);
+  return at > 0 && isCopyName(name.slice(at + 1)) ? name.slice(0, at) : null;
+}
 
 function stillOwed({ guest, guestName, epoch, backup }: Intent): StillframeError {
   return new StillframeError(

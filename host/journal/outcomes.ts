@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import { hostBootId, monotonicMs } from '../../lib/clock.ts';
 import { makeDirectory, readBeginning, readJson, removeDurably, writeJson } from '../../lib/durable.ts';
-import { StillframeError } from '../../model/errors.ts';
-import { backupId, isBackupId, type BackupId, type GuestId } from '../../model/ids.ts';
+import type { GuestId } from '../../model/ids.ts';
 import { namesBelow } from './owed.ts';
+import { windowIn, windowName, type WindowName } from './window-name.ts';
 import { closingEvidences, thawedBys, type WindowOutcome } from '../../model/window/window.ts';
 
 /**
@@ -26,43 +26,25 @@ const longestHead = 256;
 /** More than the windows of a day at the default limits; older outcomes have been fetched long ago. */
 const outcomesKept = 300;
 
-export interface OutcomeKey {
-  epoch: number;
-  backup: BackupId;
-  attempt: number;
-}
-
-/** @throws input-invalid when no file could be named after it */
-export function outcomeName({ epoch, backup, attempt }: OutcomeKey): string {
-  if (!Number.isSafeInteger(attempt) || attempt < 1)
-    throw new StillframeError('input-invalid', `attempt ${JSON.stringify(attempt)} is not a whole number from 1`, { backup });
-  return `${String(epoch).padStart(12, '0')}.${backupId(backup)}.${attempt}.json`;
-}
-
-/** Any other file that lies beside them is none of them. */
-const namePattern = /^(\d{12,15})\.(.+)\.([1-9]\d*)\.json$/;
-
-function keyIn(name: string): OutcomeKey[] {
-  const [, epoch, backup = '', attempt] = namePattern.exec(name) ?? [];
-  return isBackupId(backup) ? [{ epoch: Number(epoch), backup, attempt: Number(attempt) }] : [];
-}
-
 /** Oldest first. */
-export async function outcomesIn(directory: string): Promise<OutcomeKey[]> {
-  return (await namesBelow(directory)).flatMap(keyIn).toSorted((one, other) => one.epoch - other.epoch);
+export async function outcomesIn(directory: string): Promise<WindowName[]> {
+  return (await namesBelow(directory))
+    .map(windowIn)
+    .filter((each) => each !== null)
+    .toSorted((one, other) => one.epoch - other.epoch);
 }
 
 /** Null when there is none, or the file holds something else. */
-export async function readOutcome(directory: string, guest: GuestId, key: OutcomeKey): Promise<WindowOutcome | null> {
+export async function readOutcome(directory: string, guest: GuestId, key: WindowName): Promise<WindowOutcome | null> {
   try {
-    const record = (await readJson(join(directory, outcomeName(key)))) as OutcomeRecord | undefined;
+    const record = (await readJson(join(directory, windowName(key)))) as OutcomeRecord | undefined;
     return record && isOutcomeOf(record.outcome, guest, key) ? record.outcome : null;
   } catch {
     return null;
   }
 }
 
-function isOutcomeOf(outcome: WindowOutcome, guest: GuestId, { epoch, backup, attempt }: OutcomeKey): boolean {
+function isOutcomeOf(outcome: WindowOutcome, guest: GuestId, { epoch, backup, attempt }: WindowName): boolean {
   return (
     outcome.guest === guest &&
     outcome.epoch === epoch &&
@@ -78,17 +60,17 @@ export async function writeOutcome(directory: string, outcome: WindowOutcome): P
   const { closedAt } = outcome;
   const record: OutcomeRecord = { closedMs: monotonicMs(), hostBoot: hostBootId(), closedAt, outcome };
   await makeDirectory(directory);
-  await writeJson(join(directory, outcomeName(outcome)), record);
+  await writeJson(join(directory, windowName(outcome)), record);
 }
 
 export async function removeOldOutcomes(directory: string): Promise<void> {
-  for (const old of (await outcomesIn(directory)).slice(0, -outcomesKept)) await removeDurably(join(directory, outcomeName(old)));
+  for (const old of (await outcomesIn(directory)).slice(0, -outcomesKept)) await removeDurably(join(directory, windowName(old)));
 }
 
 /** Milliseconds since the window of an outcome closed; null when its record cannot be read. */
-export async function closedAgo(directory: string, key: OutcomeKey): Promise<number | null> {
+export async function closedAgo(directory: string, key: WindowName): Promise<number | null> {
   try {
-    const { closedMs, hostBoot, closedAt } = await readTimes(join(directory, outcomeName(key)));
+    const { closedMs, hostBoot, closedAt } = await readTimes(join(directory, windowName(key)));
     return hostBoot === hostBootId() ? monotonicMs() - closedMs : Math.max(0, Date.now() - Date.parse(closedAt));
   } catch {
     return null;

@@ -2,14 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { it } from 'node:test';
 import { temporaryFolder } from '../support/folder.ts';
 import { runCli } from './run-cli.ts';
+import { copiesOf } from '../host/journal/copies.ts';
 
 it('a debt that cannot be read is not called none: it is named, with what to do, and the status is not that of success', async (t) => {
   const state = await temporaryFolder(t);
-  const paths = [join(state, 'journal', 'db1', 'open.json'), join(state, 'owed', 'db1.json')];
+  const paths = copiesOf(state, 'db1');
   for (const path of paths) {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, '{}');

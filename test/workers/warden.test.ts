@@ -24,6 +24,7 @@ import { onEither } from '../host/window/stage.ts';
 import { backupId, guestId } from '../../model/ids.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { makeTemporary, startEntry } from './up-process.ts';
+import { copiesOf } from '../host/journal/copies.ts';
 
 const quiet: Log = () => {};
 const all = () => true;
@@ -93,9 +94,6 @@ async function oweByDead(t: TestContext, stateDir: string, guest: string, agent:
   process.kill('SIGKILL');
   await ended;
 }
-
-const copiesOf = (stateDir: string, guest: string) =>
-  [join('journal', guest, 'open.json'), join('owed', `${guest}.json`)].map((path) => join(stateDir, path));
 
 function pursuer(t: TestContext, stateDir: string) {
   const journal = openJournal({ stateDir });
@@ -299,7 +297,7 @@ it('thaw --local reports a guest whose debt cannot be read, does not call it a s
 });
 
 for (const lost of [0, 1])
-  it(`thaw --local thaws by the other copy when ${['open.json', 'the file under owed/'][lost]} is damaged`, async (t) => {
+  it(`thaw --local thaws by the other copy when ${['the file under journal/', 'the file under owed/'][lost]} is damaged`, async (t) => {
     const stateDir = await stateDirectory(t);
     const agent = await startAgent(t);
     await oweByDead(t, stateDir, 'db1', agent);

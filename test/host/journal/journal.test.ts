@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openJournal, type Journal } from '../../../host/journal/journal.ts';
 import type { WindowOutcome } from '../../../model/window/window.ts';
+import { copiesOf } from './copies.ts';
 import { writeOldIntent } from './old-intent.ts';
 import type { Intent } from '../../../host/journal/intent.ts';
 import { backupId, guestId } from '../../../model/ids.ts';
@@ -109,8 +110,8 @@ test('a file that was being written when the power went is not an obligation', a
   assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
 });
 
-/** The two files of a debt; of the first also the directories that it stands in. */
-const copies = [['journal/db1/open.json'], ['owed/db1.json']] as const;
+/** The two files of a debt. */
+const copies = copiesOf('', 'db1').map((path) => [path] as const);
 const copyOf = (name: string) => join(directory, name);
 
 const intentText = async (name: string) => readFile(copyOf(name), 'utf8');
@@ -160,11 +161,13 @@ for (const [what, happen] of Object.entries(accidents).filter(([name]) => !name.
     await assert.rejects(journal.begin(intentFor('b-2')), { code: 'journal-damaged' });
   });
 
+const oldCopy = 'journal/db1/open.json';
+
 test('the only file of a debt of an older version is reported when it cannot be read', async () => {
   const old = { guest: guestId('db1'), backup: backupId('b-1'), attempt: 1, agent: 'qemu-ga' } as const;
   await writeOldIntent(join(directory, 'journal'), { ...old, channel: '/run/db.sock' });
-  await writeFile(copyOf('journal/db1/open.json'), '{');
-  const damaged = [{ guest: 'db1', paths: [copyOf('journal/db1/open.json')] }];
+  await writeFile(copyOf(oldCopy), '{');
+  const damaged = [{ guest: 'db1', paths: [copyOf(oldCopy)] }];
   assert.deepEqual(await journal.openIntents(), { intents: [], damaged });
 });
 
@@ -212,6 +215,24 @@ test('an outcome that comes late leaves the debt of a later window alone', async
   const second = await journal.begin(intentFor('b-2'));
   await journal.close(outcomeFor(first));
   assert.deepEqual((await journal.openIntents()).intents, [second]);
+});
+
+test('an outcome that comes late cannot remove the debt of a later window, also when it began in the middle of the close', async () => {
+  const first = await journal.begin(intentFor('b-1'));
+  for (const name of ['journal', 'owed']) await rm(join(directory, name), { recursive: true });
+  const closing = journal.close(outcomeFor(first));
+  const second = await openJournal({ stateDir: directory }).begin(intentFor('b-2'));
+  await closing;
+  await rm(copyOf('journal/db1'), { recursive: true });
+  assert.deepEqual((await journal.openIntents()).intents, [second]);
+});
+
+test('a file of a closed window that cannot be read is no debt, and goes with the next close', async () => {
+  await journal.close(outcomeFor(await journal.begin(intentFor('b-1'))));
+  for (const [name] of copies) await writeFile(copyOf(name), '{');
+  assert.deepEqual(await journal.openIntents(), { intents: [], damaged: [] });
+  await journal.close(outcomeFor(await journal.begin(intentFor('b-2'))));
+  assert.equal(journal.mayHaveIntents(), false);
 });
 
 test('an intent that could not be written whole owes nothing', async () => {

@@ -9,6 +9,7 @@ import { connectAgent } from '../../../host/channel/agent-channel.ts';
 import { settle } from '../../../host/window/settle.ts';
 import { backupId } from '../../../model/ids.ts';
 import { assertThawed, db1, onEither, refused, request, setStage, verdict, type Kind, type Stage } from './stage.ts';
+import { copiesOf } from '../journal/copies.ts';
 
 const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failure: null, point: true };
 const next = { ...request, backup: backupId('b-2') };
@@ -27,7 +28,7 @@ async function blockJournal(stage: Stage): Promise<void> {
 }
 
 async function damageIntent({ directory }: Stage): Promise<void> {
-  for (const path of ['journal/db1/open.json', 'owed/db1.json']) await writeFile(join(directory, path), '{}');
+  for (const path of copiesOf(directory, db1)) await writeFile(path, '{}');
 }
 
 /** As a process that died leaves it. */
@@ -112,7 +113,7 @@ it('a guest that a window left frozen under a journal directory of another kind 
   await dieInsideWindow(stage, 'qemu-ga');
   const [journal] = directories(stage);
   await rm(journal!, { recursive: true });
-  await mkdir(join(journal!, 'db1', 'open.json'), { recursive: true });
+  await mkdir(copiesOf(stage.directory, db1)[0], { recursive: true });
   const { outcome } = await stage.windows.ensureThawed(db1, 'guardian');
   assert.deepEqual([outcome?.thawedBy, stage.agent.frozen], ['guardian', false]);
 });

@@ -28,6 +28,7 @@ import {
 } from './stage.ts';
 import { backupId } from '../../../model/ids.ts';
 import { temporaryFolder } from '../../support/folder.ts';
+import { copiesOf } from '../journal/copies.ts';
 
 const unlimited = new AbortController().signal;
 const clean = { thawedBy: 'window', closing: 'status-thawed', reasons: [], failure: null, point: true };
@@ -364,8 +365,7 @@ for (const [what, settle, by] of [
 it('how long a dead process of an earlier boot of the host left a guest frozen is not known', async (t) => {
   const stage = await setStage(t);
   const intent = await dieInsideWindow(stage, 'qemu-ga');
-  const copies = [join('journal', db1, 'open.json'), join('owed', `${db1}.json`)];
-  for (const copy of copies) await writeJson(join(stage.directory, copy), { ...intent, hostBoot: 'another' });
+  for (const copy of copiesOf(stage.directory, db1)) await writeJson(copy, { ...intent, hostBoot: 'another' });
   assert.ok((await stage.windows.status(db1))!.remainingMs < 0, 'its lease is over');
   const { outcome } = await stage.windows.ensureThawed(db1, 'operator');
   assert.deepEqual([outcome!.times.heldMs, outcome!.times.heldAtMostMs], [null, null]);
