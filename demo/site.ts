@@ -130,7 +130,8 @@ snapshots:
 `;
 }
 
-async function startUp(
+/** `up` on this host's file; its own server unless another one is named. */
+export async function startUp(
   config: string,
   stateDir: string,
   server: ServerFlags | undefined,

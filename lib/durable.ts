@@ -1,7 +1,7 @@
 /** Files that are whole and on the disk, or not there at all. */
 
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { errnoOf } from './errno.ts';
 
 /** After a power cut the file holds all of `text`, or what it held before (rename(2), fsync(2)). A new file is for this user alone. */
@@ -75,6 +75,25 @@ async function makeWithParents(path: string): Promise<string | undefined> {
 export async function syncPath(path: string): Promise<void> {
   await using file = await open(path, 'r');
   await file.sync();
+}
+
+/** Removes below `directory` what `writeDurably` had begun to write in processes that are gone. */
+export async function removeUnfinished(directory: string): Promise<void> {
+  for (const entry of await unlessMissing(readdir(directory, { recursive: true, withFileTypes: true }), [])) {
+    const writer = /\.(\d+)-\d+\.part$/.exec(entry.name)?.[1];
+    if (writer === undefined || !entry.isFile() || isRunning(Number(writer))) continue;
+    await rm(join(entry.parentPath, entry.name), { force: true });
+  }
+}
+
+/** Also true of a process that has the number by now: its predecessor's file goes the next time. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it is there, and another user's (kill(2)).
+    return errnoOf(error) !== 'ESRCH';
+  }
 }
 
 /** Names in a directory; none when it is not there. */

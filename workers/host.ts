@@ -35,6 +35,7 @@ import { connectWhenReady } from './temporal/server.ts';
 import { endSignal, installRuntime, pollers, tellReady, tryForever } from './temporal/temporal.ts';
 import { exitConfiguration, type WardenMessage, type WorkerMessage } from './warden/warden.ts';
 import { beginProcess } from '../lib/begin-process.ts';
+import { removeUnfinished } from '../lib/durable.ts';
 
 beginProcess();
 
@@ -103,6 +104,7 @@ async function serve(): Promise<void> {
   const reaper = createReaper({ driver, sessions, running: runningBackups(client), log });
   // What the worker before this one left is ended before anything is served; what a running backup owns waits for its copy.
   await reaper.sweep();
+  await removeUnfinished(values.state);
   void reaper.run(over.signal);
   const signer = await openSigner(values.state, config.host);
   const backups = createBackups({ driver, journal, config, repositoryNamed, sessions, reaper, signer, ending: over.signal, log });

@@ -1,6 +1,7 @@
 /** One backup of one guest: window, copy, commit; then nothing of it is left in the guest's QEMU, whatever happened. */
 
 import { ApplicationFailure, CancellationScope, CancelledFailure, log, patched, setHandler } from '@temporalio/workflow';
+import type { BackupId } from '../model/ids.ts';
 import { satisfies } from '../model/window/grade.ts';
 import type { WindowOutcome } from '../model/window/window.ts';
 import {
@@ -12,7 +13,7 @@ import {
 import { hostActivities } from './activities.ts';
 import { answeredCode, checkedInput, failure, hostAbsent, neverStarted, windowFailed } from './failures.ts';
 import { queryOf } from './messages.ts';
-import { gradedByWorkflow, releaseOfLostWindows } from './versions.ts';
+import { furtherWindows, gradedByWorkflow, releaseOfLostWindows } from './versions.ts';
 
 export async function backupGuest(given: BackupInput): Promise<BackupResult> {
   const input = checkedInput('backupGuest', given);
@@ -63,10 +64,26 @@ function stopIfCancelled(scope: CancellationScope): void {
 
 const isLost = (error: unknown) => error instanceof ApplicationFailure && error.type === 'window-lost';
 
+/** A worker that ends while it prepares a window costs another attempt, not the backup; one that ends each time needs attention. */
+const mostWindows = 3;
+
 /** The outcome of the window; throws only when it is known that nothing was frozen or that everything is thawed. */
-async function takeWindow({ guest, backup, repository, host, leaseMs }: BackupInput): Promise<WindowOutcome> {
+async function takeWindow(input: BackupInput): Promise<WindowOutcome> {
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await tryWindow(input, attempt);
+    if (outcome) return outcome;
+    if (attempt === mostWindows || !patched(furtherWindows)) throw windowLost(input.backup);
+    log.warn('nothing was frozen by a window that was lost; trying again', { backup: input.backup, attempt });
+  }
+}
+
+/** Null when the window was lost and nothing was frozen. */
+async function tryWindow(
+  { guest, backup, repository, host, leaseMs }: BackupInput,
+  attempt: number,
+): Promise<WindowOutcome | null> {
   const { freezeWindow, windowOutcome, ensureThawed } = hostActivities(host);
-  const key = { guest, backup, attempt: 1 };
+  const key = { guest, backup, attempt };
   try {
     return await freezeWindow({ ...key, leaseMs, repository });
   } catch (error) {
@@ -78,7 +95,12 @@ async function takeWindow({ guest, backup, repository, host, leaseMs }: BackupIn
   const known = await windowOutcome(key);
   if (known) return known;
   await ensureThawed({ guest, by: 'workflow' });
-  const ended = await windowOutcome(key);
-  if (ended) return ended;
-  throw failure('window-lost', `the host does not know of this window: nothing was frozen for backup ${backup}; start it again`);
+  return windowOutcome(key);
+}
+
+function windowLost(backup: BackupId): ApplicationFailure {
+  return failure(
+    'window-lost',
+    `the host lost the window of backup ${backup} ${mostWindows} times before it froze anything: see why its worker ends, in its log, and start the backup again`,
+  );
 }

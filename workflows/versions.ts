@@ -16,5 +16,8 @@ export function gradedByWorkflow(window: WindowOutcome, copied: unknown) {
 /** Until 0.1.0 a backup whose window was lost before any freeze did not release what its worker may have prepared. */
 export const releaseOfLostWindows = 'release-of-lost-windows';
 
+/** Until 0.1.0 a backup ended with the first window that was lost before any freeze. */
+export const furtherWindows = 'further-windows';
+
 /** Until 0.1.0 a held window disarmed its guardian whenever the host answered the thaw with "no such window". */
 export const goneProvesNothing = 'gone-proves-nothing';

@@ -7,6 +7,8 @@ export interface MonitorProxy {
   path: string;
   /** Holds the next `command` back. `seen` resolves when it is there; `release` passes it on, and everything behind it. */
   hold(command: string): { seen: Promise<void>; release(): void };
+  /** Cuts every connection; how many there were. */
+  cut(): number;
   close(): Promise<void>;
 }
 
@@ -20,9 +22,12 @@ interface Hold {
 export async function startMonitorProxy(path: string, target: string): Promise<MonitorProxy> {
   let hold: Hold | undefined;
   const sockets = new Set<Socket>();
+  const clients = new Set<Socket>();
 
   const server = createServer((client) => {
     const qemu = createConnection(target);
+    clients.add(client);
+    client.on('close', () => clients.delete(client));
     for (const [socket, other] of [
       [client, qemu],
       [qemu, client],
@@ -63,6 +68,11 @@ export async function startMonitorProxy(path: string, target: string): Promise<M
       const held: Hold = { command, seen: Promise.withResolvers(), released: Promise.withResolvers() };
       hold = held;
       return { seen: held.seen.promise, release: () => held.released.resolve() };
+    },
+    cut() {
+      const { size } = clients;
+      clients.forEach((client) => client.destroy());
+      return size;
     },
     async close() {
       sockets.forEach((socket) => socket.destroy());

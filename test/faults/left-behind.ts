@@ -8,7 +8,7 @@ import { openMonitor } from '../../host/channel/monitor.ts';
 import { namesIn } from '../../lib/durable.ts';
 
 /** Our jobs, nodes and exports, and names of files. `directory`: that of the site. */
-export async function leftBehind(directory: string, site: Site): Promise<string[]> {
+export async function leftBehind(directory: string, site: Pick<Site, 'guest' | 'repository'>): Promise<string[]> {
   const monitor = await openMonitor({ path: site.guest.witness });
   try {
     const [jobs, nodes, exports] = (await Promise.all([

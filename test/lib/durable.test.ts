@@ -1,10 +1,20 @@
 /** Files that are whole or not there, who may read them, and the questions about what is there. */
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
-import { exists, makeDirectory, namesIn, readJson, removeDurably, writeDurably, writeJson } from '../../lib/durable.ts';
+import {
+  exists,
+  makeDirectory,
+  namesIn,
+  readJson,
+  removeDurably,
+  removeUnfinished,
+  writeDurably,
+  writeJson,
+} from '../../lib/durable.ts';
 import { run, runToEnd } from '../../lib/run.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { withoutUmask } from '../support/umask.ts';
@@ -118,4 +128,15 @@ test('a missing directory has no names and does not exist, and neither does a da
 
 test('a directory where the system allows none is an error at once', async () => {
   for (const path of ['/proc/x', '/proc/x/y']) await assert.rejects(makeDirectory(path), { code: 'ENOENT' });
+});
+
+test('what a process had begun to write when it was killed is removed; what a living one writes stays', async (t) => {
+  const directory = await temporaryFolder(t);
+  const child = spawnSync('true');
+  await mkdir(join(directory, 'records'));
+  const [left, begun, whole] = [`records/a.json.${child.pid}-1.part`, `b.json.${process.pid}-9.part`, 'records/c.json'];
+  for (const name of [left, begun, whole]) await writeFile(join(directory, name), '{');
+  await removeUnfinished(directory);
+  assert.deepEqual((await readdir(directory, { recursive: true })).toSorted(), [begun, 'records', whole].toSorted());
+  await removeUnfinished(join(directory, 'nowhere'));
 });

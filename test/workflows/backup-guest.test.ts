@@ -150,9 +150,27 @@ describe('backupGuest', { concurrency: true }, () => {
       },
     });
     assert.equal((await failureOf(backup(parts))).type, 'window-lost');
-    assert.equal(parts.calls.filter((call) => call === 'ensureThawed workflow').length, 3);
+    assert.equal(parts.calls.filter((call) => call === 'ensureThawed workflow').length, 5, 'three times, then once a window');
     assert.equal(parts.calls.at(-1), 'cleanUp', 'what the lost worker may have prepared is released');
     assert.equal(parts.committed.length, 0);
+  });
+
+  it('backupGuest opens another window when the first was lost and nothing was frozen', async () => {
+    const tried: number[] = [];
+    const parts = standIns({
+      windows: {
+        freezeWindow: async (request) => {
+          tried.push(request.attempt);
+          // As the SDK reports a worker that died while it prepared.
+          if (request.attempt === 1) throw ApplicationFailure.nonRetryable('lost', 'HeartbeatTimeout');
+          return outcomeOf(request);
+        },
+        ensureThawed: async (guest) => ({ guest, was: 'closed', outcome: null, status: 'thawed' }),
+      },
+    });
+    assert.equal((await backup(parts)).grade, 'filesystem');
+    assert.deepEqual(tried, [1, 2]);
+    assert.equal(parts.committed.length, 1);
   });
 
   it('backupGuest lets a window end that is open when the backup is cancelled, then releases and copies nothing', async () => {

@@ -74,7 +74,10 @@ export function standIns(script: { windows?: Partial<Windows>; backups?: Partial
     check: async () => {},
     copy: async () => {},
     commit: async (request) => {
-      const point = pointOf(request, journal.get(`${request.backup}/1`)!);
+      const point = pointOf(
+        request,
+        [...journal.values()].findLast((each) => each.backup === request.backup)!,
+      );
       committed.push(point);
       return point;
     },

@@ -1,0 +1,129 @@
+/** What must hold after faults: each guest writes and runs, nothing of ours is left, the next backup succeeds, points hold what they claim. */
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openMonitor } from '../../../host/channel/monitor.ts';
+import { compareWithWriter } from '../../../infra/lab/writer.ts';
+import { verifyImages } from '../../../infra/lab/verify.ts';
+import { guestId } from '../../../model/ids.ts';
+import { guestCommand } from '../../../model/workflows/guest-command.ts';
+import { startWorkflow } from '../../../client/workflows.ts';
+import { backupId } from '../../../model/ids.ts';
+import { openRepository } from '../../../repository/points.ts';
+import { leftBehind } from '../left-behind.ts';
+import { eventually, within } from './bounded.ts';
+import { campaignHost, type CampaignGuest, type CampaignSite } from './site.ts';
+
+/** The lease, whatever comes after it, and a machine under load: a guest that writes no more after this is frozen. */
+const writesAgainMs = 60_000;
+/** The promise to operators. */
+export const leftoverMs = 60_000;
+const wholeMs = 120_000;
+const verifyMs = 120_000;
+
+/** Resolves when workflows reach every guest again, through server, worker and agent. */
+export async function whole(site: CampaignSite): Promise<void> {
+  await Promise.all(
+    site.guests.map(({ guest }, index) =>
+      eventually(wholeMs, `a ping of ${guest.name}`, async () => {
+        const backup = backupId(`ping-${Date.now()}-${index}`);
+        const input = { guest: guestId(guest.uuid), host: campaignHost, command: 'ping', backup } as const;
+        const handle = await startWorkflow(site.client, guestCommand, input, { summary: 'campaign' });
+        await handle.result();
+        return true;
+      }),
+    ),
+  );
+}
+
+/** Null when it writes on all of its disks; else what is wrong. */
+export async function stillWrites({ guest }: CampaignGuest): Promise<string | null> {
+  try {
+    await within(writesAgainMs, 'a write', Promise.all(guest.disks.map(({ name }) => guest.console.nextWrite(name))));
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** QEMU's run state. */
+export async function runState({ guest }: CampaignGuest): Promise<string> {
+  const monitor = await openMonitor({ path: guest.witness });
+  try {
+    return ((await monitor.execute('query-status')) as { status: string }).status;
+  } finally {
+    monitor.close();
+  }
+}
+
+/** What is left when a minute is over, and how many milliseconds it took until nothing was. */
+export async function leftovers(site: CampaignSite): Promise<{ left: string[]; ms: number }> {
+  const startedMs = performance.now();
+  let left: string[] = [];
+  try {
+    await eventually(leftoverMs, 'a clean site', async () => {
+      left = await allLeft(site);
+      return left.length === 0 || undefined;
+    });
+  } catch {
+    // What it was is in `left`.
+  }
+  return { left, ms: performance.now() - startedMs };
+}
+
+async function allLeft(site: CampaignSite): Promise<string[]> {
+  const { intents, damaged } = await site.journal.openIntents();
+  const owed = [...intents, ...damaged].map(({ guest }) => `a thaw owed to ${guest}`);
+  const left = await Promise.all(
+    site.guests.map(({ guest }) => leftBehind(site.directory, { guest, repository: site.repository })),
+  );
+  return [...new Set([...owed, ...left.flat()])];
+}
+
+export interface VerifiedPoint {
+  id: string;
+  grade: string;
+  /** Null when it holds what it claims. */
+  problem: string | null;
+}
+
+/** As many as a guest has letters for its disks. */
+const mostPoints = 8;
+
+/**
+ * Holds the points that claim a freeze against what the writers had reported before, and removes all points. `acknowledged`: by backup, by disk.
+ * `keep`: whether the images of a false one stay.
+ */
+export async function verifyPoints(
+  site: CampaignSite,
+  acknowledged: ReadonlyMap<string, ReadonlyMap<string, number>>,
+): Promise<VerifiedPoint[]> {
+  const { points, damaged } = await (await openRepository(site.repository)).list();
+  const verified: VerifiedPoint[] = damaged.map(({ id, problem }) => ({ id, grade: 'unknown', problem }));
+  const claimed = points.filter(({ grade }) => grade === 'filesystem' || grade === 'application');
+  for (let at = 0; at < claimed.length; at += mostPoints) {
+    const some = claimed.slice(at, at + mostPoints);
+    const disks = some.flatMap((point) =>
+      point.disks.map((disk, index) => ({ point, index, path: join(site.repository, 'points', point.id, disk.file) })),
+    );
+    const images = await within(
+      verifyMs,
+      'the look at the images',
+      verifyImages(disks.map(({ path, index }) => ({ path, filesystem: ['ext4', 'xfs'][index]! }))),
+    );
+    for (const point of some) {
+      const problems = disks.flatMap((disk, index) => {
+        if (disk.point !== point) return [];
+        const { mounted, files } = images[index]!;
+        const name = `disk${disk.index}`;
+        if (!mounted) return [`${name} cannot be mounted`];
+        const { mismatches, missing } = compareWithWriter(name, files, acknowledged.get(point.id)?.get(name) ?? 0);
+        return mismatches + missing === 0 ? [] : [`${name}: ${mismatches} files differ, ${missing} are missing`];
+      });
+      verified.push({ id: point.id, grade: point.grade, problem: problems.length === 0 ? null : problems.join('; ') });
+    }
+  }
+  const kept = new Set(verified.filter(({ problem }) => problem !== null).map(({ id }) => id));
+  for (const { id } of points) if (!kept.has(id)) await rm(join(site.repository, 'points', id), { recursive: true });
+  return verified;
+}

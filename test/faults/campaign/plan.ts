@@ -1,0 +1,120 @@
+/** What a round of the campaign does to each guest, by seed and number alone: the same seed gives the same faults again. */
+
+export const forms = ['backup', 'held'] as const;
+export type Form = (typeof forms)[number];
+
+/** Where a fault falls, and for a backup the command on the monitor at which it does. */
+export const phases = {
+  prepare: { form: 'backup', command: 'blockdev-add' },
+  window: { form: 'backup', command: 'transaction' },
+  export: { form: 'backup', command: 'block-export-add' },
+  copy: { form: 'backup', command: 'block-export-add' },
+  commit: { form: 'backup', command: 'query-jobs' },
+  release: { form: 'backup', command: 'block-export-del' },
+  held: { form: 'held', command: null },
+} as const satisfies Record<string, { form: Form; command: string | null }>;
+export type Phase = keyof typeof phases;
+
+export const targets = [
+  'worker',
+  'warden',
+  'copy child',
+  'agent',
+  'temporal',
+  'control',
+  'guardian',
+  'up',
+  'monitor',
+  'workflow',
+] as const;
+export type Target = (typeof targets)[number];
+
+export type Blow = 'kill' | 'terminate' | 'stop' | 'cut';
+
+export interface Fault {
+  phase: Phase;
+  target: Target;
+  blow: Blow;
+  /** How long a stopped process stays stopped. */
+  stopMs: number;
+  /** Which of several processes of the target, counted modulo their number. */
+  which: number;
+  /** A second blow at the same target while it comes back: so long after the first. */
+  againMs: number | null;
+}
+
+/** How often each target is struck, beside the others. The parts that hold a window come first. */
+const weights: Record<Target, number> = {
+  worker: 8,
+  warden: 7,
+  'copy child': 4,
+  agent: 8,
+  temporal: 5,
+  control: 3,
+  guardian: 2,
+  up: 1,
+  monitor: 3,
+  workflow: 2,
+};
+
+const blows: Record<Target, readonly Blow[]> = {
+  worker: ['kill', 'kill', 'terminate', 'stop'],
+  warden: ['kill', 'kill', 'terminate', 'stop'],
+  'copy child': ['kill', 'terminate', 'stop'],
+  agent: ['kill', 'kill', 'stop'],
+  temporal: ['kill', 'kill', 'stop'],
+  control: ['kill', 'terminate', 'stop'],
+  guardian: ['kill', 'terminate', 'stop'],
+  up: ['kill', 'terminate'],
+  monitor: ['cut'],
+  workflow: ['terminate'],
+};
+
+const phaseWeights: Record<Phase, number> = { prepare: 3, window: 6, export: 2, copy: 3, commit: 3, release: 2, held: 6 };
+
+/** Longer than the lease of the campaign's site, so that some stops outlast it. */
+const longestStopMs = 4_000;
+const longestAgainMs = 1_500;
+
+/** One fault for each of `guests`. */
+export function planRound(seed: number, round: number, guests: number): Fault[] {
+  const random = generator(seed * 1_000_003 + round);
+  return Array.from({ length: guests }, () => planFault(random));
+}
+
+function planFault(random: () => number): Fault {
+  const target = weighted(random, weights);
+  // A copy has a process only while it runs.
+  const phase = target === 'copy child' ? 'copy' : weighted(random, phaseWeights);
+  const blow = blows[target][Math.floor(random() * blows[target].length)]!;
+  return {
+    phase,
+    target,
+    blow,
+    stopMs: 200 + Math.floor(random() * (longestStopMs - 200)),
+    which: Math.floor(random() * 64),
+    againMs: random() < 0.2 && blow === 'kill' ? Math.floor(random() * longestAgainMs) : null,
+  };
+}
+
+function weighted<Name extends string>(random: () => number, of: Readonly<Record<Name, number>>): Name {
+  const names = Object.keys(of) as Name[];
+  let left = random() * names.reduce((sum, name) => sum + of[name], 0);
+  return names.find((name) => (left -= of[name]) < 0) ?? names[0]!;
+}
+
+/** mulberry32 (public domain, bryc/code): 32 bits of state are enough to choose faults by. */
+function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export function describe({ phase, target, blow, stopMs, againMs }: Fault): string {
+  const how = blow === 'stop' ? `stop for ${stopMs} ms` : blow;
+  return `${how} ${target} in ${phase}${againMs === null ? '' : `, and again after ${againMs} ms`}`;
+}
