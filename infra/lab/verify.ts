@@ -1,5 +1,6 @@
 /** What a guest reads from disk images: mounted without any recovery, every file hashed inside the guest. */
 
+import { once } from 'node:events';
 import { accelerator } from './accelerator.ts';
 import { readConsole } from './console.ts';
 import { guestParts } from './parts.ts';
@@ -30,7 +31,6 @@ export async function verifyImages(images: { path: string; filesystem: string }[
     ports: [],
     monitors: [],
   });
-  void machine.ended.then((how) => done.reject(new Error(`the guest that looks at the images ended: ${how}`)));
   readConsole(machine.console, machine.ended).onLine((line) => {
     const [word, disk = '', hash = '', file = ''] = line.split(/\s+/);
     const image = verified[Number(disk.replace('disk', ''))];
@@ -38,6 +38,10 @@ export async function verifyImages(images: { path: string; filesystem: string }[
     if (word === 'HASH' && image) image.files.set(file.replace('./', ''), hash);
     if (word === 'VERIFIED') done.resolve();
   });
+  // Its last lines may be read after its end.
+  void Promise.all([machine.ended, once(machine.console, 'end')]).then(([how]) =>
+    done.reject(new Error(`the guest that looks at the images ended: ${how}`)),
+  );
   try {
     await done.promise;
     return verified;

@@ -9,6 +9,8 @@ use constant { FSYNC => 74, CLOCK_GETTIME => 228, CLOCK_MONOTONIC => 1 };
 use constant KEPT => 400;
 # Between two files: enough to leave the processor to the agent under emulation.
 use constant NAP_SECONDS => 0.015;
+# After SIGUSR1, where many guests share a processor.
+use constant LONG_NAP_SECONDS => 0.1;
 
 my ($directory) = @ARGV;
 my ($disk) = $directory =~ m{([^/]+)$};
@@ -35,6 +37,9 @@ my ($seq) = sort { $b <=> $a } map { /^f-(\d+)$/ ? $1 : () } readdir($listing), 
 open my $handle, '<', $directory or die "$directory: $!";
 open my $console, '>', '/dev/ttyS0' or die "ttyS0: $!";
 
+my $nap = NAP_SECONDS;
+$SIG{USR1} = sub { $nap = LONG_NAP_SECONDS };
+
 while (1) {
     $seq += 1;
     my $began = now_ms();
@@ -48,5 +53,5 @@ while (1) {
     my $done = now_ms();
     syswrite $console, sprintf("W %s %d %d %d\n", $disk, $seq, $done, $done - $began);
     unlink name_of($seq - KEPT) if $seq > KEPT;
-    select undef, undef, undef, NAP_SECONDS;
+    select undef, undef, undef, $nap;
 }
