@@ -34,15 +34,12 @@ export async function begin(site: CampaignSite, { guest, snapshot }: CampaignGue
   const acknowledged = new Map(guest.disks.map(({ name }) => [name, guest.console.last(name)?.seq ?? 0]));
   const backup = newBackupId(Date.now(), randomBytes(4).toString('hex'));
   const of = { backup, guest: guestId(guest.uuid), guestName: guest.name, host: campaignHost };
+  // As the command line starts one: by the memo the host's reaper knows which backup runs.
+  const options = { summary: 'campaign', memo: { backup, guest: of.guest, guestName: of.guestName, host: of.host } };
   const attempt = () =>
     form === 'backup'
-      ? startWorkflow(
-          site.client,
-          backupGuest,
-          { ...of, repository: repositoryName, want: 'filesystem' },
-          { summary: 'campaign' },
-        )
-      : startWorkflow(site.client, heldWindow, { ...of, snapshot, leaseMs: campaignLeaseMs }, { summary: 'campaign' });
+      ? startWorkflow(site.client, backupGuest, { ...of, repository: repositoryName, want: 'filesystem' }, options)
+      : startWorkflow(site.client, heldWindow, { ...of, snapshot, leaseMs: campaignLeaseMs }, options);
   const handle = await eventually<WorkflowHandle>(startMs, `the start of a ${form} of ${guest.name}`, async () => {
     try {
       return await attempt();
