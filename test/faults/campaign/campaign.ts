@@ -62,34 +62,48 @@ export async function runCampaign(options: CampaignOptions): Promise<void> {
 /** What was found, a sentence each. */
 async function runRound(site: CampaignSite, faults: readonly Fault[], report: CampaignReport): Promise<string[]> {
   const found: string[] = [];
+  const lap = lapsOf(report);
   for (const { guest } of [...site.guests, { guest: site.idle }]) guest.console.mark();
   const lanes = await Promise.all(site.guests.map((of, index) => runLane(site, of, faults[index]!)));
   await site.revive();
+  lap('faults');
   for (const [index, { struck, reached }] of lanes.entries()) {
-    if (!struck) continue;
-    report.kills++;
-    countUp(report.byTarget, faults[index]!.target);
-    countUp(report.byPhase, reached ? faults[index]!.phase : 'elsewhere');
+    report.kills += struck.length;
+    for (const { target } of struck) countUp(report.byTarget, target);
+    for (const at of struck.keys()) countUp(report.byPhase, at > 0 ? 'restart' : reached ? faults[index]!.phase : 'elsewhere');
   }
-  found.push(...(await guestsGoOn(site, faults, report)));
+  found.push(...(await guestsGoOn(site, lanes, report)));
   await countLayers(site, lanes, report);
+  lap('writes');
   await whole(site);
+  lap('whole');
   // By turns: what is left is seen before a backup that would take it away, and a backup comes before anything has been taken away.
   const cleanFirst = report.rounds % 2 === 0;
   if (cleanFirst) found.push(...(await nothingLeft(site, report)));
   const acknowledged = new Map(lanes.map(({ operation }) => [String(operation.backup), operation.acknowledged]));
   found.push(...(await nextSucceeds(site, acknowledged, report)));
   if (!cleanFirst) found.push(...(await nothingLeft(site, report)));
+  lap('clean, and next backups');
   for (const { id, grade, problem } of await verifyPoints(site, acknowledged)) {
     report.verifiedPoints++;
     if (problem === null) continue;
     report.falseGrades++;
     found.push(`point ${id} claims ${grade}: ${problem}`);
   }
+  lap('points');
   return found;
 }
 
-async function guestsGoOn(site: CampaignSite, faults: readonly Fault[], report: CampaignReport): Promise<string[]> {
+/** Notes where the time of a round goes. */
+function lapsOf({ secondsOf }: CampaignReport): (what: string) => void {
+  let sinceMs = performance.now();
+  return (what) => {
+    secondsOf[what] = (secondsOf[what] ?? 0) + (performance.now() - sinceMs) / 1000;
+    sinceMs = performance.now();
+  };
+}
+
+async function guestsGoOn(site: CampaignSite, lanes: readonly LaneReport[], report: CampaignReport): Promise<string[]> {
   const found: string[] = [];
   await Promise.all(
     site.guests.map(async (of, index) => {
@@ -100,7 +114,9 @@ async function guestsGoOn(site: CampaignSite, faults: readonly Fault[], report: 
         report.leftFrozen++;
         found.push(`guest ${of.guest.name} (${of.agent}) does not write: ${problem}`);
       }
-      const stalls = faults[index]!.target === 'agent' ? report.longestStallOfStruckAgentMs : report.longestStallMs;
+      const stalls = lanes[index]!.struck.some(({ target }) => target === 'agent')
+        ? report.longestStallOfStruckAgentMs
+        : report.longestStallMs;
       stalls[of.agent] = Math.max(stalls[of.agent], of.guest.console.longestStallMs());
     }),
   );

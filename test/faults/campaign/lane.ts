@@ -10,7 +10,7 @@ import { guestId, newBackupId, type BackupId } from '../../../model/ids.ts';
 import { backupGuest } from '../../../model/workflows/backup-guest.ts';
 import { heldWindow } from '../../../model/workflows/held-window.ts';
 import { eventually } from './bounded.ts';
-import { phases, type Fault, type Form } from './plan.ts';
+import { phases, type Fault, type Form, type Strike } from './plan.ts';
 import { campaignHost, campaignLeaseMs, repositoryName, type CampaignGuest, type CampaignSite } from './site.ts';
 import { strike } from './strike.ts';
 
@@ -62,8 +62,8 @@ export async function ended(of: CampaignGuest, { handle, form }: Operation): Pro
 
 export interface LaneReport {
   operation: Operation;
-  /** Whether there was anything at that moment to strike. */
-  struck: boolean;
+  /** The blows that hit something. */
+  struck: Strike[];
   /** Whether the blow fell at its phase, not after a wait in vain for it. */
   reached: boolean;
   status: string;

@@ -31,16 +31,20 @@ export type Target = (typeof targets)[number];
 
 export type Blow = 'kill' | 'terminate' | 'stop' | 'cut';
 
-export interface Fault {
+export interface Fault extends Strike {
   phase: Phase;
+  /** Another blow while the first one is recovered from. */
+  then: { afterMs: number; blow: Strike } | null;
+}
+
+/** One blow at one part. */
+export interface Strike {
   target: Target;
   blow: Blow;
   /** How long a stopped process stays stopped. */
   stopMs: number;
   /** Which of several processes of the target, counted modulo their number. */
   which: number;
-  /** A second blow at the same target while it comes back: so long after the first. */
-  againMs: number | null;
 }
 
 /** How often each target is struck, beside the others. The parts that hold a window come first. */
@@ -74,7 +78,9 @@ const phaseWeights: Record<Phase, number> = { prepare: 3, window: 6, export: 2, 
 
 /** Longer than the lease of the campaign's site, so that some stops outlast it. */
 const longestStopMs = 4_000;
-const longestAgainMs = 1_500;
+/** From at once to when what was killed serves again. */
+const longestAfterMs = 4_000;
+const shareOfSecondBlows = 0.6;
 
 /** One fault for each of `guests`. */
 export function planRound(seed: number, round: number, guests: number): Fault[] {
@@ -83,17 +89,20 @@ export function planRound(seed: number, round: number, guests: number): Fault[] 
 }
 
 function planFault(random: () => number): Fault {
-  const target = weighted(random, weights);
+  const first = planStrike(random);
   // A copy has a process only while it runs.
-  const phase = target === 'copy child' ? 'copy' : weighted(random, phaseWeights);
-  const blow = blows[target][Math.floor(random() * blows[target].length)]!;
+  const phase = first.target === 'copy child' ? 'copy' : weighted(random, phaseWeights);
+  const isAlone = random() >= shareOfSecondBlows;
+  return { phase, ...first, then: isAlone ? null : { afterMs: Math.floor(random() * longestAfterMs), blow: planStrike(random) } };
+}
+
+function planStrike(random: () => number): Strike {
+  const target = weighted(random, weights);
   return {
-    phase,
     target,
-    blow,
+    blow: blows[target][Math.floor(random() * blows[target].length)]!,
     stopMs: 200 + Math.floor(random() * (longestStopMs - 200)),
     which: Math.floor(random() * 64),
-    againMs: random() < 0.2 && blow === 'kill' ? Math.floor(random() * longestAgainMs) : null,
   };
 }
 
@@ -114,7 +123,11 @@ function generator(seed: number): () => number {
   };
 }
 
-export function describe({ phase, target, blow, stopMs, againMs }: Fault): string {
-  const how = blow === 'stop' ? `stop for ${stopMs} ms` : blow;
-  return `${how} ${target} in ${phase}${againMs === null ? '' : `, and again after ${againMs} ms`}`;
+export function describe({ phase, then, ...first }: Fault): string {
+  const second = then === null ? '' : `, then after ${then.afterMs} ms ${describeStrike(then.blow)}`;
+  return `${describeStrike(first)} in ${phase}${second}`;
+}
+
+function describeStrike({ target, blow, stopMs }: Strike): string {
+  return `${blow === 'stop' ? `stop for ${stopMs} ms` : blow} ${target}`;
 }

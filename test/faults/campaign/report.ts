@@ -37,6 +37,7 @@ export interface CampaignReport {
   verifiedPoints: number;
   falseGrades: number;
   seconds: number;
+  secondsOf: Record<string, number>;
   findings: Finding[];
 }
 
@@ -67,6 +68,7 @@ export async function openReport(path: string, seed: number, leaseMs: number): P
       verifiedPoints: 0,
       falseGrades: 0,
       seconds: 0,
+      secondsOf: {},
       findings: [],
     }
   );

@@ -4,21 +4,23 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { within } from './bounded.ts';
-import type { Blow, Fault } from './plan.ts';
+import type { Blow, Fault, Strike } from './plan.ts';
 import type { CampaignGuest, CampaignSite } from './site.ts';
 
 /** The guest's shell is past every agent, and answers under load in tenths of a second. */
 const shellMs = 30_000;
 
-/** Whether there was anything to strike. Resolves when a stopped process goes on. */
-export async function strike(site: CampaignSite, on: CampaignGuest, fault: Fault, running: WorkflowHandle): Promise<boolean> {
-  const first = await strikeOnce(site, on, fault, running);
-  if (fault.againMs === null) return first;
-  await delay(fault.againMs);
-  return (await strikeOnce(site, on, fault, running)) || first;
+/** The blows that hit something. Resolves when what was stopped goes on. */
+export async function strike(site: CampaignSite, on: CampaignGuest, fault: Fault, running: WorkflowHandle): Promise<Strike[]> {
+  const { then, ...first } = fault;
+  const hit = (await strikeOnce(site, on, first, running)) ? [first] : [];
+  if (then === null) return hit;
+  await delay(then.afterMs);
+  await site.revive();
+  return (await strikeOnce(site, on, then.blow, running)) ? [...hit, then.blow] : hit;
 }
 
-async function strikeOnce(site: CampaignSite, on: CampaignGuest, fault: Fault, running: WorkflowHandle): Promise<boolean> {
+async function strikeOnce(site: CampaignSite, on: CampaignGuest, fault: Strike, running: WorkflowHandle): Promise<boolean> {
   switch (fault.target) {
     case 'monitor':
       return on.proxy.cut() > 0;
@@ -48,7 +50,7 @@ const signals: Record<Blow, NodeJS.Signals> = { kill: 'SIGKILL', terminate: 'SIG
 
 const pidsOf = async (site: CampaignSite) => (await site.processes().catch(() => ({ pids: {} as Record<string, number> }))).pids;
 
-async function signal(pid: number | undefined, { blow, stopMs }: Fault): Promise<boolean> {
+async function signal(pid: number | undefined, { blow, stopMs }: Strike): Promise<boolean> {
   // The number may be that of another process by now.
   if (pid === undefined || !(await isOurs(pid))) return false;
   if (!send(pid, signals[blow])) return false;
@@ -89,7 +91,7 @@ async function copyChild(worker: number | undefined, which: number): Promise<num
 const copyStartMs = 3_000;
 
 /** One process of the agent: ours has a guard beside it, and another while it freezes. The guest's init starts it again. */
-async function strikeAgent({ guest, agent }: CampaignGuest, { blow, stopMs, which }: Fault): Promise<boolean> {
+async function strikeAgent({ guest, agent }: CampaignGuest, { blow, stopMs, which }: Strike): Promise<boolean> {
   const name = agent === 'stillframe' ? 'stillframe-agent' : 'qemu-ga';
   const chosen = `set -- $(pidof ${name}); [ $# -gt 0 ] || exit 1; shift $((${which} % $#)); pid=$1`;
   const act = blow === 'kill' ? 'kill -9 $pid' : `kill -STOP $pid; sleep ${(stopMs / 1000).toFixed(2)}; kill -CONT $pid`;
