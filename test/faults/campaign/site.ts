@@ -40,7 +40,7 @@ export interface CampaignSite {
   processes(): Promise<UpRecord>;
   /** The host worker, the warden's child; undefined while there is none. */
   hostWorker(): Promise<number | undefined>;
-  /** Starts `up` again where a fault has ended it. */
+  /** Where a fault has ended `up`, it is started again; resolves when it is ready. */
   revive(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -82,7 +82,24 @@ export async function startCampaignSite(directory: string, guestsOfEach: number)
       return started;
     };
     let { up, address } = await start();
-    undo.defer(() => end(up));
+    let isOver = false;
+    let starting: Promise<void> = Promise.resolve();
+    /** Its children end by themselves when it is gone, each in order; the next one finds the state free then. */
+    const keep = () =>
+      void up.once('exit', () => {
+        if (isOver) return;
+        starting = eventually(upMs, '"up" after its end', start).then((started) => {
+          up = started.up;
+          keep();
+        });
+        starting.catch(() => {});
+      });
+    keep();
+    undo.defer(async () => {
+      isOver = true;
+      await starting.catch(() => {});
+      await end(up);
+    });
     const { client, connection } = await connectClient(await resolveServer({ address }, process.env));
     undo.defer(() => connection.close());
     const processes = async () => JSON.parse(await readFile(join(stateDir, 'up.json'), 'utf8')) as UpRecord;
@@ -104,9 +121,7 @@ export async function startCampaignSite(directory: string, guestsOfEach: number)
         return Number(children.trim().split(' ')[0]) || undefined;
       },
       async revive() {
-        if (up.exitCode === null && up.signalCode === null) return;
-        // Its children end by themselves when it is gone, each in order; the next one finds the state free then.
-        ({ up, address } = await eventually(upMs, '"up" after its end', start));
+        await starting;
       },
       stop: () => stack.disposeAsync(),
     };
