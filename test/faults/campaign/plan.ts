@@ -34,7 +34,7 @@ export type Blow = 'kill' | 'terminate' | 'stop' | 'cut';
 export interface Fault extends Strike {
   phase: Phase;
   /** Another blow while the first one is recovered from. */
-  then: { afterMs: number; blow: Strike } | null;
+  second: { afterMs: number; blow: Strike } | null;
 }
 
 /** One blow at one part. */
@@ -93,7 +93,11 @@ function planFault(random: () => number): Fault {
   // A copy has a process only while it runs.
   const phase = first.target === 'copy child' ? 'copy' : weighted(random, phaseWeights);
   const isAlone = random() >= shareOfSecondBlows;
-  return { phase, ...first, then: isAlone ? null : { afterMs: Math.floor(random() * longestAfterMs), blow: planStrike(random) } };
+  return {
+    phase,
+    ...first,
+    second: isAlone ? null : { afterMs: Math.floor(random() * longestAfterMs), blow: planStrike(random) },
+  };
 }
 
 function planStrike(random: () => number): Strike {
@@ -123,9 +127,9 @@ function generator(seed: number): () => number {
   };
 }
 
-export function describe({ phase, then, ...first }: Fault): string {
-  const second = then === null ? '' : `, then after ${then.afterMs} ms ${describeStrike(then.blow)}`;
-  return `${describeStrike(first)} in ${phase}${second}`;
+export function describe({ phase, second, ...first }: Fault): string {
+  const after = second === null ? '' : `, then after ${second.afterMs} ms ${describeStrike(second.blow)}`;
+  return `${describeStrike(first)} in ${phase}${after}`;
 }
 
 function describeStrike({ target, blow, stopMs }: Strike): string {

@@ -81,7 +81,8 @@ export async function startCampaignSite(directory: string, guestsOfEach: number)
       started.up.stderr!.pipe(log, { end: false });
       return started;
     };
-    let { up, address } = await start();
+    const first = await start();
+    let { up } = first;
     let isOver = false;
     let starting: Promise<void> = Promise.resolve();
     /** Its children end by themselves when it is gone, each in order; the next one finds the state free then. */
@@ -100,7 +101,7 @@ export async function startCampaignSite(directory: string, guestsOfEach: number)
       await starting.catch(() => {});
       await end(up);
     });
-    const { client, connection } = await connectClient(await resolveServer({ address }, process.env));
+    const { client, connection } = await connectClient(await resolveServer({ address: first.address }, process.env));
     undo.defer(() => connection.close());
     const processes = async () => JSON.parse(await readFile(join(stateDir, 'up.json'), 'utf8')) as UpRecord;
     const stack = undo.move();

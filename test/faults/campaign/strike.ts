@@ -12,12 +12,12 @@ const shellMs = 30_000;
 
 /** The blows that hit something. Resolves when what was stopped goes on. */
 export async function strike(site: CampaignSite, on: CampaignGuest, fault: Fault, running: WorkflowHandle): Promise<Strike[]> {
-  const { then, ...first } = fault;
+  const { second, ...first } = fault;
   const hit = (await strikeOnce(site, on, first, running)) ? [first] : [];
-  if (then === null) return hit;
-  await delay(then.afterMs);
+  if (second === null) return hit;
+  await delay(second.afterMs);
   await site.revive();
-  return (await strikeOnce(site, on, then.blow, running)) ? [...hit, then.blow] : hit;
+  return (await strikeOnce(site, on, second.blow, running)) ? [...hit, second.blow] : hit;
 }
 
 async function strikeOnce(site: CampaignSite, on: CampaignGuest, fault: Strike, running: WorkflowHandle): Promise<boolean> {
