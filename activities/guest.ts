@@ -18,7 +18,13 @@ import { serve } from './activities.ts';
 /** UTF-16 units of a list's JSON: a result stays far below what the server carries, and lists some hundred mount points. */
 const longestList = 32_000;
 
-export function createGuestActivities({ windows, sweep }: { windows: Windows; sweep: Pick<Sweep, 'strayOf' | 'seenThawed'> }) {
+export function createGuestActivities({
+  windows,
+  sweep,
+}: {
+  windows: Windows;
+  sweep: Pick<Sweep, 'strayOf' | 'seenThawed' | 'thawStray'>;
+}) {
   return serve({
     /** Milliseconds of one ping on a synced channel. */
     guestPing: ({ guest }: { guest: GuestId }) =>
@@ -47,6 +53,9 @@ export function createGuestActivities({ windows, sweep }: { windows: Windows; sw
           ...(lease && { lease }),
         };
       }),
+
+    /** Asked where the window of another host may have left the guest frozen. */
+    thawStray: ({ guest }: { guest: GuestId }) => sweep.thawStray(guest),
 
     /** Also of a guest that does not answer: what it is owed is known without it. */
     guestStatus: async ({ guest }: { guest: GuestId }): Promise<GuestStatus> => {

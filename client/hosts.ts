@@ -2,7 +2,7 @@
 
 import { StillframeError } from '../model/errors.ts';
 import type { GuestListing } from '../model/guest/listing.ts';
-import type { GuestId } from '../model/ids.ts';
+import type { GuestId, HostId } from '../model/ids.ts';
 import { hostEntity, type Inventory } from '../model/workflows/host-entity.ts';
 import { didYouMean } from '../model/near.ts';
 import { readMessage } from '../model/workflows/messages.ts';
@@ -23,7 +23,7 @@ export interface FoundGuest extends FoundListing {
 const queryMs = 5_000;
 
 /** What every host of the fleet announced, by host id. @throws control-absent */
-export async function findHosts({ client, connection }: Temporal): Promise<Inventory[]> {
+export async function findHosts({ client }: Pick<Temporal, 'client'>): Promise<Inventory[]> {
   const ids: string[] = [];
   const query = `WorkflowType = '${hostEntity.type}' AND ExecutionStatus = 'Running'`;
   for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
@@ -31,7 +31,7 @@ export async function findHosts({ client, connection }: Temporal): Promise<Inven
     ids.map(async (id) => {
       try {
         const question = () => ask(client.workflow.getHandle(id), hostEntity.queries.inventory);
-        return await connection.withDeadline(Date.now() + queryMs, question);
+        return await client.withDeadline(Date.now() + queryMs, question);
       } catch (error) {
         throw unanswered(error);
       }
@@ -40,6 +40,12 @@ export async function findHosts({ client, connection }: Temporal): Promise<Inven
   // One entity that holds something else must not hide every other host.
   const inventories = answers.filter((answer) => answer !== null && readMessage('inventory', answer) !== undefined);
   return (inventories as Inventory[]).sort((a, b) => (a.host < b.host ? -1 : 1));
+}
+
+/** Hosts that announce a guest of this id: more than one while it moves. @throws control-absent */
+export async function findHostsWith({ client }: Pick<Temporal, 'client'>, id: GuestId): Promise<HostId[]> {
+  const inventories = await findHosts({ client });
+  return inventories.filter(({ guests }) => guests.some((guest) => guest.id === id)).map(({ host }) => host);
 }
 
 /** @throws guest-unknown, guest-ambiguous, guest-id-unknown, control-absent */

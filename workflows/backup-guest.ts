@@ -13,7 +13,8 @@ import {
 import { hostActivities } from './activities.ts';
 import { answeredCode, checkedInput, failure, hostAbsent, neverStarted, windowFailed } from './failures.ts';
 import { queryOf } from './messages.ts';
-import { furtherWindows, gradedByWorkflow, releaseOfLostWindows } from './versions.ts';
+import { answeredOrMoved } from './moved.ts';
+import { furtherWindows, gradedByWorkflow, releaseOfLostWindows, thawWhereItIs } from './versions.ts';
 
 export async function backupGuest(given: BackupInput): Promise<BackupResult> {
   const input = checkedInput('backupGuest', given);
@@ -92,7 +93,8 @@ async function tryWindow(
     if (code !== undefined && code !== 'thaw-unconfirmed') throw error;
     log.warn('the activity of the window was lost; asking the host how the window ended', { guest, backup });
   }
-  const known = await windowOutcome(key);
+  const asked = windowOutcome(key);
+  const known = await (patched(thawWhereItIs) ? answeredOrMoved(asked, { guest, host }) : asked);
   if (known) return known;
   await ensureThawed({ guest, by: 'workflow' });
   return windowOutcome(key);

@@ -6,6 +6,7 @@ import {
   condition,
   continueAsNew,
   log,
+  patched,
   proxyActivities,
   setHandler,
   workflowInfo,
@@ -20,6 +21,8 @@ import { readMessage } from '../model/workflows/messages.ts';
 import { optionsOf } from './activities.ts';
 import { checkedMessage } from './failures.ts';
 import { queryOf, signalOf, updateOf } from './messages.ts';
+import { thawElsewhere } from './moved.ts';
+import { thawWhereItIs } from './versions.ts';
 
 /** A guest is usually frozen once a night; a guardian that stays a minute serves its retries too. */
 const idleMs = 60_000;
@@ -58,6 +61,7 @@ export async function thawGuardian(state: GuardianState = nothingWatched): Promi
       watches.confirm(arm, await ensureThawed({ guest: arm.guest, by: 'guardian' }));
     } catch {
       await page({ arm, tries: watches.countTries(arm, guardianThaw.retry.maximumAttempts) });
+      if (patched(thawWhereItIs)) await thawElsewhere(arm);
       watches.postpone(arm, Date.now());
     }
   }

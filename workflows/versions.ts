@@ -19,5 +19,8 @@ export const releaseOfLostWindows = 'release-of-lost-windows';
 /** Until 0.1.0 a backup ended with the first window that was lost before any freeze. */
 export const furtherWindows = 'further-windows';
 
+/** Until 0.1.0 a thaw was demanded of the host only that had frozen the guest. */
+export const thawWhereItIs = 'thaw-where-it-is';
+
 /** Until 0.1.0 a held window disarmed its guardian whenever the host answered the thaw with "no such window". */
 export const goneProvesNothing = 'gone-proves-nothing';

@@ -22,6 +22,8 @@ export interface Sweep {
   run(): Promise<SweepReport>;
   /** What the last sweep found on this guest; null when that was nothing, or not to be seen. */
   strayOf(guest: GuestId): StrayFreeze | null;
+  /** Thaws the guest at once where it is frozen and no window of this host made that freeze. What was found. */
+  thawStray(guest: GuestId): Promise<'thawed' | 'not-frozen' | 'ours' | 'unseen'>;
   /** Ends what was found on this guest: it has said that it is thawed. */
   seenThawed(guest: GuestId): void;
 }
@@ -66,10 +68,10 @@ export async function lastSweep(stateDir: string): Promise<SweepReport | null> {
 }
 
 /**
- * `clear`: thawed, or under the lease of its agent, which ends by itself. `ours`: inside a window of ours, or owed a thaw, and asked by
+ * `clear`: not frozen, or under the lease of its agent, which ends by itself. `ours`: inside a window of ours, or owed a thaw, and asked by
  * the process that holds the window or pursues the thaw.
  */
-type Sight = { kind: 'clear' | 'ours' | 'frozen' } | { kind: 'unseen'; why: string };
+type Sight = { kind: 'clear' | 'thawed' | 'ours' | 'frozen' } | { kind: 'unseen'; why: string };
 
 export function createSweep({ driver, journal, windows, connect, policy, stateDir, log }: SweepParts): Sweep {
   let strays: Map<GuestId, StrayFreeze> | undefined;
@@ -101,7 +103,8 @@ export function createSweep({ driver, journal, windows, connect, policy, stateDi
     try {
       const seen = await windows.whileIdle(id, async (guest): Promise<Sight> => {
         if (await journal.intentOf(id)) return { kind: 'ours' };
-        return ask(guest, (before.get(id)?.sweeps ?? 0) + 1);
+        const sweeps = (before.get(id)?.sweeps ?? 0) + 1;
+        return ask(guest, policy === 'thaw' && sweeps >= sweepsBeforeThaw);
       });
       return seen ?? { kind: 'ours' };
     } catch (error) {
@@ -110,7 +113,7 @@ export function createSweep({ driver, journal, windows, connect, policy, stateDi
   }
 
   /** On the first of the guest's channels that is free and has an agent. */
-  async function ask(guest: Guest, sweeps: number): Promise<Sight> {
+  async function ask(guest: Guest, mayThaw: boolean): Promise<Sight> {
     let why = 'agent-absent';
     for (const address of [guest.agentChannel, guest.channel]) {
       if (!address) continue;
@@ -122,7 +125,7 @@ export function createSweep({ driver, journal, windows, connect, policy, stateDi
       try {
         const channel = await connect(address, answerMs);
         try {
-          return await askAndThaw(channel, guest, sweeps);
+          return await askAndThaw(channel, guest, mayThaw);
         } finally {
           channel.close();
         }
@@ -133,9 +136,9 @@ export function createSweep({ driver, journal, windows, connect, policy, stateDi
     return { kind: 'unseen', why };
   }
 
-  async function askAndThaw(channel: AgentChannel, guest: Guest, sweeps: number): Promise<Sight> {
+  async function askAndThaw(channel: AgentChannel, guest: Guest, mayThaw: boolean): Promise<Sight> {
     if (!(await isStray(channel))) return { kind: 'clear' };
-    if (policy !== 'thaw' || sweeps < sweepsBeforeThaw) return { kind: 'frozen' };
+    if (!mayThaw) return { kind: 'frozen' };
     const count = await channel.execute(fsfreezeThaw, undefined);
     const thawed = !(await isStray(channel));
     const what = thawed ? 'was thawed' : 'was sent a thaw, and is frozen still';
@@ -143,7 +146,7 @@ export function createSweep({ driver, journal, windows, connect, policy, stateDi
       guest: guest.id,
       found: count,
     });
-    return { kind: thawed ? 'clear' : 'frozen' };
+    return { kind: thawed ? 'thawed' : 'frozen' };
   }
 
   function report(before: ReadonlyMap<GuestId, StrayFreeze>, now: ReadonlyMap<GuestId, StrayFreeze>): void {
@@ -178,7 +181,18 @@ export function createSweep({ driver, journal, windows, connect, policy, stateDi
     return found;
   }
 
-  return { run, strayOf: (guest) => strays?.get(guest) ?? null, seenThawed: (guest) => void strays?.delete(guest) };
+  async function thawStray(id: GuestId) {
+    const seen = await windows.whileIdle(id, async (guest): Promise<Sight> => {
+      if (await journal.intentOf(id)) return { kind: 'ours' };
+      return ask(guest, true);
+    });
+    const { kind } = seen ?? { kind: 'ours' };
+    if (kind === 'thawed') strays?.delete(id);
+    if (kind === 'frozen' || kind === 'unseen') return 'unseen';
+    return kind === 'clear' ? 'not-frozen' : kind;
+  }
+
+  return { run, thawStray, strayOf: (guest) => strays?.get(guest) ?? null, seenThawed: (guest) => void strays?.delete(guest) };
 }
 
 /** A freeze under the lease of our agent ends by itself; to any other nobody owes a thaw. */

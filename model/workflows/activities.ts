@@ -82,6 +82,8 @@ export const activities = {
   guestPing: question,
   guestInfo: question,
   guestStatus: question,
+  /** On a host that did not freeze the guest: it has it now, or it has not. */
+  thawStray: { ...question, queue: 'urgent' },
   /** Takes as long as its disks; the attempt after a lost worker adopts the point in time. Every end of a worker costs one. */
   copy: {
     queue: 'copy',
@@ -99,6 +101,7 @@ export const activities = {
   },
   armGuardian: { queue: 'control', ...call },
   page: { queue: 'guardian', ...call },
+  hostsWith: { queue: 'guardian', ...call },
 } as const;
 
 export type ActivityName = keyof typeof activities;

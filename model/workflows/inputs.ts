@@ -6,7 +6,7 @@ import { guestCommands, type GuestCommandInput } from './guest-command.ts';
 import type { HeldWindowInput } from './held-window.ts';
 import { count, exactly, identifier, is, nameText, oneOf, orAbsent, type Check } from '../check.ts';
 import { StillframeError } from '../errors.ts';
-import { isBackupId, isGuestId, isHostId, type GuestId } from '../ids.ts';
+import { isBackupId, isGuestId, isHostId, type GuestId, type HostId } from '../ids.ts';
 import type { GuardianArm } from '../window/watches.ts';
 import { thawedBys, type ThawedBy, type WindowKey, type WindowRequest } from '../window/window.ts';
 import type { ActivityName } from './activities.ts';
@@ -33,10 +33,12 @@ const inputs = {
   guestPing: guest,
   guestInfo: guest,
   guestStatus: guest,
+  thawStray: guest,
   copy: exactly<BackupRequest>(backupRequest),
   /** A workflow that an earlier version started brings the point that it made: it is ignored. */
   commitPoint: exactly<BackupRequest & { point?: unknown }>({ ...backupRequest, point: (value) => value }),
   armGuardian: guardianArm,
+  hostsWith: exactly<{ guest: GuestId; host: HostId }>({ guest: key.guest, host: identifier(isHostId) }),
   page: exactly<{ arm: GuardianArm; tries: number }>({ arm: guardianArm, tries: count }),
   backupGuest: exactly<BackupInput>({
     ...backupRequest,

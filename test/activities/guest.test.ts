@@ -7,7 +7,7 @@ import type { GuestId } from '../../model/ids.ts';
 import { garbage } from '../fakes/fake-agent.ts';
 import { db1, dieInsideWindow, onEither, request, setStage } from '../host/window/stage.ts';
 
-const sweep = { strayOf: () => null, seenThawed() {} };
+const sweep = { strayOf: () => null, seenThawed() {}, thawStray: async () => 'not-frozen' as const };
 const thawed = { state: 'thawed', epoch: null, remainingMs: null, held: [], foreign: [] };
 
 onEither('info names the agent, and what that agent holds', async (t, kind) => {
@@ -67,6 +67,7 @@ onEither('a guest that another program froze names the sweep that found it, unti
   const found = {
     strayOf: (guest: GuestId) => strays.get(guest) ?? null,
     seenThawed: (guest: GuestId) => void strays.delete(guest),
+    thawStray: async () => 'not-frozen' as const,
   };
   const { guestStatus } = createGuestActivities({ windows, sweep: found });
   agent.frozen = true;

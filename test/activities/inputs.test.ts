@@ -26,6 +26,8 @@ const good: Record<string, Record<string, unknown>> = {
   guestPing: { guest: 'g1' },
   guestInfo: { guest: 'g1' },
   guestStatus: { guest: 'g1' },
+  thawStray: { guest: 'g1' },
+  hostsWith: { guest: 'g1', host: 'h1' },
   copy: request,
   commitPoint: request,
   page: { arm, tries: 5 },
@@ -43,6 +45,7 @@ const bad: Record<string, unknown[]> = {
   key: [undefined, null, 'b1', { ...key, backup: '../victim' }],
   arm: [undefined, { ...arm, host: '../h' }],
   tries: ['many', -1],
+  host: [undefined, '../h', ''],
 };
 
 function stage() {
@@ -52,7 +55,13 @@ function stage() {
     ...createWindowActivities(parts),
     ...createGuestActivities(parts),
     ...createCopyActivities(parts),
-    ...createGuardianActivities({ log: (_level, message) => void pages.push(message) }),
+    ...createGuardianActivities({
+      log: (_level, message) => void pages.push(message),
+      findHostsWith: async (guest) => {
+        pages.push(`where is ${guest}`);
+        return [];
+      },
+    }),
   } as unknown as Record<string, (input: unknown) => Promise<unknown>>;
   const touched = () => [...parts.calls, ...pages];
   return { activities, touched };

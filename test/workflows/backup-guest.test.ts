@@ -123,6 +123,21 @@ describe('backupGuest', { concurrency: true }, () => {
     assert.deepEqual(parts.calls, ['freezeWindow', 'outcome', 'ensureThawed workflow', 'outcome', 'cleanUp']);
   });
 
+  it('backupGuest has the guest thawed by the host that has it now, while the host that froze it is silent', async () => {
+    const elsewhere = standIns();
+    const isBack = Promise.withResolvers<null>();
+    const parts = standIns({ windows: { freezeWindow: lost, outcome: () => isBack.promise } });
+    await stage.onHost(elsewhere, (others) =>
+      stage.onHost(parts, async (ids) => {
+        stage.moved.set(ids.guest, [others.host]);
+        const handle = await startBackup(ids);
+        await elsewhere.called(`thawStray ${ids.guest}`);
+        isBack.resolve(null);
+        assert.equal((await failureOf(handle.result())).type, 'window-lost');
+      }),
+    );
+  });
+
   it('backupGuest asks for the outcome of a window whose result the server did not accept, and releases', async () => {
     const parts = standIns({
       windows: {

@@ -217,6 +217,29 @@ describe('heldWindow and thawGuardian', { concurrency: true }, () => {
     });
   });
 
+  it('the guardian looks for a guest whose host does not confirm on the other hosts, and thaws it there', async () => {
+    let tries = 0;
+    const unconfirmed = new StillframeError('thaw-unconfirmed', 'no confirmation yet');
+    const elsewhere = standIns();
+    const parts = standIns({
+      windows: {
+        ensureThawed: async (guest) => {
+          if (++tries <= 5) throw unconfirmed;
+          return { guest, was: 'open', outcome: null, status: 'thawed' };
+        },
+      },
+    });
+    await stage.onHost(elsewhere, (others) =>
+      stage.onHost(parts, async (ids) => {
+        stage.moved.set(ids.guest, [others.host, ids.host]);
+        const handle = await startGuardian(ids);
+        await handle.executeUpdate(thawGuardian.updates.arm.name, { args: [arm(ids)] });
+        await elsewhere.called(`thawStray ${ids.guest}`);
+        assert.equal(parts.calls.includes(`thawStray ${ids.guest}`), false, 'the host that owes it was asked already');
+      }),
+    );
+  });
+
   it('the guardian ends by itself, with its reports, when nothing has been armed for a minute', async () => {
     const ids = newIds();
     const handle = await startGuardian(ids);

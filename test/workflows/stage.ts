@@ -38,6 +38,8 @@ export interface Stage {
   client: Client;
   /** What the guardian paged. */
   pages: string[];
+  /** Hosts that announce a guest besides its own. */
+  moved: Map<GuestId, HostId[]>;
   /** Runs `act` while a host of its own serves its three queues with `parts`. */
   onHost<T>(parts: StandIns, act: (ids: Ids) => Promise<T>): Promise<T>;
   /** Starts a workflow that `replayAll` will look at. */
@@ -84,6 +86,7 @@ const longestHistory = 2_000;
 export async function openStage(): Promise<Stage> {
   const undo = new AsyncDisposableStack();
   const pages: string[] = [];
+  const moved: Stage['moved'] = new Map();
   installRuntime((level, message) => level === 'error' && process.stderr.write(`${message}\n`));
   const directory = await makeFolder();
   undo.defer(() => rm(directory, { recursive: true }));
@@ -108,7 +111,10 @@ export async function openStage(): Promise<Stage> {
       ...common,
       taskQueue: guardianQueue,
       workflowBundle: bundles.guardian,
-      activities: createGuardianActivities({ log: (_level, message) => void pages.push(message) }),
+      activities: createGuardianActivities({
+        log: (_level, message) => void pages.push(message),
+        findHostsWith: async (guest) => moved.get(guest) ?? [],
+      }),
     }),
   ]);
   const runs = workers.map((worker) => worker.run());
@@ -121,6 +127,7 @@ export async function openStage(): Promise<Stage> {
   return {
     client,
     pages,
+    moved,
 
     async onHost(parts, act) {
       const ids = newIds();

@@ -16,7 +16,7 @@ export interface StandIns {
   windows: Windows;
   backups: Backups;
   reaper: Pick<Reaper, 'claim' | 'clear'>;
-  sweep: Pick<Sweep, 'strayOf' | 'seenThawed'>;
+  sweep: Pick<Sweep, 'strayOf' | 'seenThawed' | 'thawStray'>;
   /** What was asked of the host, in order: `freezeWindow`, `ensureThawed workflow`, … */
   calls: string[];
   /** Resolves when a call of this text has been made. */
@@ -95,7 +95,14 @@ export function standIns(script: { windows?: Partial<Windows>; backups?: Partial
     },
     journal,
     committed,
-    sweep: { strayOf: () => null, seenThawed() {} },
+    sweep: {
+      strayOf: () => null,
+      seenThawed() {},
+      async thawStray(guest) {
+        say(`thawStray ${guest}`);
+        return 'thawed';
+      },
+    },
     windows: {
       ...windows,
       freezeWindow: async (request) => {

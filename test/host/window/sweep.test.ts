@@ -8,6 +8,7 @@ import { connectAgent } from '../../../host/channel/agent-channel.ts';
 import { clientsOf } from '../../../host/channel/holder.ts';
 import { createSweep, lastSweep, type Sweep } from '../../../host/window/sweep.ts';
 import type { StrayPolicy } from '../../../model/guest/stray-freeze.ts';
+import type { GuestId } from '../../../model/ids.ts';
 import type { GuestListing } from '../../../model/guest/listing.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 import { db1, dieInsideWindow, onEither, request, setStage, wire, type Kind, type Stage } from './stage.ts';
@@ -40,14 +41,14 @@ async function swept(t: TestContext, kind: Kind, policy: StrayPolicy = 'report',
       stateDir,
       log: (_, message) => void said.push(message),
     });
-    const run = async () => {
+    /** The next look leaves a channel alone that somebody has, and the kernel shows a client for a moment after it has gone. */
+    const untilFree = async <T>(look: () => Promise<T>) => {
       const before = await clientCount(stage);
-      const report = await sweep.run();
-      // The next sweep leaves a channel alone that somebody has, and the kernel shows a client for a moment after it has gone.
+      const found = await look();
       while ((await clientCount(stage)) > before) await new Promise(setImmediate);
-      return report;
+      return found;
     };
-    return { ...sweep, run };
+    return { ...sweep, run: () => untilFree(sweep.run), thawStray: (guest: GuestId) => untilFree(() => sweep.thawStray(guest)) };
   };
   return Object.assign(whole, { restarted, sweep: restarted() });
 }
@@ -173,3 +174,25 @@ onEither('a window that begins during a sweep waits for its question, and is not
   assert.deepEqual(outcome.reasons, []);
   assert.deepEqual(strays, []);
 });
+
+onEither(
+  'a guest that came here frozen by the window of another host is thawed at once when it is asked for',
+  async (t, kind) => {
+    const { sweep, agent } = await swept(t, kind);
+    assert.equal(await sweep.thawStray(db1), 'not-frozen');
+    agent.frozen = true;
+    await sweep.run();
+    assert.equal(await sweep.thawStray(db1), 'thawed');
+    assert.deepEqual([agent.frozen, sweep.strayOf(db1)], [false, null]);
+  },
+);
+
+onEither(
+  'a guest that this host owes a thaw itself is left to those who pursue it, also when it is asked for',
+  async (t, kind) => {
+    const stage = await swept(t, kind);
+    await dieInsideWindow(stage, kind);
+    assert.equal(await stage.sweep.thawStray(db1), 'ours');
+    assert.equal(stage.agent.frozen, true);
+  },
+);
