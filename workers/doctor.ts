@@ -33,7 +33,7 @@ report(finding);
 if (config) report(...(await checkSockets(config)));
 report(...(await checkJournal(values.state)), ...(await checkFreezes(values.state)));
 report(checkBoot(), await checkTime());
-if (config) report(await checkScratch(config.scratch), ...(await checkRepositories(config.repositories)));
+if (config) report(await checkScratch(config.scratch, values.state), ...(await checkRepositories(config.repositories)));
 
 function report(...findings: Finding[]): void {
   for (const each of findings) {

@@ -64,6 +64,16 @@ test('a scratch that other users can write fails, with the command that ends tha
   assert.ok(finding!.found.includes(`run "chmod go-w ${scratch}"`), finding!.found);
 });
 
+test('what lies in scratch of no backup that this host knows is named, and left where it is', async (t) => {
+  const { env, directory } = await host(t);
+  const stray = join(directory, 'scratch', '20260101T020000-1a2b3c4d');
+  await mkdir(stray, { recursive: true });
+  const [finding] = (await examine(env)).of('scratch');
+  assert.equal(finding!.result, 'warn');
+  assert.match(finding!.found, /is of no backup that this state directory knows/);
+  assert.ok(finding!.wayOut!.endsWith(`remove ${stray}`));
+});
+
 test('each finding says ok, warn or fail, and what to do where it is not ok', async (t) => {
   const { env, channel, directory } = await host(t);
   const server = createServer().listen(channel);

@@ -1,11 +1,14 @@
 /** Doctor: room for scratch and repositories. */
 
 import { access, constants, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ScratchConfig } from '../../host/config.ts';
+import { openPointRecords } from '../../host/drivers/qemu/records.ts';
 import { demandScratch } from '../../host/drivers/qemu/scratch-owner.ts';
+import { namesIn } from '../../lib/durable.ts';
 import { errnoOf } from '../../lib/errno.ts';
 import type { Finding } from '../../model/doctor.ts';
+import { isBackupId } from '../../model/ids.ts';
 import { messageOf } from '../../model/errors.ts';
 import { formatBytes } from '../../model/units.ts';
 import { openRepository } from '../../repository/points.ts';
@@ -14,7 +17,8 @@ import { fail, ok, warn } from './finding.ts';
 /** Below this share of a filesystem's size the next backup may be the one that fills it. */
 const littleShare = 0.05;
 
-export async function checkScratch({ path, limitBytes, marginBytes }: ScratchConfig): Promise<Finding> {
+export async function checkScratch(scratch: ScratchConfig, stateDir: string): Promise<Finding> {
+  const { path, limitBytes, marginBytes } = scratch;
   const room = await roomAt(path);
   if ('problem' in room) return fail('scratch', room.problem, 'make the directory on a local disk, or correct scratch.path');
   const found = `${path}: ${formatBytes(room.free)} free`;
@@ -39,7 +43,25 @@ export async function checkScratch({ path, limitBytes, marginBytes }: ScratchCon
       'make room, or lower the limit to what is there',
     );
   }
+  const [stray] = await strayDirectories(scratch, stateDir);
+  if (stray !== undefined) {
+    return warn(
+      'scratch',
+      `${found}; ${stray} is of no backup that this state directory knows`,
+      `when no other host uses this scratch and no backup runs, remove ${stray}`,
+    );
+  }
   return ok('scratch', found);
+}
+
+/** What a state directory that was lost has left: it may be another host's, so nobody but a person removes it. */
+async function strayDirectories(scratch: ScratchConfig, stateDir: string): Promise<string[]> {
+  const known = new Set((await openPointRecords(stateDir, scratch).all()).map(({ directory }) => directory));
+  const names = await namesIn(scratch.path).catch(() => []);
+  return names
+    .filter(isBackupId)
+    .map((name) => join(scratch.path, name))
+    .filter((path) => !known.has(path));
 }
 
 export async function checkRepositories(repositories: Record<string, string>): Promise<Finding[]> {
