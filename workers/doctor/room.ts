@@ -56,8 +56,9 @@ export async function checkScratch(scratch: ScratchConfig, stateDir: string): Pr
 
 /** What a state directory that was lost has left: it may be another host's, so nobody but a person removes it. */
 async function strayDirectories(scratch: ScratchConfig, stateDir: string): Promise<string[]> {
-  const known = new Set((await openPointRecords(stateDir, scratch).all()).map(({ directory }) => directory));
+  // In this order: a backup that begins in between writes its record before it makes its directory.
   const names = await namesIn(scratch.path).catch(() => []);
+  const known = new Set((await openPointRecords(stateDir, scratch).all()).map(({ directory }) => directory));
   return names
     .filter(isBackupId)
     .map((name) => join(scratch.path, name))
