@@ -3,6 +3,7 @@
 import type { HostConfig } from '../host/config.ts';
 import type { Driver } from '../host/drivers/driver.ts';
 import type { Journal } from '../host/journal/journal.ts';
+import { createTurns } from '../host/window/turns.ts';
 import type { Log } from '../lib/log.ts';
 import { isStillframeError, StillframeError } from '../model/errors.ts';
 import type { BackupId } from '../model/ids.ts';
@@ -10,7 +11,7 @@ import type { DiskProgress, RestorePoint } from '../model/point/point.ts';
 import type { BackupRequest } from '../model/workflows/backup-guest.ts';
 import type { RepositoryNamed } from '../repository/known.ts';
 import type { Signer } from '../repository/signature.ts';
-import { commitPoint } from './commit.ts';
+import { commitPoint, committedPoint } from './commit.ts';
 import { createCopies } from './copy.ts';
 import type { Reaper } from './reaper.ts';
 import type { Sessions } from './sessions.ts';
@@ -20,7 +21,7 @@ export interface Backups {
   check(repository: string): Promise<void>;
   /**
    * Copies, hashes and inspects every disk into the repository's session, in a child process of its own. A repeated call
-   * starts the bytes over, from the same point in time.
+   * starts the bytes over, from the same point in time, and does nothing once the point is committed.
    * @throws point-in-time-lost, scratch-exhausted, copy-failed, repository-*
    */
   copy(request: BackupRequest, options: { signal: AbortSignal; onProgress: (progress: DiskProgress) => void }): Promise<void>;
@@ -59,41 +60,55 @@ export function createBackups({
   log,
 }: BackupParts): Backups {
   const runCopy = createCopies(log);
+  const turns = createTurns();
+
+  /** A workflow that was reset, or that has taken this worker for lost, asks for a step while the one before it still runs. */
+  async function oneAtATime<T>(backup: BackupId, step: () => Promise<T>): Promise<T> {
+    using _ = await reaper.claim(backup);
+    const endTurn = await turns.take(backup);
+    try {
+      return await step();
+    } finally {
+      endTurn();
+    }
+  }
 
   return {
     async check(name) {
       await repositoryNamed(name);
     },
 
-    async copy({ guest: id, backup, repository: name }, { signal, onProgress }) {
-      using _ = await reaper.claim(backup);
-      const guest = await driver.guest(id);
-      const repository = await repositoryNamed(name);
-      const exports = await driver.pointInTime.exports(guest, backup);
-      const lost = new AbortController();
-      exports.lost.catch((error: unknown) => lost.abort(error));
-      const stop = () => lost.abort(workerEnding(backup));
-      ending.addEventListener('abort', stop, { once: true });
-      if (ending.aborted) stop();
-      try {
-        if (await repository.abandon(backup))
-          log('info', 'removed what an interrupted copy had left; starting over from the same point in time', { backup });
-        await sessions.record({ backup, guest: id, repository: name });
-        const directory = await repository.begin(backup);
-        const copy = { ...exports, directory, repository: repository.directory };
-        const disks = await runCopy(copy, AbortSignal.any([signal, lost.signal]), onProgress);
-        await repository.recordDisks(backup, disks);
-      } finally {
-        ending.removeEventListener('abort', stop);
-        await exports.close();
-      }
-    },
+    copy: ({ guest: id, backup, repository: name }, { signal, onProgress }) =>
+      oneAtATime(backup, async () => {
+        const repository = await repositoryNamed(name);
+        // The workflow was reset behind the commit: what it is to do is done.
+        if (await committedPoint({ guest: id, backup, repository }, signer)) return;
+        const guest = await driver.guest(id);
+        const exports = await driver.pointInTime.exports(guest, backup);
+        const lost = new AbortController();
+        exports.lost.catch((error: unknown) => lost.abort(error));
+        const stop = () => lost.abort(workerEnding(backup));
+        ending.addEventListener('abort', stop, { once: true });
+        if (ending.aborted) stop();
+        try {
+          if (await repository.abandon(backup))
+            log('info', 'removed what an interrupted copy had left; starting over from the same point in time', { backup });
+          await sessions.record({ backup, guest: id, repository: name });
+          const directory = await repository.begin(backup);
+          const copy = { ...exports, directory, repository: repository.directory };
+          const disks = await runCopy(copy, AbortSignal.any([signal, lost.signal]), onProgress);
+          await repository.recordDisks(backup, disks);
+        } finally {
+          ending.removeEventListener('abort', stop);
+          await exports.close();
+        }
+      }),
 
-    async commit({ guest, backup, repository: name }) {
-      using _ = await reaper.claim(backup);
-      const request = { guest, backup, repository: await repositoryNamed(name) };
-      return commitPoint(request, { driver, journal, host: config.host, sessions, signer });
-    },
+    commit: ({ guest, backup, repository: name }) =>
+      oneAtATime(backup, async () => {
+        const request = { guest, backup, repository: await repositoryNamed(name) };
+        return commitPoint(request, { driver, journal, host: config.host, sessions, signer });
+      }),
 
     async cleanUp({ guest, backup }) {
       using _ = await reaper.claim(backup);

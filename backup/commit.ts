@@ -19,16 +19,22 @@ export interface CommitParts {
   signer: Signer;
 }
 
+export interface PointRequest {
+  guest: GuestId;
+  backup: BackupId;
+  repository: Repository;
+}
+
 /**
  * A repeated call answers with the point that the first one committed.
  * @throws point-in-time-lost, scratch-exhausted, copy-failed, point-unproven, repository-*
  */
 export async function commitPoint(
-  { guest: id, backup, repository }: { guest: GuestId; backup: BackupId; repository: Repository },
+  { guest: id, backup, repository }: PointRequest,
   { driver, journal, host, sessions, signer }: CommitParts,
 ): Promise<RestorePoint> {
-  const committed = await repository.find(backup);
-  if (committed) return ownPoint(id, committed, repository, signer);
+  const committed = await committedPoint({ guest: id, backup, repository }, signer);
+  if (committed) return committed;
   const window = await journal.captured(id, backup);
   if (!window) {
     throw new StillframeError(
@@ -59,8 +65,10 @@ export async function commitPoint(
   return point;
 }
 
-/** One that somebody else put there is no answer. */
-async function ownPoint(guest: GuestId, point: RestorePoint, repository: Repository, signer: Signer): Promise<RestorePoint> {
+/** The point of this backup, once this host has committed it: one that somebody else put there is no answer. @throws point-unproven */
+export async function committedPoint({ guest, backup, repository }: PointRequest, signer: Signer): Promise<RestorePoint | null> {
+  const point = await repository.find(backup);
+  if (!point) return null;
   if ((await repository.origin(point, signer.trusted)).kind !== 'proven') {
     throw new StillframeError(
       'point-unproven',

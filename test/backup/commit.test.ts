@@ -180,6 +180,16 @@ test('a commit that is cut short after its rename is finished by the next', asyn
   assert.deepEqual({ ...before, committedAt: undefined }, { ...again, committedAt: undefined });
 });
 
+test('a copy of a backup whose point is committed does nothing, as when its workflow was reset, and the commit answers with that point', async (context) => {
+  const set = await stage(context);
+  const { backups, journal } = set;
+  await journalled(journal);
+  await copied(set);
+  const point = await backups.commit(request);
+  await backups.copy(request, { signal: new AbortController().signal, onProgress: () => {} });
+  assert.deepEqual(await backups.commit(request), point);
+});
+
 test('a backup id that another guest has used is refused by name', async (context) => {
   const set = await stage(context);
   const { backups, journal } = set;
