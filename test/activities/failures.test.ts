@@ -132,3 +132,30 @@ describe('activities', () => {
     await assert.rejects(copy, { name: 'CancelledFailure' });
   });
 });
+
+describe('a window that was taken for lost', () => {
+  const perform = <T>(activity: (input: typeof key) => Promise<T>) => run(new MockActivityEnvironment(), () => activity(key));
+
+  it('is waited for by the question how it ended, while its activity is still on its way', async () => {
+    const begun = Promise.withResolvers<void>();
+    const checked = Promise.withResolvers<void>();
+    const parts = standIns();
+    const { freezeWindow, windowOutcome } = createWindowActivities({
+      ...parts,
+      reaper: { ...parts.reaper, clear: () => (begun.resolve(), checked.promise) },
+    });
+    const taking = perform(freezeWindow);
+    await begun.promise;
+    const asked = perform(windowOutcome);
+    checked.resolve();
+    assert.deepEqual(await asked, await taking);
+  });
+
+  it('is not opened once its workflow was told that there is none', async () => {
+    const parts = standIns();
+    const { freezeWindow, windowOutcome } = createWindowActivities(parts);
+    assert.equal(await perform(windowOutcome), null);
+    await assert.rejects(perform(freezeWindow), { type: 'window-lost' });
+    assert.deepEqual(parts.calls, ['outcome']);
+  });
+});
