@@ -15,6 +15,7 @@ export type RoomName =
   | 'workflows'
   | 'activities'
   | 'backup'
+  | 'nbd'
   | 'repository'
   | 'host'
   | 'agent/platform/native'
@@ -51,7 +52,7 @@ export const rooms: Record<RoomName, Room> = {
   'cli/stillframe.mjs': { holds: 'the command itself, under any Node', imports: ['infra'], packages: ['node:*'] },
   cli: {
     holds: 'the command line: one file per command',
-    imports: ['client', 'config', 'repository', 'model', 'lib'],
+    imports: ['client', 'config', 'nbd', 'repository', 'model', 'lib'],
     starts: ['workers'],
     packages: ['node:*', '@stricli/core'],
   },
@@ -101,7 +102,12 @@ export const rooms: Record<RoomName, Room> = {
   },
   backup: {
     holds: 'what knows both a driver and a repository',
-    imports: ['repository', 'host', 'inspect', 'model', 'protocol', 'lib'],
+    imports: ['nbd', 'repository', 'host', 'inspect', 'model', 'protocol', 'lib'],
+    packages: ['node:*'],
+  },
+  nbd: {
+    holds: 'reads and serves disks over sockets by the NBD protocol',
+    imports: ['model', 'protocol', 'lib'],
     packages: ['node:*'],
   },
   repository: { holds: 'restore points; knows no host and no server', imports: ['model', 'lib'], packages: ['node:*'] },
