@@ -5,7 +5,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ensurePackages } from '../../infra/lab/packages.ts';
-import { findProgram } from '../../lib/find-program.ts';
 import { run } from '../../lib/run.ts';
 import { serveNbd } from '../../nbd/server.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -70,19 +69,3 @@ test('qemu-io writes, zeroes, discards and flushes, and reads what it wrote', as
   assert.ok(content.subarray(513, 1513).every((each) => each === 9));
   assert.ok(content.subarray(64 * kib, 68 * kib).every((each) => each === 0));
 });
-
-const installed = (await findProgram('nbdcopy')) !== undefined && (await findProgram('nbdinfo')) !== undefined;
-test(
-  'nbdinfo and nbdcopy read an export over several connections',
-  { skip: !installed && 'libnbd-bin is not installed' },
-  async (t) => {
-    const { folder, content, uri } = await serve(t);
-    const info = JSON.parse(await run(['nbdinfo', '--json', uri])) as { exports: Record<string, unknown>[] };
-    assert.equal(info.exports[0]!['export-size'], content.length);
-    assert.deepEqual(info.exports[0]!.contexts, ['base:allocation']);
-    assert.match(await run(['nbdinfo', '--list', uri]), /export="disk"/);
-    const raw = join(folder, 'copy.raw');
-    await run(['nbdcopy', '--connections=4', uri, raw]);
-    assert.ok(content.equals(await readFile(raw)));
-  },
-);
