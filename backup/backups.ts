@@ -5,8 +5,8 @@ import type { Driver } from '../host/drivers/driver.ts';
 import type { Journal } from '../host/journal/journal.ts';
 import { createTurns } from '../host/window/turns.ts';
 import type { Log } from '../lib/log.ts';
-import { isStillframeError, StillframeError } from '../model/errors.ts';
-import type { BackupId } from '../model/ids.ts';
+import { isStillframeError, messageOf, StillframeError } from '../model/errors.ts';
+import type { BackupId, GuestId } from '../model/ids.ts';
 import type { DiskProgress, RestorePoint } from '../model/point/point.ts';
 import type { BackupRequest } from '../model/workflows/backup-guest.ts';
 import type { RepositoryNamed } from '../repository/known.ts';
@@ -17,8 +17,8 @@ import type { Reaper } from './reaper.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface Backups {
-  /** Before a freeze: the repository is there, and it is the one that this host has known. @throws repository-* */
-  check(repository: string): Promise<void>;
+  /** Before a freeze: the repository is there, and it is the one that this host has known. Returns its id. @throws repository-* */
+  check(repository: string): Promise<string>;
   /**
    * Copies, hashes and inspects every disk into the repository's session, in a child process of its own. A repeated call
    * starts the bytes over, from the same point in time, and does nothing once the point is committed.
@@ -73,9 +73,19 @@ export function createBackups({
     }
   }
 
+  /** What cannot be settled now is settled before the next point in time, as of a backup that was not committed: that one reads more. */
+  async function settle(guest: GuestId, backup: BackupId, committed: boolean): Promise<void> {
+    await driver.pointInTime.settle(guest, backup, committed).catch((error: unknown) =>
+      log('warn', `the next backup of this guest may have to read more of its disks than has changed: ${messageOf(error)}`, {
+        guest,
+        backup,
+      }),
+    );
+  }
+
   return {
     async check(name) {
-      await repositoryNamed(name);
+      return (await repositoryNamed(name)).id;
     },
 
     copy: ({ guest: id, backup, repository: name }, { signal, onProgress }) =>
@@ -107,12 +117,15 @@ export function createBackups({
     commit: ({ guest, backup, repository: name }) =>
       oneAtATime(backup, async () => {
         const request = { guest, backup, repository: await repositoryNamed(name) };
-        return commitPoint(request, { driver, journal, host: config.host, sessions, signer });
+        const point = await commitPoint(request, { driver, journal, host: config.host, sessions, signer });
+        await settle(guest, backup, true);
+        return point;
       }),
 
     async cleanUp({ guest, backup }) {
       using _ = await reaper.claim(backup);
       await driver.pointInTime.end(guest, { backup });
+      await settle(guest, backup, false);
       try {
         await sessions.abandon(backup);
       } catch (error) {

@@ -2,6 +2,7 @@
 
 import type { BackupId, GuestId } from '../../model/ids.ts';
 import type { GuestListing } from '../../model/guest/listing.ts';
+import type { Interval } from '../../model/point/interval.ts';
 import type { DiskPlaces } from '../../model/window/places.ts';
 import type { CapturedDisk } from '../../model/window/window.ts';
 import type { User } from '../../lib/run.ts';
@@ -45,9 +46,10 @@ export interface Driver {
 export interface PointInTimeDriver {
   /**
    * Everything that can be done before a freeze: room, scratch images, nodes.
+   * @param repository its id, for which changes are recorded from the point in time on; null: none are.
    * @throws scratch-no-room, scratch-unwritable, monitor-* ; nothing is left behind when it throws.
    */
-  prepare(guest: Guest, backup: BackupId): Promise<PreparedPoint>;
+  prepare(guest: Guest, backup: BackupId, repository: string | null): Promise<PreparedPoint>;
   /** Opens the frozen views for reading by NBD; after the thaw. Repeating it gives the same views. */
   exports(guest: Guest, backup: BackupId): Promise<PointExports>;
   /**
@@ -56,6 +58,12 @@ export interface PointInTimeDriver {
    * @throws point-in-time-lost, scratch-exhausted
    */
   verify(guest: Guest, backup: BackupId): Promise<void>;
+  /**
+   * After the commit: from now on, changes since this point are what the next backup reads. Not committed, after the end: the changes that were recorded since go
+   * back to the interval before, and none is lost. A backup that is settled already, or never was prepared, is left alone; one that never is
+   * settled counts as not committed. What QEMU still needs, or cannot do now, is done before the next point in time.
+   */
+  settle(guest: GuestId, backup: BackupId, committed: boolean): Promise<void>;
   /** Watches every point in time on this host that may run out of scratch; repeating it watches those that are new. */
   guard(): Promise<void>;
   /**
@@ -88,8 +96,11 @@ export interface PreparedPoint {
 }
 
 export interface PointExports {
-  /** Each is an export of its name; `bytes` is its whole size, whatever of it is allocated. */
-  disks: CapturedDisk[];
+  /**
+   * Each is an export of its name; `bytes` is its whole size, whatever of it is allocated. Where `interval` names a bitmap, the export has the
+   * context `qemu:dirty-bitmap:` and that name.
+   */
+  disks: (CapturedDisk & { interval: Interval })[];
   /** Descriptor of the socket on which an NBD server gives them, open until `close`; to connect, use /proc/self/fd. */
   socket: number;
   /** The user with the least rights that can connect to it; null: this process's own. */

@@ -31,10 +31,10 @@ import { waitForOutcome } from './wait-for-outcome.ts';
 export interface Windows {
   /**
    * The whole window in one routine; ends thawed. A repeated call with the same key returns the journalled outcome.
-   * `failure` of the outcome is set when there is no point in time.
+   * `failure` of the outcome is set when there is no point in time. `repository`: id of the repository for which changes are recorded from then on.
    * @throws when it was refused before any freeze, or thaw-unconfirmed: the thaw then continues without the caller
    */
-  freezeWindow(request: WindowRequest): Promise<WindowOutcome>;
+  freezeWindow(request: WindowRequest, repository?: string): Promise<WindowOutcome>;
   /** The held form: freezes, and keeps the window open under its lease. */
   freeze(request: WindowRequest): Promise<HeldWindow>;
   /**
@@ -140,14 +140,14 @@ export function createWindows({ driver, journal, config, connect, log }: Windows
     if (open) throw alreadyOpen(open.guest, open.window.intent);
   }
 
-  async function freezeWindow(request: WindowRequest): Promise<WindowOutcome> {
+  async function freezeWindow(request: WindowRequest, repository: string | null = null): Promise<WindowOutcome> {
     const running = openGuestOf(request);
     if (running) return waitForOutcome(running.window, running.window.outcome);
     const known = await journal.outcome(request);
     if (known) return known;
     // Its copy would be committed with the window of this one.
     if (await journal.captured(request.guest, request.backup)) throw backupCaptured(request);
-    const { window, prepared } = await open(request, (guest) => driver.pointInTime.prepare(guest, request.backup));
+    const { window, prepared } = await open(request, (guest) => driver.pointInTime.prepare(guest, request.backup, repository));
     try {
       await window.freeze();
       await window.capture(() => prepared.begin());

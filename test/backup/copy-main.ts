@@ -59,7 +59,7 @@ const guest = await driver.guest(listing!.id!);
 for (let copy = 0; copy < Number(values.copies ?? 1); copy++) {
   const request = { guest: guest.id, backup: backupId(`20260101T02000${copy}-1a2b3c4d`), repository: 'main' };
   const key = { guest: guest.id, backup: request.backup, attempt: 1 };
-  const prepared = await driver.pointInTime.prepare(guest, request.backup);
+  const prepared = await driver.pointInTime.prepare(guest, request.backup, await backups.check('main'));
   await prepared.begin();
   const { claim } = outcomeOf(key);
   const { epoch } = await journal.begin({ ...key, guestName: 'db1', channel: guest.channel, claim, leaseMs: 10_000 });

@@ -6,7 +6,7 @@ import { StillframeError } from '../../model/errors.ts';
 
 export interface FakeDriver extends Driver {
   guestHas(event: GuestEvent): void;
-  /** Calls in order: `prepare`, `begin`, `abandon`, `end`. */
+  /** Calls in order: `prepare`, `begin`, `abandon`, `end`, `settle true`, `settle false`. */
   readonly calls: string[];
   state: string;
   migrating: boolean;
@@ -68,6 +68,9 @@ export function createFakeDriver(guest: Guest): FakeDriver {
       exports: () => Promise.reject(new StillframeError('point-in-time-lost', 'no exports here')),
       verify: async () => {},
       guard: async () => {},
+      async settle(_, __, committed) {
+        calls.push(`settle ${committed}`);
+      },
       async end() {
         calls.push('end');
       },

@@ -71,7 +71,7 @@ export function standIns(script: { windows?: Partial<Windows>; backups?: Partial
     ...script.windows,
   };
   const backups: Backups = {
-    check: async () => {},
+    check: async () => 'r-1',
     copy: async () => {},
     commit: async (request) => {
       const point = pointOf(

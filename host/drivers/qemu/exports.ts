@@ -1,12 +1,13 @@
 /** The frozen view of each disk, by NBD on a unix socket; and the watch that reports when it is no longer frozen. */
 
-import { messageOf, StillframeError } from '../../../model/errors.ts';
+import { isStillframeError, messageOf, StillframeError } from '../../../model/errors.ts';
 import type { ScratchConfig } from '../../config.ts';
 import type { Monitor } from '../../channel/types.ts';
 import type { PointExports } from '../driver.ts';
 import { objects } from './identify.ts';
 import type { MonitorUse } from './monitors.ts';
-import type { PointRecord } from './records.ts';
+import { granularity, queryBitmaps } from './bitmaps.ts';
+import type { PointRecord, PointRecords, RecordedDisk } from './records.ts';
 import { hasPassedThreshold } from './scratch-watch.ts';
 import { pinSocket } from './scratch-owner.ts';
 
@@ -15,6 +16,7 @@ const inForce = new Set(['created', 'running', 'paused']);
 
 export async function openExports(
   { monitor, release }: MonitorUse,
+  records: Pick<PointRecords, 'write'>,
   record: PointRecord,
   scratch: ScratchConfig,
 ): Promise<PointExports> {
@@ -35,12 +37,12 @@ export async function openExports(
   try {
     // Listening first, looking second: nothing falls between the two.
     await verifyPoint(monitor, record);
-    await addExports(monitor, record);
+    await addExports(monitor, records, record);
     const pinned = await pinSocket(scratch, record.socket).catch((error: unknown) => {
       throw pointLost(record, messageOf(error));
     });
     return {
-      disks: record.disks.map(({ name, device, bytes }) => ({ name, device, bytes })),
+      disks: record.disks.map(({ name, device, bytes, interval }) => ({ name, device, bytes, interval })),
       socket: pinned.descriptor,
       reader: pinned.reader,
       lost: lost.promise,
@@ -55,17 +57,43 @@ export async function openExports(
   }
 }
 
-async function addExports(monitor: Monitor, record: PointRecord): Promise<void> {
+async function addExports(monitor: Monitor, records: Pick<PointRecords, 'write'>, record: PointRecord): Promise<void> {
   const present = new Set(objects(await monitor.execute('query-block-exports')).map((each) => each.id));
-  for (const disk of record.disks.filter((each) => !present.has(each.export))) {
-    await monitor.execute('block-export-add', {
-      type: 'nbd',
-      id: disk.export,
-      'node-name': disk.scratch,
-      name: disk.name,
-      writable: false,
-    });
+  for (const disk of record.disks) {
+    const isPresent = present.has(disk.export);
+    if (!(await mayOffer(monitor, disk, isPresent))) await readInFull(records, record, disk);
+    if (isPresent) continue;
+    try {
+      await addExport(monitor, disk);
+    } catch (error) {
+      if ('full' in disk.interval || !isStillframeError(error, 'monitor-refused')) throw error;
+      await readInFull(records, record, disk);
+      await addExport(monitor, disk);
+    }
   }
+}
+
+/** What an export offers is in the record before it is made: a later call cannot ask QEMU for it. */
+async function readInFull(records: Pick<PointRecords, 'write'>, record: PointRecord, disk: RecordedDisk): Promise<void> {
+  disk.interval = { full: 'foreign-bitmap' };
+  await records.write(record);
+}
+
+/**
+ * Whether the bitmap is the right node's, stands still, and is held by our export, or by none where there is no export yet. QEMU takes
+ * any bitmap for an export, one that records too.
+ */
+async function mayOffer(monitor: Monitor, { node, interval }: RecordedDisk, isPresent: boolean): Promise<boolean> {
+  if ('full' in interval) return true;
+  const { bitmaps } = await queryBitmaps(monitor);
+  const bitmap = bitmaps.find((each) => each.node === node && each.name === interval.bitmap);
+  if (!bitmap || bitmap.recording || bitmap.inconsistent) return false;
+  return bitmap.granularity === granularity && bitmap.busy === isPresent;
+}
+
+async function addExport(monitor: Monitor, { export: id, scratch, name, node, interval }: RecordedDisk): Promise<void> {
+  const bitmaps = 'bitmap' in interval ? { bitmaps: [{ node, name: interval.bitmap }] } : {};
+  await monitor.execute('block-export-add', { type: 'nbd', id, 'node-name': scratch, name, writable: false, ...bitmaps });
 }
 
 /** @throws point-in-time-lost, scratch-exhausted */

@@ -1,20 +1,23 @@
 /** Points in time of plain QEMU: one transaction of copy-before-write jobs into local scratch. */
 
 import { isStillframeError, messageOf, StillframeError } from '../../../model/errors.ts';
-import { objectPrefix, objectStem, type BackupId, type GuestId } from '../../../model/ids.ts';
+import { objectStem, type BackupId, type GuestId } from '../../../model/ids.ts';
 import type { HostConfig } from '../../config.ts';
 import type { Monitor } from '../../channel/types.ts';
 import type { Log } from '../../../lib/log.ts';
+import type { JsonObject } from '../../../protocol/json.ts';
 import type { Guest, Leftover, PointInTimeDriver, PointName, PreparedPoint } from '../driver.ts';
 import { openExports, verifyPoint } from './exports.ts';
+import { createIntervals } from './intervals.ts';
 import { watchScratch } from './scratch-watch.ts';
-import { objects, queryDisks, type GuestDisks } from './identify.ts';
+import { queryDisks, type GuestDisks } from './identify.ts';
 import type { Monitors } from './monitors.ts';
 import { offeredOptions, refuseForeign, startServer } from './preflight.ts';
 import { queryPlaces } from './places.ts';
-import { openPointRecords, scratchPlaces, type PointRecord, type RecordedDisk } from './records.ts';
+import { nameObjects, openPointRecords, scratchPlaces, type PointRecord, type RecordedDisk } from './records.ts';
 import { makeScratchDirectory, makeScratchImage, planScratch, removeScratch, scratchImage, unwritable } from './scratch.ts';
-import { teardown } from './teardown.ts';
+import { ourNames, teardown } from './teardown.ts';
+import { takePoint } from './transaction.ts';
 
 export interface PointInTimeParts {
   monitors: Monitors;
@@ -36,6 +39,7 @@ export function createPointInTimeDriver({
   monitorsInFile,
 }: PointInTimeParts): PointInTimeDriver {
   const records = openPointRecords(stateDir, scratch);
+  const intervals = createIntervals({ stateDir, log });
   const monitorOf = ({ id }: Guest) => monitorPaths.get(id)!;
   const stopWatching = new Map<BackupId, () => void>();
   let planned: Promise<unknown> = Promise.resolve();
@@ -51,8 +55,8 @@ export function createPointInTimeDriver({
     return record;
   }
 
-  async function prepare(guest: Guest, backup: BackupId): Promise<PreparedPoint> {
-    if (await records.read(backup)) await end(guest.id, { backup });
+  async function prepare(guest: Guest, backup: BackupId, repository: string | null): Promise<PreparedPoint> {
+    if (await records.read(backup)) await giveUp(guest.id, backup);
     const { monitor, release } = await monitors.use(monitorOf(guest));
     try {
       const disks = await queryDisks(monitor);
@@ -64,24 +68,50 @@ export function createPointInTimeDriver({
         await records.remove(backup);
         throw error;
       });
+      let rotation: JsonObject[];
       try {
         await startServer(monitor, record);
         for (const disk of record.disks) await addScratch(monitor, record, disk);
         await watch(record);
+        rotation = repository === null ? [] : await prepareIntervals(monitor, record, repository);
       } catch (error) {
-        await end(guest.id, { backup });
+        await giveUp(guest.id, backup);
         throw error;
       }
       return {
         disks: record.disks.map(({ name, device, bytes }) => ({ name, device, bytes })),
         skipped: disks.skipped,
         places,
-        begin: () => begin(monitor, record, options).finally(release),
-        abandon: () => end(guest.id, { backup }).finally(release),
+        begin: () => takePoint(monitor, record, { options, rotation, log }).finally(release),
+        abandon: () => giveUp(guest.id, backup).finally(release),
       };
     } catch (error) {
       release();
       throw error;
+    }
+  }
+
+  async function prepareIntervals(monitor: Monitor, record: PointRecord, repository: string): Promise<JsonObject[]> {
+    const { guest, backup, disks } = record;
+    const prepared = await intervals.prepare(monitor, { guest, repository, backup }, disks);
+    for (const [index, disk] of disks.entries()) disk.interval = prepared.intervals[index]!;
+    await records.write(record);
+    return prepared.actions;
+  }
+
+  /** Changes that were recorded for it go back to the interval before. */
+  async function giveUp(guest: GuestId, backup: BackupId): Promise<void> {
+    await end(guest, { backup });
+    await settle(guest, backup, false);
+  }
+
+  async function settle(guest: GuestId, backup: BackupId, committed: boolean): Promise<void> {
+    const path = monitorPaths.get(guest);
+    const use = path === undefined ? undefined : await monitors.use(path).catch(() => undefined);
+    try {
+      await intervals.settle(use?.monitor, guest, backup, committed);
+    } finally {
+      use?.release();
     }
   }
 
@@ -96,7 +126,7 @@ export function createPointInTimeDriver({
         monitor: monitorOf(guest),
         ...places,
         ...room,
-        disks: nameObjects(backup, disks),
+        disks: nameObjects(backup, disks.captured),
       };
       await records.write(record);
       return record;
@@ -176,10 +206,11 @@ export function createPointInTimeDriver({
     prepare,
     guard,
     end,
+    settle,
     async exports(guest, backup) {
       const record = await recordOf(guest.id, backup);
       await watch(record);
-      return openExports(await monitors.use(monitorOf(guest)), record, scratch);
+      return openExports(await monitors.use(monitorOf(guest)), records, record, scratch);
     },
     async verify(guest, backup) {
       const record = await recordOf(guest.id, backup);
@@ -208,51 +239,5 @@ function notOfGuest({ backup, guest: owner }: PointRecord, guest: GuestId): Stil
       backup,
       guest,
     },
-  );
-}
-
-function nameObjects(backup: BackupId, disks: GuestDisks): RecordedDisk[] {
-  const stem = objectStem(backup);
-  return disks.captured.map((disk, index) => ({
-    ...disk,
-    scratch: `${stem}.${index}`,
-    file: `${stem}.f${index}`,
-    job: `${stem}.j${index}`,
-    export: `${stem}.e${index}`,
-  }));
-}
-
-/** The point in time. All jobs start at one instant or none does. */
-async function begin(monitor: Monitor, record: PointRecord, options: Record<string, string>): Promise<void> {
-  const actions = record.disks.map((disk) => ({
-    type: 'blockdev-backup',
-    data: {
-      'job-id': disk.job,
-      device: disk.node,
-      target: disk.scratch,
-      sync: 'none',
-      'auto-dismiss': false,
-      'auto-finalize': true,
-      ...options,
-    },
-  }));
-  try {
-    await monitor.execute('transaction', { actions });
-  } catch (error) {
-    throw new StillframeError(
-      'point-in-time-failed',
-      `QEMU could not take the point in time: ${isStillframeError(error, 'monitor-refused') ? String(error.facts.desc) : messageOf(error)}`,
-      { backup: record.backup },
-      error,
-    );
-  }
-}
-
-async function ourNames(monitor: Monitor): Promise<string[]> {
-  const jobs = objects(await monitor.execute('query-jobs')).map((each) => each.id);
-  const nodes = objects(await monitor.execute('query-named-block-nodes', { flat: true })).map((each) => each['node-name']);
-  const exports = objects(await monitor.execute('query-block-exports')).map((each) => each.id);
-  return [...jobs, ...nodes, ...exports].filter(
-    (name): name is string => typeof name === 'string' && name.startsWith(objectPrefix),
   );
 }

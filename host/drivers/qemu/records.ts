@@ -3,7 +3,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { StillframeError } from '../../../model/errors.ts';
-import { backupId, isBackupId, isGuestId, type BackupId, type GuestId } from '../../../model/ids.ts';
+import { backupId, isBackupId, isGuestId, objectStem, type BackupId, type GuestId } from '../../../model/ids.ts';
+import { fullReasons, type FullReason, type Interval } from '../../../model/point/interval.ts';
 import type { CapturedDisk } from '../../../model/window/window.ts';
 import type { ScratchConfig } from '../../config.ts';
 import { makeDirectory, namesIn, readJson, removeDurably, writeJson } from '../../../lib/durable.ts';
@@ -15,6 +16,23 @@ export interface RecordedDisk extends CapturedDisk {
   file: string;
   job: string;
   export: string;
+  /** Whether the export offers the changes since an earlier point, as decided before it is made. */
+  interval: Interval;
+}
+
+export function nameObjects(
+  backup: BackupId,
+  disks: readonly Pick<RecordedDisk, 'name' | 'device' | 'bytes' | 'node'>[],
+): RecordedDisk[] {
+  const stem = objectStem(backup);
+  return disks.map((disk, index) => ({
+    ...disk,
+    scratch: `${stem}.${index}`,
+    file: `${stem}.f${index}`,
+    job: `${stem}.j${index}`,
+    export: `${stem}.e${index}`,
+    interval: { full: 'no-interval' },
+  }));
 }
 
 export interface PointRecord extends StoredRecord {
@@ -98,7 +116,15 @@ function readRecord(stored: unknown, backup: BackupId, scratch: ScratchConfig): 
       `the record of the point in time of backup ${backup} is damaged: look at it and remove it by hand from "points-in-time" in the state directory`,
       { backup },
     );
-  return { ...record, ...scratchPlaces(scratch, backup) };
+  const disks = record.disks.map((disk) => ({ ...disk, interval: readInterval(disk.interval) }));
+  return { ...record, disks, ...scratchPlaces(scratch, backup) };
+}
+
+/** Absent from records of earlier versions; what is no interval costs a full read, and never a point in time. */
+function readInterval(stored: unknown): Interval {
+  const { bitmap, since, full } = (stored ?? {}) as Record<string, unknown>;
+  if (typeof bitmap === 'string' && typeof since === 'string' && isBackupId(since)) return { bitmap, since };
+  return { full: fullReasons.includes(full as FullReason) ? (full as FullReason) : 'interval-lost' };
 }
 
 const diskName = /^disk\d+$/;

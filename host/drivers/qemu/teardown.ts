@@ -3,6 +3,7 @@
 import { createConnection } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StillframeError, isStillframeError } from '../../../model/errors.ts';
+import { objectPrefix } from '../../../model/ids.ts';
 import type { Monitor } from '../../channel/types.ts';
 import { objects } from './identify.ts';
 
@@ -41,6 +42,16 @@ export async function teardown(monitor: Monitor, stem: string, socket: string | 
     await unlessGone(monitor.execute('blockdev-del', { 'node-name': node['node-name']! }));
   for (const node of nodes.filter((each) => each.drv !== 'qcow2'))
     await unlessGone(monitor.execute('blockdev-del', { 'node-name': node['node-name']! }));
+}
+
+/** Our objects of backups. Bitmaps are none of them: they last from one backup to the next. */
+export async function ourNames(monitor: Monitor): Promise<string[]> {
+  const jobs = objects(await monitor.execute('query-jobs')).map((each) => each.id);
+  const nodes = objects(await monitor.execute('query-named-block-nodes', { flat: true })).map((each) => each['node-name']);
+  const exports = objects(await monitor.execute('query-block-exports')).map((each) => each.id);
+  return [...jobs, ...nodes, ...exports].filter(
+    (name): name is string => typeof name === 'string' && name.startsWith(objectPrefix),
+  );
 }
 
 async function unlessGone(command: Promise<unknown>): Promise<void> {

@@ -73,7 +73,7 @@ it('a point in time shows every disk as it was, although the guest writes afterw
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [8, 4] });
   await qemu.write(0, 7, 0, 2);
   await qemu.write(1, 8, 3, 1);
-  const prepared = await points.prepare(guest, backupId(backup));
+  const prepared = await points.prepare(guest, backupId(backup), null);
   assert.deepEqual(prepared.disks, [
     { name: 'disk0', device: 'd0', bytes: 8 * mib },
     { name: 'disk1', device: 'd1', bytes: 4 * mib },
@@ -100,7 +100,7 @@ it('a point in time leaves read-only disks out and says so', async (t) => {
   const cd = `driver=null-co,node-name=cd,read-zeroes=on,size=${mib},read-only=on`;
   const extra = ['-blockdev', cd, '-device', 'virtio-scsi-pci', '-device', 'scsi-cd,drive=cd,id=cd0'];
   const { points, guest } = await hostWith(t, { directory, extra });
-  const prepared = await points.prepare(guest, backupId(backup));
+  const prepared = await points.prepare(guest, backupId(backup), null);
   assert.equal(prepared.disks.length, 1);
   assert.match(prepared.skipped.join(), /^\S*cd0\S* read-only$/);
   await prepared.abandon();
@@ -108,7 +108,7 @@ it('a point in time leaves read-only disks out and says so', async (t) => {
 
 it('a point in time gives everything back when the freeze did not come', async (t) => {
   const { points, guest, leftOnDisk, assertNothingLeft } = await hostWith(t, {});
-  const prepared = await points.prepare(guest, backupId(backup));
+  const prepared = await points.prepare(guest, backupId(backup), null);
   assert.notDeepEqual(await leftOnDisk(), []);
   await prepared.abandon();
   await prepared.abandon();
@@ -117,7 +117,7 @@ it('a point in time gives everything back when the freeze did not come', async (
 
 it('a point in time reserves scratch in full before the freeze where it fits', async (t) => {
   const { points, guest, config } = await hostWith(t, { disks: [16] });
-  await points.prepare(guest, backupId(backup));
+  await points.prepare(guest, backupId(backup), null);
   const { blocks } = await stat(join(config.scratch.path, backup, 'disk0.qcow2'));
   assert.ok(blocks * 512 >= 16 * mib, `${blocks * 512} bytes are reserved`);
   await points.end(guest.id, { backup: backupId(backup) });
@@ -125,8 +125,8 @@ it('a point in time reserves scratch in full before the freeze where it fits', a
 
 it('a point in time repeats each step without harm', async (t) => {
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, {});
-  await points.prepare(guest, backupId(backup));
-  const prepared = await points.prepare(guest, backupId(backup));
+  await points.prepare(guest, backupId(backup), null);
+  const prepared = await points.prepare(guest, backupId(backup), null);
   await prepared.begin();
   await qemu.write(0, 5, 0, 1);
   const first = await points.exports(guest, backupId(backup));
@@ -146,7 +146,7 @@ it('a point in time refuses before the freeze when scratch has no room, with the
     disks: [64],
     scratch: { limitBytes: 3 * mib, marginBytes: 4 * mib, mayRunOut: true },
   });
-  await assert.rejects(points.prepare(guest, backupId(backup)), {
+  await assert.rejects(points.prepare(guest, backupId(backup), null), {
     code: 'scratch-no-room',
     message: /room for 3\.0 MiB.*margin of 4\.0 MiB.*65\.0 MiB.*scratch\.limit/s,
   });
@@ -161,14 +161,14 @@ it('a point in time counts what other points in time have reserved, also when bo
   const { guest: find, pointInTime: points } = restarted();
   const guests = [guest, await find(guestId(other.uuid))];
   const results = await Promise.allSettled(
-    guests.map((each, index) => points.prepare(each, backupId(`${backup.slice(0, -1)}${index}`))),
+    guests.map((each, index) => points.prepare(each, backupId(`${backup.slice(0, -1)}${index}`), null)),
   );
   assert.deepEqual(results.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
   const refused = results.find((each) => each.status === 'rejected')!;
   assert.equal((refused.reason as { code: string }).code, 'scratch-no-room');
   for (const each of results) if (each.status === 'fulfilled') await each.value.abandon();
   assert.deepEqual([...(await qemu.ours()), ...(await other.ours())], []);
-  for (const each of guests) await (await points.prepare(each, backupId(backup))).abandon();
+  for (const each of guests) await (await points.prepare(each, backupId(backup), null)).abandon();
 });
 
 for (const watched of [true, false]) {
@@ -176,7 +176,7 @@ for (const watched of [true, false]) {
     const scratch = { limitBytes: 16 * mib, marginBytes: 12 * mib, mayRunOut: true };
     const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [64], scratch });
     await qemu.write(0, 7, 0, 32);
-    const prepared = await points.prepare(guest, backupId(backup));
+    const prepared = await points.prepare(guest, backupId(backup), null);
     await prepared.begin();
     const exports = watched ? await points.exports(guest, backupId(backup)) : undefined;
     const givenUp = new Promise<void>((resolve) =>
@@ -199,14 +199,14 @@ for (const watched of [true, false]) {
 it('scratch that cannot be reserved in full is refused before the freeze, unless the host’s file accepts that', async (t) => {
   const scratch = { limitBytes: 16 * mib, marginBytes: 4 * mib };
   const { points, guest, config, restarted, assertNothingLeft } = await hostWith(t, { disks: [64], scratch });
-  await assert.rejects(points.prepare(guest, backupId(backup)), {
+  await assert.rejects(points.prepare(guest, backupId(backup), null), {
     code: 'scratch-no-room',
     message: /room for 16\.0 MiB.*disks take 65\.0 MiB.*scratch\.reserve: partial/s,
   });
   await assertNothingLeft();
   Object.assign(config.scratch, { mayRunOut: true });
   const next = restarted();
-  const prepared = await next.pointInTime.prepare(await next.guest(guest.id), backupId(backup));
+  const prepared = await next.pointInTime.prepare(await next.guest(guest.id), backupId(backup), null);
   await prepared.abandon();
 });
 
@@ -219,7 +219,7 @@ it('a worker that starts gives up a point in time whose scratch went past its th
   config.guests[0]!.monitor = path;
   const dead = restarted();
   const guest = await dead.guest(guestId(qemu.uuid));
-  await (await dead.pointInTime.prepare(guest, backupId(backup))).begin();
+  await (await dead.pointInTime.prepare(guest, backupId(backup), null)).begin();
   // As the kernel does for a worker that dies.
   await first.close();
   await qemu.write(0, 8, 0, 6);
@@ -242,7 +242,7 @@ it('a point in time refuses a scratch directory that QEMU cannot write to, in it
   const asRoot = process.getuid!() === 0;
   const { config, points, guest, qemu, leftOnDisk, assertNothingLeft } = await hostWith(t, asRoot ? await asNobody(t) : {});
   await mkdir(config.scratch.path, { mode: asRoot ? 0o700 : 0o500 });
-  await assert.rejects(points.prepare(guest, backupId(backup)), (error: { code: string; message: string }) => {
+  await assert.rejects(points.prepare(guest, backupId(backup), null), (error: { code: string; message: string }) => {
     assert.equal(error.code, 'scratch-unwritable');
     assert.ok(error.message.includes(config.scratch.path) && /permission denied/i.test(error.message), error.message);
     return true;
@@ -260,12 +260,12 @@ async function asNobody(t: TestContext): Promise<BareQemuOptions> {
 it('a point in time names a foreign NBD server and a foreign job, and leaves them alone', async (t) => {
   const { qemu, points, guest, leftOnDisk } = await hostWith(t, {});
   const path = await serveForeign(qemu);
-  await assert.rejects(points.prepare(guest, backupId(backup)), {
+  await assert.rejects(points.prepare(guest, backupId(backup), null), {
     code: 'point-in-time-failed',
     message: /NBD server that is not Stillframe/,
   });
   await qemu.control.execute('block-export-add', { type: 'nbd', id: 'theirs', 'node-name': 'd0', name: 'x' });
-  await assert.rejects(points.prepare(guest, backupId(backup)), { code: 'point-in-time-failed', message: /"theirs"/ });
+  await assert.rejects(points.prepare(guest, backupId(backup), null), { code: 'point-in-time-failed', message: /"theirs"/ });
   await points.end(guest.id, { backup: backupId(backup) });
   const connection = createConnection(path);
   await once(connection, 'data');
@@ -275,7 +275,7 @@ it('a point in time names a foreign NBD server and a foreign job, and leaves the
   const target = { driver: 'null-co', 'node-name': 'target', size: 8 * mib, 'read-zeroes': true };
   await qemu.control.execute('blockdev-add', target);
   await qemu.control.execute('blockdev-backup', { 'job-id': 'their-job', device: 'd0', target: 'target', sync: 'none' });
-  await assert.rejects(points.prepare(guest, backupId(backup)), {
+  await assert.rejects(points.prepare(guest, backupId(backup), null), {
     code: 'point-in-time-failed',
     message: /"their-job" \(backup\)/,
   });
@@ -293,7 +293,7 @@ it('a backup id that is a path is refused at every step, and no directory is tou
   await mkdir(join(victim, 'inner'), { recursive: true });
   const path = forged('../victim');
   for (const step of [
-    () => points.prepare(guest, path),
+    () => points.prepare(guest, path, null),
     () => points.exports(guest, path),
     () => points.verify(guest, path),
     () => points.end(guest.id, { backup: path }),
@@ -304,7 +304,7 @@ it('a backup id that is a path is refused at every step, and no directory is tou
 
 it('a point in time starts nothing when QEMU refuses the transaction', async (t) => {
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, { disks: [8, 8] });
-  const prepared = await points.prepare(guest, backupId(backup));
+  const prepared = await points.prepare(guest, backupId(backup), null);
   const target = { driver: 'null-co', 'node-name': 'target', size: 8 * mib, 'read-zeroes': true };
   await qemu.control.execute('blockdev-add', target);
   await qemu.control.execute('blockdev-backup', { 'job-id': 'late', device: 'd1', target: 'target', sync: 'none' });
@@ -320,7 +320,7 @@ it('a point in time starts nothing when QEMU refuses the transaction', async (t)
 
 it('a point in time is reported lost when its job has ended, because the export then shows live data', async (t) => {
   const { qemu, points, guest, assertNothingLeft } = await hostWith(t, {});
-  const prepared = await points.prepare(guest, backupId(backup));
+  const prepared = await points.prepare(guest, backupId(backup), null);
   await prepared.begin();
   const exports = await points.exports(guest, backupId(backup));
   await qemu.control.execute('job-cancel', { id: 'sf.1a2b3c4d.j0' });
@@ -333,7 +333,7 @@ it('a point in time is reported lost when its job has ended, because the export 
 
 it('scratch and records of a QEMU that has ended are removed', async (t) => {
   const { qemu, points, guest, leftOnDisk } = await hostWith(t, {});
-  const prepared = await points.prepare(guest, backupId(backup));
+  const prepared = await points.prepare(guest, backupId(backup), null);
   await prepared.begin();
   const exports = await points.exports(guest, backupId(backup));
   await qemu.kill();
@@ -347,7 +347,7 @@ it('scratch and records of a QEMU that has ended are removed', async (t) => {
 it('a restarted worker finds, reads and ends a point in time of the worker before it', async (t) => {
   const { qemu, points, guest: before, restarted, assertNothingLeft } = await hostWith(t, {});
   await qemu.write(0, 7, 0, 8);
-  const prepared = await points.prepare(before, backupId(backup));
+  const prepared = await points.prepare(before, backupId(backup), null);
   await prepared.begin();
   await qemu.write(0, 8, 0, 8);
   const driver = restarted();

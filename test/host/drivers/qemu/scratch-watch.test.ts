@@ -8,7 +8,17 @@ import { watchScratch } from '../../../../host/drivers/qemu/scratch-watch.ts';
 import { backupId, guestId } from '../../../../model/ids.ts';
 import { startFakeMonitor } from '../../../fakes/fake-monitor.ts';
 
-const disk = { name: 'disk0', device: 'd0', node: 'd0', bytes: 1024, scratch: 's', file: 'f', job: 'j', export: 'e' };
+const disk = {
+  name: 'disk0',
+  device: 'd0',
+  node: 'd0',
+  bytes: 1024,
+  scratch: 's',
+  file: 'f',
+  job: 'j',
+  export: 'e',
+  interval: { full: 'no-interval' as const },
+};
 const record: PointRecord = {
   backup: backupId('20260101T020000-1a2b3c4d'),
   guest: guestId('db1'),

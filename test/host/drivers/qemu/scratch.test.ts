@@ -61,7 +61,7 @@ it('a link in the place of a scratch image makes and changes nothing outside of 
   const victim = join(victims, 'cron');
   const qemu = await hostileQemu(t, (socket) => symlink(victim, join(socket, '../disk0.qcow2')));
   const { driver, points } = await hostOn(t, qemu.path);
-  await assert.rejects(points.prepare(await driver.guest(qemu.guest), backup), { code: 'scratch-unwritable' });
+  await assert.rejects(points.prepare(await driver.guest(qemu.guest), backup, null), { code: 'scratch-unwritable' });
   await assert.rejects(stat(victim), { code: 'ENOENT' });
 });
 
@@ -75,7 +75,7 @@ it('scratch of the host itself that QEMU may write is refused: its own directory
   const { scratch, driver, points } = await hostOn(t, qemu.path);
   await chown(scratch, process.getuid!(), process.getgid!());
   await chmod(scratch, 0o777);
-  const error = await points.prepare(await driver.guest(qemu.guest), backup).catch((each: unknown) => each);
+  const error = await points.prepare(await driver.guest(qemu.guest), backup, null).catch((each: unknown) => each);
   assert.deepEqual(await readdir(victims), []);
   assert.ok(isStillframeError(error, 'scratch-unwritable'));
   assert.match(error.message, /can be written by other users: run "chmod go-w /);
@@ -85,7 +85,7 @@ it('scratch in a directory that other users can write is refused: they could put
   const qemu = await startBareQemu(t, {});
   const { root, scratch, driver, points } = await hostOn(t, qemu.monitor);
   await chmod(root, 0o777);
-  await assert.rejects(points.prepare(await driver.guest(guestId(qemu.uuid)), backup), {
+  await assert.rejects(points.prepare(await driver.guest(guestId(qemu.uuid)), backup, null), {
     code: 'scratch-unwritable',
     message: /can be written by other users: run "chmod go-w .*, or move scratch\.path/,
   });
@@ -97,7 +97,7 @@ it('a directory that stands already where scratch is to be made is refused, and 
   const { scratch, driver, points } = await hostOn(t, qemu.monitor);
   await mkdir(join(scratch, backup));
   await writeFile(join(scratch, backup, 'theirs'), 'untouched');
-  await assert.rejects(points.prepare(await driver.guest(guestId(qemu.uuid)), backup), { code: 'scratch-unwritable' });
+  await assert.rejects(points.prepare(await driver.guest(guestId(qemu.uuid)), backup, null), { code: 'scratch-unwritable' });
   assert.equal(await readFile(join(scratch, backup, 'theirs'), 'utf8'), 'untouched');
   await points.end(guestId(qemu.uuid), { backup });
   assert.equal(await readFile(join(scratch, backup, 'theirs'), 'utf8'), 'untouched');
@@ -120,7 +120,7 @@ it('a request for another guest does not end the point in time of this one', asy
   const qemu = await startBareQemu(t, { user: process.getuid!() === 0 ? 'nobody' : undefined, directory: await open(t) });
   const { driver, points } = await hostOn(t, qemu.monitor);
   const guest = await driver.guest(guestId(qemu.uuid));
-  const prepared = await points.prepare(guest, backup);
+  const prepared = await points.prepare(guest, backup, null);
   const other = guestId('22222222-2222-4222-8222-222222222222');
   await assert.rejects(points.end(other, { backup }), { code: 'input-invalid', message: /is of guest .*, not of 2222/ });
   await prepared.begin();
@@ -132,7 +132,7 @@ it('a copy reads from the socket that this QEMU made, and not from what was put 
   const qemu = await startBareQemu(t, { user: process.getuid!() === 0 ? 'nobody' : undefined, directory: await open(t) });
   const { root, scratch, driver, points } = await hostOn(t, qemu.monitor);
   const guest = await driver.guest(guestId(qemu.uuid));
-  const prepared = await points.prepare(guest, backup);
+  const prepared = await points.prepare(guest, backup, null);
   await prepared.begin();
   const socket = join(scratch, backup, 'nbd');
   const exports = await points.exports(guest, backup);

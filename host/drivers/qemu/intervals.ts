@@ -1,0 +1,163 @@
+/**
+ * Two dirty bitmaps for each disk of a guest and each repository, so that no failed backup loses what has changed: one has the changes since the last
+ * committed point, and from a point in time on the next one records, until the new point is committed or the first gets its changes back.
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import type { Log } from '../../../lib/log.ts';
+import { isStillframeError, messageOf } from '../../../model/errors.ts';
+import { objectPrefix, type BackupId, type GuestId } from '../../../model/ids.ts';
+import type { Interval } from '../../../model/point/interval.ts';
+import type { JsonObject } from '../../../protocol/json.ts';
+import type { Monitor } from '../../channel/types.ts';
+import { addBitmap, mergeBitmap, queryBitmaps, removeBitmap, turn, type NodeBitmaps } from './bitmaps.ts';
+import { advance, begun, giveBack, judge, type IntervalDisk } from './interval-rules.ts';
+import { openIntervalStates, type IntervalState, type PendingInterval } from './interval-state.ts';
+
+export interface PreparedIntervals {
+  /** One for each disk, in their order. */
+  intervals: Interval[];
+  /** What the transaction of the point in time has to hold, beside the jobs. */
+  actions: JsonObject[];
+}
+
+export interface Intervals {
+  /** Before a freeze. Gives back what an earlier backup has left, and makes the next bitmaps, which do not record yet. */
+  prepare(
+    monitor: Monitor,
+    of: { guest: GuestId; repository: string; backup: BackupId },
+    disks: readonly IntervalDisk[],
+  ): Promise<PreparedIntervals>;
+  /** `monitor` undefined: QEMU cannot be asked now. A committed point is settled all the same; otherwise the next `prepare` gives back. */
+  settle(monitor: Monitor | undefined, guest: GuestId, backup: BackupId, committed: boolean): Promise<void>;
+}
+
+export function createIntervals({ stateDir, log }: { stateDir: string; log: Log }): Intervals {
+  const states = openIntervalStates(stateDir);
+  const turns = new Map<GuestId, Promise<unknown>>();
+
+  /** One at a time for each guest: both read the state and write it. */
+  function inTurn<T>(guest: GuestId, work: () => Promise<T>): Promise<T> {
+    const done = (turns.get(guest) ?? Promise.resolve()).then(work);
+    turns.set(
+      guest,
+      done.catch(() => {}),
+    );
+    return done;
+  }
+
+  async function returnChanges(
+    monitor: Monitor,
+    guest: GuestId,
+    repository: string,
+    state: IntervalState,
+  ): Promise<IntervalState> {
+    const given = giveBack(state, await queryBitmaps(monitor));
+    for (const { node, from, into } of given.merges) await mergeBitmap(monitor, node, from, into);
+    // Only now: until here the state names both bitmaps, and merging them again changes nothing.
+    if (given.state !== state) await states.write(guest, repository, given.state);
+    return given.state;
+  }
+
+  /** What is still in use stays until the next time. */
+  async function removeStale(monitor: Monitor, guest: GuestId, repository: string, state: IntervalState): Promise<IntervalState> {
+    if (state.stale.length === 0) return state;
+    const stale = new Set(state.stale);
+    for (const bitmap of (await queryBitmaps(monitor)).bitmaps.filter(({ name }) => stale.has(name))) {
+      try {
+        await removeBitmap(monitor, bitmap);
+        stale.delete(bitmap.name);
+      } catch (error) {
+        if (!isStillframeError(error, 'monitor-refused')) throw error;
+      }
+    }
+    if (stale.size === state.stale.length) return state;
+    const cleared = { ...state, stale: [...stale] };
+    await states.write(guest, repository, cleared);
+    return cleared;
+  }
+
+  async function addNext(
+    monitor: Monitor,
+    disks: readonly IntervalDisk[],
+    pending: PendingInterval[],
+  ): Promise<PendingInterval[]> {
+    const added: PendingInterval[] = [];
+    for (const next of pending) {
+      const { node } = disks.find(({ name }) => name === next.name)!;
+      try {
+        await addBitmap(monitor, { node, name: next.bitmap, persistent: next.persistent });
+        added.push(next);
+      } catch (error) {
+        if (!isStillframeError(error, 'monitor-refused')) throw error;
+        log(
+          'warn',
+          `the changes of disk ${next.name} are not recorded, so the backup after this one reads all of it: ${messageOf(error)}`,
+        );
+      }
+    }
+    return added;
+  }
+
+  return {
+    prepare: (monitor, { guest, repository, backup }, disks) =>
+      inTurn(guest, async () => {
+        let state = await states.read(guest, repository);
+        if (state !== undefined && state !== 'damaged') {
+          state = await returnChanges(monitor, guest, repository, state);
+          state = await removeStale(monitor, guest, repository, state);
+        }
+        const found = await queryBitmaps(monitor);
+        const intervals = disks.map((disk) => judge(state, disk, found));
+        const stem = `${objectPrefix}${tag(guest, repository)}`;
+        const planned = disks.map((disk, index) => plan(disk, intervals[index]!, stem, found));
+        const next = begun(state, { backup, disks: planned }, found);
+        await states.write(guest, repository, next);
+        const added = await addNext(monitor, disks, planned);
+        if (added.length < planned.length) await states.write(guest, repository, { ...next, pending: { backup, disks: added } });
+        const isAdded = ({ name }: IntervalDisk) => added.some((each) => each.name === name);
+        return {
+          intervals: disks.map((disk, index) => (isAdded(disk) ? intervals[index]! : { full: 'interval-lost' })),
+          actions: added.flatMap((each) => rotate(each, disks)),
+        };
+      }),
+
+    settle: (monitor, guest, backup, committed) =>
+      inTurn(guest, async () => {
+        for (const repository of await states.repositoriesOf(guest)) {
+          let state = await states.read(guest, repository);
+          if (state === undefined || state === 'damaged') continue;
+          if (state.pending?.backup === backup && committed) {
+            state = advance(state);
+            await states.write(guest, repository, state);
+          }
+          if (monitor === undefined) continue;
+          if (state.pending?.backup === backup) state = await returnChanges(monitor, guest, repository, state);
+          await removeStale(monitor, guest, repository, state);
+        }
+      }),
+  };
+}
+
+/** An operator sees by it which bitmaps belong together. */
+function tag(guest: GuestId, repository: string): string {
+  return createHash('sha256').update(`${guest}\n${repository}`).digest('hex').slice(0, 8);
+}
+
+/**
+ * Each interval has a name that no bitmap had before: an image that was put back from a copy, or a state of the host that was, leads to a bitmap
+ * that is not there, and so to a full read.
+ */
+function plan({ name, node, bytes }: IntervalDisk, interval: Interval, stem: string, found: NodeBitmaps): PendingInterval {
+  let bitmap: string;
+  do bitmap = `${stem}.${randomBytes(4).toString('hex')}`;
+  while (found.bitmaps.some((each) => each.name === bitmap));
+  const { file, keepsBitmaps } = found.nodes.get(node) ?? { file: '', keepsBitmaps: false };
+  const follows = 'bitmap' in interval ? interval.bitmap : null;
+  return { name, bytes, file, bitmap, persistent: keepsBitmaps, count: 0, follows };
+}
+
+function rotate({ name, bitmap, follows }: PendingInterval, disks: readonly IntervalDisk[]): JsonObject[] {
+  const { node } = disks.find((each) => each.name === name)!;
+  return [turn(node, bitmap, 'enable'), ...(follows === null ? [] : [turn(node, follows, 'disable')])];
+}
