@@ -65,14 +65,26 @@ function readBitmap(node: string, bitmap: JsonObject): Bitmap {
   };
 }
 
-/** It records nothing until `turn` enables it. @throws monitor-refused */
-export async function addBitmap(monitor: Monitor, { node, name, persistent }: Pick<Bitmap, 'node' | 'name' | 'persistent'>) {
-  await monitor.execute('block-dirty-bitmap-add', { node, name, persistent, granularity, disabled: true });
+type NewBitmap = Pick<Bitmap, 'node' | 'name' | 'persistent'>;
+
+/** An action of the transaction: it records from that instant on. */
+export function beginning({ node, name, persistent }: NewBitmap): JsonObject {
+  return { type: 'block-dirty-bitmap-add', data: { node, name, persistent, granularity } };
 }
 
-/** A transaction's action. Never in a grouped one (`completion-mode`): QEMU 7.2 ends with SIGSEGV on enabling there. */
-export function turn(node: string, name: string, way: 'enable' | 'disable'): JsonObject {
-  return { type: `block-dirty-bitmap-${way}`, data: { node, name } };
+/**
+ * An action of the transaction: it stands still from that instant on. The way back, block-dirty-bitmap-enable, has no place in one: QEMU 7.2 ends
+ * with SIGSEGV, and the guest with it, where that names a bitmap that is gone, or stands in a grouped transaction.
+ */
+export function ending(node: string, name: string): JsonObject {
+  return { type: 'block-dirty-bitmap-disable', data: { node, name } };
+}
+
+/** Whether QEMU would add it: an image that has no room for bitmaps is found out before the freeze. @throws monitor-refused */
+export async function tryBitmap(monitor: Monitor, bitmap: NewBitmap): Promise<void> {
+  const { node, name, persistent } = bitmap;
+  await monitor.execute('block-dirty-bitmap-add', { node, name, persistent, granularity, disabled: true });
+  await removeBitmap(monitor, bitmap);
 }
 
 /** Repeating it changes nothing. @throws monitor-refused */

@@ -64,7 +64,10 @@ export function giveBack(state: IntervalState, { bitmaps }: NodeBitmaps): { stat
     return { ...earlier, bitmap: later!.bitmap, persistent: later!.persistent };
   });
   const kept = new Set(disks.map(({ bitmap }) => bitmap));
-  stale.push(...pending.disks.map(({ bitmap }) => bitmap).filter((bitmap) => !kept.has(bitmap)));
+  const isThere = (bitmap: string | null) => bitmaps.some(({ name }) => name === bitmap);
+  // A transaction that did not happen made none; a disk that is away may have one.
+  const mayExist = pending.disks.filter(({ bitmap, follows }) => isThere(bitmap) || !isThere(follows));
+  stale.push(...mayExist.map(({ bitmap }) => bitmap).filter((bitmap) => !kept.has(bitmap)));
   return { state: { ...state, disks, pending: null, stale }, merges };
 }
 

@@ -24,8 +24,8 @@ export interface PendingInterval extends DiskInterval {
 }
 
 /**
- * A crash between any two steps leaves a state that is true, or one that names a bitmap that is not there. So it is written before
- * bitmaps are made and before the transaction (`pending`), and a bitmap is removed only after a state that does not need it.
+ * A crash between any two steps leaves a state that is true, or one that names a bitmap that is not there. So it is written
+ * before the transaction (`pending`), and a bitmap is removed only after a state that does not need it.
  */
 export interface IntervalState {
   /** The last committed point whose interval began; null before the first. */

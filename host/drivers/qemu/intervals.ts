@@ -10,7 +10,7 @@ import { objectPrefix, type BackupId, type GuestId } from '../../../model/ids.ts
 import type { Interval } from '../../../model/point/interval.ts';
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Monitor } from '../../channel/types.ts';
-import { addBitmap, mergeBitmap, queryBitmaps, removeBitmap, turn, type NodeBitmaps } from './bitmaps.ts';
+import { beginning, ending, mergeBitmap, queryBitmaps, removeBitmap, tryBitmap, type NodeBitmaps } from './bitmaps.ts';
 import { advance, begun, giveBack, judge, type IntervalDisk } from './interval-rules.ts';
 import { openIntervalStates, type IntervalState, type PendingInterval } from './interval-state.ts';
 
@@ -22,7 +22,7 @@ export interface PreparedIntervals {
 }
 
 export interface Intervals {
-  /** Before a freeze. Gives back what an earlier backup has left, and makes the next bitmaps, which do not record yet. */
+  /** Before a freeze. Gives back what an earlier backup has left, and names the next bitmaps. */
   prepare(
     monitor: Monitor,
     of: { guest: GuestId; repository: string; backup: BackupId },
@@ -77,26 +77,15 @@ export function createIntervals({ stateDir, log }: { stateDir: string; log: Log 
     return cleared;
   }
 
-  async function addNext(
-    monitor: Monitor,
-    disks: readonly IntervalDisk[],
-    pending: PendingInterval[],
-  ): Promise<PendingInterval[]> {
-    const added: PendingInterval[] = [];
-    for (const next of pending) {
-      const { node } = disks.find(({ name }) => name === next.name)!;
-      try {
-        await addBitmap(monitor, { node, name: next.bitmap, persistent: next.persistent });
-        added.push(next);
-      } catch (error) {
-        if (!isStillframeError(error, 'monitor-refused')) throw error;
-        log(
-          'warn',
-          `the changes of disk ${next.name} are not recorded, so the backup after this one reads all of it: ${messageOf(error)}`,
-        );
-      }
+  async function isTaken(monitor: Monitor, disk: IntervalDisk, next: PendingInterval): Promise<boolean> {
+    try {
+      await tryBitmap(monitor, { node: disk.node, name: next.bitmap, persistent: next.persistent });
+      return true;
+    } catch (error) {
+      if (!isStillframeError(error, 'monitor-refused')) throw error;
+      log('warn', `the changes of ${next.name} are not recorded, so each backup reads all of it: ${messageOf(error)}`);
+      return false;
     }
-    return added;
   }
 
   return {
@@ -110,16 +99,17 @@ export function createIntervals({ stateDir, log }: { stateDir: string; log: Log 
         const found = await queryBitmaps(monitor);
         const intervals = disks.map((disk) => judge(state, disk, found));
         const stem = `${objectPrefix}${tag(guest, repository)}`;
-        const planned = disks.map((disk, index) => plan(disk, intervals[index]!, stem, found));
-        const next = begun(state, { backup, disks: planned }, found);
-        await states.write(guest, repository, next);
-        const added = await addNext(monitor, disks, planned);
-        if (added.length < planned.length) await states.write(guest, repository, { ...next, pending: { backup, disks: added } });
-        const isAdded = ({ name }: IntervalDisk) => added.some((each) => each.name === name);
-        return {
-          intervals: disks.map((disk, index) => (isAdded(disk) ? intervals[index]! : { full: 'interval-lost' })),
-          actions: added.flatMap((each) => rotate(each, disks)),
-        };
+        const pending: PendingInterval[] = [];
+        const actions: JsonObject[] = [];
+        for (const [index, disk] of disks.entries()) {
+          const next = plan(disk, intervals[index]!, stem, found);
+          if (await isTaken(monitor, disk, next)) {
+            pending.push(next);
+            actions.push(...rotation(disk, next));
+          } else intervals[index] = { full: 'interval-lost' };
+        }
+        await states.write(guest, repository, begun(state, { backup, disks: pending }, found));
+        return { intervals, actions };
       }),
 
     settle: (monitor, guest, backup, committed) =>
@@ -157,7 +147,6 @@ function plan({ name, node, bytes }: IntervalDisk, interval: Interval, stem: str
   return { name, bytes, file, bitmap, persistent: keepsBitmaps, count: 0, follows };
 }
 
-function rotate({ name, bitmap, follows }: PendingInterval, disks: readonly IntervalDisk[]): JsonObject[] {
-  const { node } = disks.find((each) => each.name === name)!;
-  return [turn(node, bitmap, 'enable'), ...(follows === null ? [] : [turn(node, follows, 'disable')])];
+function rotation({ node }: IntervalDisk, { bitmap, persistent, follows }: PendingInterval): JsonObject[] {
+  return [beginning({ node, name: bitmap, persistent }), ...(follows === null ? [] : [ending(node, follows)])];
 }
