@@ -99,16 +99,21 @@ export function createIntervals({ stateDir, log }: { stateDir: string; log: Log 
         const found = await queryBitmaps(monitor);
         const intervals = disks.map((disk) => judge(state, disk, found));
         const stem = `${objectPrefix}${tag(guest, repository)}`;
+        const planned = disks.map((disk, index) => plan(disk, intervals[index]!, stem, found));
+        const next = begun(state, { backup, disks: planned }, found);
+        // Before a bitmap of these names is tried: one that is left is known.
+        await states.write(guest, repository, next);
         const pending: PendingInterval[] = [];
         const actions: JsonObject[] = [];
         for (const [index, disk] of disks.entries()) {
-          const next = plan(disk, intervals[index]!, stem, found);
-          if (await isTaken(monitor, disk, next)) {
-            pending.push(next);
-            actions.push(...rotation(disk, next));
+          const interval = planned[index]!;
+          if (await isTaken(monitor, disk, interval)) {
+            pending.push(interval);
+            actions.push(...rotation(disk, interval));
           } else intervals[index] = { full: 'interval-lost' };
         }
-        await states.write(guest, repository, begun(state, { backup, disks: pending }, found));
+        if (pending.length < planned.length)
+          await states.write(guest, repository, { ...next, pending: { backup, disks: pending } });
         return { intervals, actions };
       }),
 
