@@ -1,6 +1,7 @@
 /** What a driver gives to everything above it: a host's guests, where their agents are, their events, their points in time. */
 
 import type { BackupId, GuestId } from '../../model/ids.ts';
+import type { GuestDefinition } from '../../model/guest/definition.ts';
 import type { GuestListing } from '../../model/guest/listing.ts';
 import type { Interval } from '../../model/point/interval.ts';
 import type { DiskPlaces } from '../../model/window/places.ts';
@@ -39,7 +40,15 @@ export interface Driver {
   guest(id: GuestId): Promise<Guest>;
   /** A monitor connection that is kept for the length of a window. */
   watch(guest: Guest): Promise<GuestWatch>;
+  /** What the guest is besides its disks, without secrets; before its point in time. @throws monitor-* */
+  definition(guest: Guest): Promise<DefinitionOfGuest>;
   pointInTime: PointInTimeDriver;
+}
+
+export interface DefinitionOfGuest {
+  definition: GuestDefinition;
+  /** What its firmware keeps; null where it keeps nothing, or that could not be read. */
+  nvram: Buffer | null;
 }
 
 /** Points in time by one transaction into local scratch; each step may be repeated. */

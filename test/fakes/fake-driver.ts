@@ -48,6 +48,7 @@ export function createFakeDriver(guest: Guest): FakeDriver {
         },
       };
     },
+    definition: () => Promise.reject(new StillframeError('monitor-unreachable', 'no definition here')),
     pointInTime: {
       async prepare(): Promise<PreparedPoint> {
         calls.push('prepare');

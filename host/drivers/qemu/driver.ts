@@ -8,6 +8,7 @@ import { withDeadline } from '../../../lib/deadline.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { AgentAddress } from '../../channel/types.ts';
 import type { Driver, Guest } from '../driver.ts';
+import { queryDefinition } from './definition.ts';
 import { openHolders, type Holders } from './holders.ts';
 import { queryDisks, queryState, queryUuid } from './identify.ts';
 import { createMonitors } from './monitors.ts';
@@ -102,6 +103,10 @@ export function createQemuDriver({ config, stateDir, log }: QemuDriverParts): Dr
     inventory,
     guest,
     watch: async ({ id }) => watchGuest(await monitors.use(monitorPaths.get(id)!)),
+    async definition({ id }) {
+      const path = monitorPaths.get(id)!;
+      return monitors.ask(path, (monitor) => queryDefinition(monitor, path));
+    },
     pointInTime: createPointInTimeDriver({
       monitors,
       config,
