@@ -16,16 +16,15 @@ export interface RestoredFiles {
 export function bootLine(definition: GuestDefinition, { disks, nvram }: RestoredFiles): string {
   const { target, machine, kvm, name, uuid, cpu, memoryBytes, firmware } = definition;
   const { count, sockets, cores, threads } = cpu;
-  const words = [
-    `qemu-system-${target}`,
-    '-nodefaults',
-    ...['-machine', `${machine},accel=${kvm ? 'kvm' : 'tcg'}`],
-    ...['-cpu', cpu.model],
-    ...['-smp', `${count},sockets=${sockets},cores=${cores},threads=${threads}`],
-    ...['-m', `${Math.ceil(memoryBytes / 2 ** 20)}M`],
-    ...['-uuid', uuid],
-    ...(name === null ? [] : ['-name', `guest=${escapeCommas(name)}`]),
+  const options = [
+    ['-machine', `${machine},accel=${kvm ? 'kvm' : 'tcg'}`],
+    ['-cpu', cpu.model],
+    ['-smp', `${count},sockets=${sockets},cores=${cores},threads=${threads}`],
+    ['-m', `${Math.ceil(memoryBytes / 2 ** 20)}M`],
+    ['-uuid', uuid],
+    name === null ? [] : ['-name', `guest=${escapeCommas(name)}`],
   ];
+  const words = [`qemu-system-${target}`, '-nodefaults', ...options.flat()];
   if (firmware.code) words.push('-drive', flash(0, firmware.code, firmware.code.file, true));
   if (firmware.nvram && nvram !== null) words.push('-drive', flash(1, firmware.nvram, nvram, false));
   const models = disks.map((disk) => definition.disks.find((each) => each.name === disk.name)?.model ?? 'virtio-blk-pci');

@@ -96,6 +96,24 @@ test('a point holds the window of the journal and the disks of the copy, graded 
   assert.deepEqual(await repository.read(request.backup), point);
 });
 
+test('changes are counted from a point that was committed, and go back to the interval before when none was', async (context) => {
+  const set = await stage(context);
+  const { backups, journal, driver } = set;
+  await backups.cleanUp(request);
+  assert.deepEqual(driver.calls.splice(0), ['end', 'settle false']);
+  await assert.rejects(backups.commit(request));
+  assert.deepEqual(driver.calls, []);
+  await journalled(journal);
+  await copied(set);
+  driver.pointInTime.settle = async (_, __, committed) => {
+    driver.calls.push(`settle ${committed}`);
+    throw new Error('the disk of the host is full');
+  };
+  await backups.commit(request);
+  await backups.cleanUp(request);
+  assert.deepEqual(driver.calls, ['settle true', 'end', 'settle false'], 'and what cannot be settled now fails no backup');
+});
+
 test('a request that brings a point of its own changes nothing, and one that brings a grade is refused', async (context) => {
   const set = await stage(context);
   const { backups, journal } = set;

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { queryBitmaps } from '../../../../host/drivers/qemu/bitmaps.ts';
 import { createIntervals } from '../../../../host/drivers/qemu/intervals.ts';
 import type { Monitor } from '../../../../host/channel/types.ts';
 import { backupId, guestId, type BackupId } from '../../../../model/ids.ts';
@@ -43,10 +44,9 @@ for (const committed of [true, false])
       for (const disk of [0, 1]) await qemu.writeBytes(disk, 1, written * blockBytes, 512);
       written++;
     };
-    const countOf = async (node: string, bitmap: string) => {
-      const nodes = (await qemu.control.execute('query-named-block-nodes', { flat: true })) as Record<string, any>[];
-      const bitmaps = nodes.find((each) => each['node-name'] === node)!['dirty-bitmaps'] as { name: string; count: number }[];
-      return { blocks: bitmaps.find(({ name }) => name === bitmap)!.count / blockBytes, bitmaps: bitmaps.length };
+    const blocksOf = async (node: string, bitmap: string) => {
+      const found = (await queryBitmaps(qemu.control)).bitmaps.filter((each) => each.node === node);
+      return { blocks: found.find(({ name }) => name === bitmap)!.count / blockBytes, bitmaps: found.length };
     };
 
     /** Up to the point in time; then the changes of each disk must be all that was written since, and no more. */
@@ -60,7 +60,7 @@ for (const committed of [true, false])
       if (isFirst) return backup;
       for (const [index, interval] of intervals.entries()) {
         assert.ok('bitmap' in interval, `after step ${at} ${when}: ${JSON.stringify(interval)}`);
-        const { blocks, bitmaps } = await countOf(`d${index}`, interval.bitmap);
+        const { blocks, bitmaps } = await blocksOf(`d${index}`, interval.bitmap);
         assert.equal(blocks, written - 1 - writtenAt.get(interval.since)!, `since ${interval.since}, step ${at} ${when}`);
         assert.equal(bitmaps, 2);
       }
