@@ -80,15 +80,21 @@ export function ending(node: string, name: string): JsonObject {
   return { type: 'block-dirty-bitmap-disable', data: { node, name } };
 }
 
-/** Whether QEMU would add it: an image that has no room for bitmaps is found out before the freeze. @throws monitor-refused */
-export async function tryBitmap(monitor: Monitor, bitmap: NewBitmap): Promise<void> {
-  const { node, name, persistent } = bitmap;
-  await monitor.execute('block-dirty-bitmap-add', { node, name, persistent, granularity, disabled: true });
-  await removeBitmap(monitor, bitmap);
+/** An action of the transaction, behind `beginning`. */
+export function marking(node: string, name: string, sentinel: string): JsonObject {
+  return { type: 'block-dirty-bitmap-merge', data: { node, target: name, bitmaps: [{ node: sentinel, name: sentinelBitmap }] } };
 }
 
-/** Repeating it changes nothing. @throws monitor-refused */
-export async function mergeBitmap(monitor: Monitor, node: string, from: string, into: string): Promise<void> {
+/** In the sentinel's image; ends with it. */
+export const sentinelBitmap = 'end';
+
+/** It records nothing. @throws monitor-refused */
+export async function addBitmap(monitor: Monitor, { node, name, persistent }: NewBitmap): Promise<void> {
+  await monitor.execute('block-dirty-bitmap-add', { node, name, persistent, granularity, disabled: true });
+}
+
+/** `from` is a bitmap of the same node, or of another one. Repeating it changes nothing. @throws monitor-refused */
+export async function mergeBitmap(monitor: Monitor, node: string, from: string | JsonObject, into: string): Promise<void> {
   await monitor.execute('block-dirty-bitmap-merge', { node, target: into, bitmaps: [from] });
 }
 

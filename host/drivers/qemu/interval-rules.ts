@@ -9,6 +9,8 @@ export interface IntervalDisk {
   name: string;
   node: string;
   bytes: number;
+  /** Node of an image of the same size, whose bitmap `sentinelBitmap` has the last bit set. */
+  sentinel: string;
 }
 
 /** What is known of the changes of this disk, before its next interval begins. */
@@ -36,7 +38,15 @@ function whyFull(known: DiskInterval, disk: IntervalDisk, { nodes, bitmaps }: No
 export function advance(state: IntervalState): IntervalState {
   if (!state.pending) return state;
   const stale = [...state.stale, ...state.disks.map(({ bitmap }) => bitmap)];
-  return { since: state.pending.backup, disks: state.pending.disks.map(({ follows: _, ...disk }) => disk), pending: null, stale };
+  const disks = state.pending.disks.map(({ name, bytes, file, bitmap, persistent, count }): DiskInterval => ({
+    name,
+    bytes,
+    file,
+    bitmap,
+    persistent,
+    count,
+  }));
+  return { since: state.pending.backup, disks, pending: null, stale };
 }
 
 /** A bitmap whose changes another one must get, before the state that `giveBack` returns is true. */

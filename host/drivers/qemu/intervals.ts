@@ -7,10 +7,20 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Log } from '../../../lib/log.ts';
 import { isStillframeError, messageOf } from '../../../model/errors.ts';
 import { objectPrefix, type BackupId, type GuestId } from '../../../model/ids.ts';
-import type { Interval } from '../../../model/point/interval.ts';
+import type { FullReason, Interval } from '../../../model/point/interval.ts';
 import type { JsonObject } from '../../../protocol/json.ts';
 import type { Monitor } from '../../channel/types.ts';
-import { beginning, ending, mergeBitmap, queryBitmaps, removeBitmap, tryBitmap, type NodeBitmaps } from './bitmaps.ts';
+import {
+  addBitmap,
+  beginning,
+  ending,
+  marking,
+  mergeBitmap,
+  queryBitmaps,
+  removeBitmap,
+  sentinelBitmap,
+  type NodeBitmaps,
+} from './bitmaps.ts';
 import { advance, begun, giveBack, judge, type IntervalDisk } from './interval-rules.ts';
 import { openIntervalStates, type IntervalState, type PendingInterval } from './interval-state.ts';
 
@@ -77,14 +87,28 @@ export function createIntervals({ stateDir, log }: { stateDir: string; log: Log 
     return cleared;
   }
 
-  async function isTaken(monitor: Monitor, disk: IntervalDisk, next: PendingInterval): Promise<boolean> {
+  /**
+   * Makes the next bitmap for a moment, before the freeze: QEMU may refuse it, and it shows whether the one before has its last bit still. A disk that
+   * is cut shorter takes the bits of its end out of all bitmaps, and growing back sets none (seen in QEMU 7.2): each begins with that bit set. It shows another bitmap of the
+   * same name, too.
+   */
+  async function whyNot(monitor: Monitor, disk: IntervalDisk, next: PendingInterval): Promise<FullReason | null> {
+    const bitmap = { node: disk.node, name: next.bitmap, persistent: next.persistent };
     try {
-      await tryBitmap(monitor, { node: disk.node, name: next.bitmap, persistent: next.persistent });
-      return true;
+      await addBitmap(monitor, bitmap);
     } catch (error) {
       if (!isStillframeError(error, 'monitor-refused')) throw error;
       log('warn', `the changes of ${next.name} are not recorded, so each backup reads all of it: ${messageOf(error)}`);
-      return false;
+      return 'interval-lost';
+    }
+    try {
+      if (next.follows === null) return null;
+      await mergeBitmap(monitor, disk.node, next.follows, next.bitmap);
+      const before = await countOf(monitor, bitmap);
+      await mergeBitmap(monitor, disk.node, { node: disk.sentinel, name: sentinelBitmap }, next.bitmap);
+      return (await countOf(monitor, bitmap)) === before ? null : 'resized';
+    } finally {
+      await removeBitmap(monitor, bitmap);
     }
   }
 
@@ -106,14 +130,14 @@ export function createIntervals({ stateDir, log }: { stateDir: string; log: Log 
         const pending: PendingInterval[] = [];
         const actions: JsonObject[] = [];
         for (const [index, disk] of disks.entries()) {
-          const interval = planned[index]!;
-          if (await isTaken(monitor, disk, interval)) {
-            pending.push(interval);
-            actions.push(...rotation(disk, interval));
-          } else intervals[index] = { full: 'interval-lost' };
+          const full = await whyNot(monitor, disk, planned[index]!);
+          const interval = full === null ? planned[index]! : { ...planned[index]!, follows: null };
+          if (full !== null) intervals[index] = { full };
+          if (full === 'interval-lost') continue;
+          pending.push(interval);
+          actions.push(...rotation(disk, interval));
         }
-        if (pending.length < planned.length)
-          await states.write(guest, repository, { ...next, pending: { backup, disks: pending } });
+        await states.write(guest, repository, { ...next, pending: { backup, disks: pending } });
         return { intervals, actions };
       }),
 
@@ -134,6 +158,11 @@ export function createIntervals({ stateDir, log }: { stateDir: string; log: Log 
   };
 }
 
+async function countOf(monitor: Monitor, bitmap: { node: string; name: string }): Promise<number | undefined> {
+  const { bitmaps } = await queryBitmaps(monitor);
+  return bitmaps.find(({ node, name }) => node === bitmap.node && name === bitmap.name)?.count;
+}
+
 /** An operator sees by it which bitmaps belong together. */
 function tag(guest: GuestId, repository: string): string {
   return createHash('sha256').update(`${guest}\n${repository}`).digest('hex').slice(0, 8);
@@ -152,6 +181,10 @@ function plan({ name, node, bytes }: IntervalDisk, interval: Interval, stem: str
   return { name, bytes, file, bitmap, persistent: keepsBitmaps, count: 0, follows };
 }
 
-function rotation({ node }: IntervalDisk, { bitmap, persistent, follows }: PendingInterval): JsonObject[] {
-  return [beginning({ node, name: bitmap, persistent }), ...(follows === null ? [] : [ending(node, follows)])];
+function rotation({ node, sentinel }: IntervalDisk, { bitmap, persistent, follows }: PendingInterval): JsonObject[] {
+  return [
+    beginning({ node, name: bitmap, persistent }),
+    marking(node, bitmap, sentinel),
+    ...(follows === null ? [] : [ending(node, follows)]),
+  ];
 }

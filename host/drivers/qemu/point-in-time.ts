@@ -16,6 +16,7 @@ import { offeredOptions, refuseForeign, startServer } from './preflight.ts';
 import { queryPlaces } from './places.ts';
 import { nameObjects, openPointRecords, scratchPlaces, type PointRecord, type RecordedDisk } from './records.ts';
 import { makeScratchDirectory, makeScratchImage, planScratch, removeScratch, scratchImage, unwritable } from './scratch.ts';
+import { addSentinels } from './sentinels.ts';
 import { ourNames, teardown } from './teardown.ts';
 import { takePoint } from './transaction.ts';
 
@@ -93,7 +94,8 @@ export function createPointInTimeDriver({
 
   async function prepareIntervals(monitor: Monitor, record: PointRecord, repository: string): Promise<JsonObject[]> {
     const { guest, backup, disks } = record;
-    const prepared = await intervals.prepare(monitor, { guest, repository, backup }, disks);
+    const marked = await addSentinels(monitor, scratch, record);
+    const prepared = await intervals.prepare(monitor, { guest, repository, backup }, marked);
     for (const [index, disk] of disks.entries()) disk.interval = prepared.intervals[index]!;
     await records.write(record);
     return prepared.actions;

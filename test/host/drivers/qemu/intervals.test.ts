@@ -9,7 +9,9 @@ import type { BackupId } from '../../../../model/ids.ts';
 import type { Interval } from '../../../../model/point/interval.ts';
 import { changedBlocks, contentOf, blockBytes, intervalStage, mib, type IntervalStage } from './interval-stage.ts';
 
-const bitmapsOf = async ({ qemu }: IntervalStage) => (await queryBitmaps(qemu.control)).bitmaps.map(({ name }) => name);
+/** Those of our intervals, and not those of sentinels. */
+const bitmapsOf = async ({ qemu }: IntervalStage) =>
+  (await queryBitmaps(qemu.control)).bitmaps.map(({ name }) => name).filter((name) => name.startsWith('sf.'));
 
 const reasonsOf = (intervals: Interval[]) => intervals.map((each) => ('full' in each ? each.full : 'incremental'));
 
@@ -36,8 +38,8 @@ it('in thirty rotations with failures and kills, the reported changes are those 
   const stage = await intervalStage(t, ['qcow2', 'raw']);
   const roll = dice(7);
   const now = [Buffer.alloc(4 * mib), Buffer.alloc(4 * mib)];
-  /** Blocks that were written since the last committed point. */
-  let touched = [new Set<number>(), new Set<number>()];
+  /** Blocks that were written since the last committed point, and the last one, which marks each interval. */
+  let touched = [new Set([63]), new Set([63])];
   let committed: { id: BackupId; content: Buffer[] } | null = null;
   /** Whether a bitmap must be there. */
   let continues = [false, false];
@@ -83,7 +85,7 @@ it('in thirty rotations with failures and kills, the reported changes are those 
     await prepared.begin();
     const frozen = { id: backup, content: now.map((content) => Buffer.from(content)) };
     const before = touched;
-    touched = [new Set(), new Set()];
+    touched = [new Set([63]), new Set([63])];
     await write();
     const exports = await stage.points.exports(stage.guest, backup);
     for (const [disk, { name, interval }] of exports.disks.entries()) {
@@ -140,12 +142,21 @@ it('bitmaps of a raw image end with QEMU, those of a qcow2 image only when it is
   assert.equal((await bitmapsOf(stage)).length, 2);
 });
 
-it('a disk that was resized is read in full, and the others are not', async (t) => {
+it('a disk that was resized, also back to its size, is read in full, and the others are not', async (t) => {
   const stage = await intervalStage(t, ['raw', 'qcow2']);
   await stage.backUp();
   const resize = (disk: number, to: number) => stage.qemu.control.execute('block_resize', { 'node-name': `d${disk}`, size: to });
   await resize(0, 5 * mib);
   assert.deepEqual(reasonsOf(await stage.backUp()), ['resized', 'incremental']);
+  assert.deepEqual(reasonsOf(await stage.backUp()), ['incremental', 'incremental']);
+  await resize(1, 2 * mib);
+  await resize(1, 4 * mib);
+  assert.deepEqual(
+    reasonsOf(await stage.backUp(false)),
+    ['incremental', 'resized'],
+    'QEMU marks nothing of the end that came back',
+  );
+  assert.deepEqual(reasonsOf(await stage.backUp()), ['incremental', 'resized']);
   assert.deepEqual(reasonsOf(await stage.backUp()), ['incremental', 'incremental']);
 });
 
