@@ -219,6 +219,18 @@ it('a bitmap that another program has changed, or put in the place of ours, is n
   assert.deepEqual(await stage.backUp(false), [{ full: 'interval-lost' }]);
   assert.deepEqual(await stage.backUp(), [{ full: 'interval-lost' }], 'what it missed does not come back with a later failure');
 
+  const watched = stage.newBackup();
+  await (await stage.points.prepare(stage.guest, watched, 'r-1')).begin();
+  for (const name of await bitmapsOf(stage)) await control.execute('block-dirty-bitmap-enable', { node: 'd0', name });
+  const exports = await stage.points.exports(stage.guest, watched);
+  assert.deepEqual(
+    exports.disks[0]!.interval,
+    { full: 'foreign-bitmap' },
+    'it goes on recording, and QEMU exports it all the same',
+  );
+  await exports.close();
+  await stage.finish(watched, true);
+
   const prepared = await stage.points.prepare(stage.guest, stage.newBackup(), 'r-1');
   for (const name of await bitmapsOf(stage)) await control.execute('block-dirty-bitmap-remove', { node: 'd0', name });
   await prepared.begin();
