@@ -80,11 +80,6 @@ export function ending(node: string, name: string): JsonObject {
   return { type: 'block-dirty-bitmap-disable', data: { node, name } };
 }
 
-/** An action of the transaction, behind `beginning`. */
-export function marking(node: string, name: string, sentinel: string): JsonObject {
-  return { type: 'block-dirty-bitmap-merge', data: { node, target: name, bitmaps: [{ node: sentinel, name: sentinelBitmap }] } };
-}
-
 /** In the sentinel's image; ends with it. */
 export const sentinelBitmap = 'end';
 

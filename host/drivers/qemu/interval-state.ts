@@ -21,6 +21,8 @@ export interface DiskInterval {
 export interface PendingInterval extends DiskInterval {
   /** The bitmap that ends in the same instant; null where all of the disk is read, and no later failure makes a whole of both. */
   follows: string | null;
+  /** Node that lends it its last bit before the point is settled. */
+  sentinel: string;
 }
 
 /**
@@ -98,7 +100,7 @@ const stateCheck = object<IntervalState>({
   pending: orNull(
     object({
       backup: identifier(isBackupId),
-      disks: list(object<PendingInterval>({ ...diskFields, follows: orNull(bitmapName) })),
+      disks: list(object<PendingInterval>({ ...diskFields, follows: orNull(bitmapName), sentinel: text })),
     }),
   ),
   stale: list(bitmapName),

@@ -14,7 +14,6 @@ import {
   addBitmap,
   beginning,
   ending,
-  marking,
   mergeBitmap,
   queryBitmaps,
   removeBitmap,
@@ -38,7 +37,7 @@ export interface Intervals {
     of: { guest: GuestId; repository: string; backup: BackupId },
     disks: readonly IntervalDisk[],
   ): Promise<PreparedIntervals>;
-  /** `monitor` undefined: QEMU cannot be asked now. A committed point is settled all the same; otherwise the next `prepare` gives back. */
+  /** `monitor` undefined: QEMU cannot be asked now, and the next `prepare` gives back. @throws monitor-* : likewise */
   settle(monitor: Monitor | undefined, guest: GuestId, backup: BackupId, committed: boolean): Promise<void>;
 }
 
@@ -89,7 +88,7 @@ export function createIntervals({ stateDir, log }: { stateDir: string; log: Log 
 
   /**
    * Makes the next bitmap for a moment, before the freeze: QEMU may refuse it, and it shows whether the one before has its last bit still. A disk that
-   * is cut shorter takes the bits of its end out of all bitmaps, and growing back sets none (seen in QEMU 7.2): each begins with that bit set. It shows another bitmap of the
+   * is cut shorter takes the bits of its end out of all bitmaps, and growing back sets none (seen in QEMU 7.2): each gets that bit from the start. It shows another bitmap of the
    * same name, too.
    */
   async function whyNot(monitor: Monitor, disk: IntervalDisk, next: PendingInterval): Promise<FullReason | null> {
@@ -143,19 +142,30 @@ export function createIntervals({ stateDir, log }: { stateDir: string; log: Log 
 
     settle: (monitor, guest, backup, committed) =>
       inTurn(guest, async () => {
+        if (monitor === undefined) return;
         for (const repository of await states.repositoriesOf(guest)) {
           let state = await states.read(guest, repository);
           if (state === undefined || state === 'damaged') continue;
-          if (state.pending?.backup === backup && committed) {
-            state = advance(state);
-            await states.write(guest, repository, state);
+          if (state.pending?.backup === backup) {
+            if (committed) {
+              await mark(monitor, state.pending.disks);
+              state = advance(state);
+              await states.write(guest, repository, state);
+            } else state = await returnChanges(monitor, guest, repository, state);
           }
-          if (monitor === undefined) continue;
-          if (state.pending?.backup === backup) state = await returnChanges(monitor, guest, repository, state);
           await removeStale(monitor, guest, repository, state);
         }
       }),
   };
+}
+
+/** After the thaw, since it takes time; nobody can cut the disk shorter while the point in time is there. @throws monitor-refused when it is not */
+async function mark(monitor: Monitor, disks: readonly PendingInterval[]): Promise<void> {
+  const { bitmaps } = await queryBitmaps(monitor);
+  for (const { bitmap, sentinel } of disks) {
+    const node = bitmaps.find(({ name }) => name === bitmap)?.node;
+    if (node !== undefined) await mergeBitmap(monitor, node, { node: sentinel, name: sentinelBitmap }, bitmap);
+  }
 }
 
 async function countOf(monitor: Monitor, bitmap: { node: string; name: string }): Promise<number | undefined> {
@@ -172,19 +182,20 @@ function tag(guest: GuestId, repository: string): string {
  * Each interval has a name that no bitmap had before: an image that was put back from a copy, or a state of the host that was, leads to a bitmap
  * that is not there, and so to a full read.
  */
-function plan({ name, node, bytes }: IntervalDisk, interval: Interval, stem: string, found: NodeBitmaps): PendingInterval {
+function plan(
+  { name, node, bytes, sentinel }: IntervalDisk,
+  interval: Interval,
+  stem: string,
+  found: NodeBitmaps,
+): PendingInterval {
   let bitmap: string;
   do bitmap = `${stem}.${randomBytes(4).toString('hex')}`;
   while (found.bitmaps.some((each) => each.name === bitmap));
   const { file, keepsBitmaps } = found.nodes.get(node) ?? { file: '', keepsBitmaps: false };
   const follows = 'bitmap' in interval ? interval.bitmap : null;
-  return { name, bytes, file, bitmap, persistent: keepsBitmaps, count: 0, follows };
+  return { name, bytes, file, bitmap, persistent: keepsBitmaps, count: 0, follows, sentinel };
 }
 
-function rotation({ node, sentinel }: IntervalDisk, { bitmap, persistent, follows }: PendingInterval): JsonObject[] {
-  return [
-    beginning({ node, name: bitmap, persistent }),
-    marking(node, bitmap, sentinel),
-    ...(follows === null ? [] : [ending(node, follows)]),
-  ];
+function rotation({ node }: IntervalDisk, { bitmap, persistent, follows }: PendingInterval): JsonObject[] {
+  return [beginning({ node, name: bitmap, persistent }), ...(follows === null ? [] : [ending(node, follows)])];
 }
