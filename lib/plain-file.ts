@@ -26,8 +26,13 @@ export async function openPlain(path: string): Promise<FileHandle> {
   }
 }
 
-/** The text of a file of at most `most` bytes, which are counted as they are read. @throws NotPlainError */
+/** The text of a file of at most `most` bytes. @throws NotPlainError */
 export async function readPlain(path: string, most: number): Promise<string> {
+  return (await readPlainBytes(path, most)).toString('utf8');
+}
+
+/** The same as bytes, which are counted as they are read. */
+export async function readPlainBytes(path: string, most: number): Promise<Buffer> {
   await using file = await openPlain(path);
   const pieces: Buffer[] = [];
   let bytes = 0;
@@ -36,5 +41,5 @@ export async function readPlain(path: string, most: number): Promise<string> {
     if (bytes > most) throw new NotPlainError(`has more than ${most} bytes`);
     pieces.push(piece);
   }
-  return Buffer.concat(pieces).toString('utf8');
+  return Buffer.concat(pieces);
 }

@@ -110,7 +110,7 @@ export const rooms: Record<RoomName, Room> = {
     imports: ['model', 'protocol', 'lib'],
     packages: ['node:*'],
   },
-  repository: { holds: 'restore points; knows no host and no server', imports: ['model', 'lib'], packages: ['node:*'] },
+  repository: { holds: 'restore points; knows no host and no server', imports: ['model', 'lib'], packages: ['node:*', 'hpke'] },
   host: {
     holds: 'what a host can do to its guests; knows no server',
     imports: ['model', 'protocol', 'lib'],

@@ -1,0 +1,246 @@
+/** A repository by its roles: who can write, who can read, and what is found when somebody has changed what is stored. */
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { isStillframeError, type ErrorCode } from '../../../model/errors.ts';
+import { backupId, hostId, type BackupId } from '../../../model/ids.ts';
+import { plainDedupKey, type Description } from '../../../repository/description.ts';
+import { readKey, writeKey, type PrivateKey } from '../../../repository/keys.ts';
+import type { ObjectKeys } from '../../../repository/objects.ts';
+import { openReader, type Reader } from '../../../repository/reader.ts';
+import { newSessionKeys } from '../../../repository/session-record.ts';
+import { judgeOrigin, openSigner, type Signer } from '../../../repository/signature.ts';
+import { openDirectoryStore } from '../../../repository/store/directory.ts';
+import type { Store } from '../../../repository/store/store.ts';
+import { initRepository, openWriter } from '../../../repository/writer.ts';
+import { temporaryFolder } from '../../support/folder.ts';
+
+interface Site {
+  place: string;
+  store: Store;
+  description: Description;
+  reader: PrivateKey;
+  maintainer: PrivateKey;
+  signer: Signer;
+  dedup: Buffer;
+}
+
+async function site(t: TestContext, isEncrypted = true): Promise<Site> {
+  const folder = await temporaryFolder(t);
+  const place = join(folder, 'repository');
+  const store = openDirectoryStore(place);
+  const { description, keys } = await initRepository(store, isEncrypted);
+  const key = (role: string) => keys.find((each) => each.role === role)!;
+  const signer = await openSigner(join(folder, 'state'), hostId('h1'));
+  const dedup = isEncrypted ? randomBytes(32) : plainDedupKey(description.id);
+  return { place, store, description, reader: key('reader'), maintainer: key('maintainer'), signer, dedup };
+}
+
+interface Written {
+  id: BackupId;
+  owner: string;
+  pages: string[];
+  disk: Buffer;
+  keys: ObjectKeys;
+  storedBytes: number;
+}
+
+/** A point with one disk, the bytes of its chunks given. */
+async function write({ store, description, signer, dedup }: Site, name: string, chunks: (Buffer | null)[]): Promise<Written> {
+  const keys = newSessionKeys(description, dedup);
+  const writer = await openWriter(store, description, keys, signer);
+  let storedBytes = 0;
+  const digests: Buffer[] = [];
+  for (const raw of chunks) {
+    if (raw === null) {
+      digests.push(Buffer.alloc(32));
+      continue;
+    }
+    const put = await writer.put('chunk', raw);
+    storedBytes += put.storedBytes;
+    digests.push(put.digest);
+  }
+  const pages = await writer.putIndex(Buffer.concat(digests));
+  const id = backupId(name);
+  assert.equal(await writer.commit(id, JSON.stringify({ id, guest: 'accounting-database', pages })), true);
+  const disk = Buffer.concat(chunks.map((raw) => raw ?? Buffer.alloc(description.chunkBytes)));
+  return { id, owner: writer.owner, pages, disk, keys, storedBytes };
+}
+
+async function readBack(reader: Reader, { owner, pages, disk }: Pick<Written, 'owner' | 'pages' | 'disk'>): Promise<Buffer> {
+  const { chunkBytes } = reader.description;
+  const digests = await reader.digests(owner, pages, disk.length);
+  const chunks: Buffer[] = [];
+  for (let at = 0; at * chunkBytes < disk.length; at++)
+    chunks.push(
+      await reader.chunk(owner, digests.subarray(at * 32, at * 32 + 32), Math.min(chunkBytes, disk.length - at * chunkBytes)),
+    );
+  return Buffer.concat(chunks);
+}
+
+const mebibyte = 1024 * 1024;
+const chunk = (seed: number, bytes = mebibyte) => Buffer.alloc(bytes, `chunk ${seed} `);
+const fails =
+  (...codes: ErrorCode[]) =>
+  (error: unknown) =>
+    isStillframeError(error, ...codes);
+
+for (const isEncrypted of [true, false]) {
+  const kind = isEncrypted ? 'encrypted' : 'plain';
+
+  test(`${kind}: a disk comes back as it was, holes and a short last chunk included`, async (t) => {
+    const at = await site(t, isEncrypted);
+    const point = await write(at, 'b-1', [chunk(1), null, randomBytes(mebibyte), chunk(2, 777)]);
+    const reader = await openReader(at.store, isEncrypted ? at.reader : null);
+    assert.deepEqual(await reader.ids(), ['b-1']);
+    const read = (await reader.point(point.id))!;
+    assert.equal((JSON.parse(read.manifest) as { guest: string }).guest, 'accounting-database');
+    assert.deepEqual(await readBack(reader, point), point.disk);
+  });
+
+  test(`${kind}: chunks that are there are not stored again, by a later backup of the same host`, async (t) => {
+    const at = await site(t, isEncrypted);
+    await write(at, 'b-1', [chunk(1), chunk(2)]);
+    const second = await write(at, 'b-2', [chunk(2), chunk(1), chunk(1)]);
+    assert.equal(second.storedBytes, 0);
+    assert.deepEqual(await readBack(await openReader(at.store, isEncrypted ? at.reader : null), second), second.disk);
+  });
+
+  test(`${kind}: a chunk that is missing, or whose bytes were changed, is named`, async (t) => {
+    const at = await site(t, isEncrypted);
+    const point = await write(at, 'b-1', [chunk(1)]);
+    const [path] = (await readdir(join(at.place, 'chunks'), { recursive: true })).filter((name) => name.length > 60);
+    const file = join(at.place, 'chunks', path!);
+    const whole = await readFile(file);
+    whole[whole.length - 5]! ^= 1;
+    await writeFile(file, whole);
+    const reader = await openReader(at.store, isEncrypted ? at.reader : null);
+    await assert.rejects(readBack(reader, point), fails('chunk-damaged'));
+    await rm(file);
+    await assert.rejects(readBack(reader, point), fails('chunk-missing'));
+  });
+
+  test(`${kind}: a point is signed by its host; under another name, changed or brought here from elsewhere, it is refused`, async (t) => {
+    const [at, other] = [await site(t, isEncrypted), await site(t, isEncrypted)];
+    const point = await write(at, 'b-1', [chunk(1)]);
+    const reader = await openReader(at.store, isEncrypted ? at.reader : null);
+    const { signed, signature } = (await reader.point(point.id))!;
+    const origin = (repository: string, manifest: string) =>
+      judgeOrigin(repository, { host: hostId('h1'), manifest, signature }, at.signer.trusted).kind;
+    assert.equal(origin(at.description.id, signed), 'proven');
+    assert.equal(origin(other.description.id, signed), 'altered');
+    assert.equal(origin(at.description.id, signed.replace('b-1', 'b-2')), 'altered');
+
+    await cp(join(at.place, 'points/b-1'), join(at.place, 'points/b-2'));
+    await assert.rejects(reader.point(backupId('b-2')), fails('point-damaged'));
+    await write(other, 'b-9', [chunk(9)]);
+    await cp(join(other.place, 'points/b-9'), join(at.place, 'points/b-9'));
+    if (isEncrypted) await assert.rejects(reader.point(backupId('b-9')), fails('chunk-damaged', 'key-wrong', 'point-damaged'));
+  });
+}
+
+test('without a key nothing is read, and the error says which key is needed', async (t) => {
+  const [at, other] = [await site(t), await site(t)];
+  await assert.rejects(openReader(at.store, null), fails('key-missing'));
+  await assert.rejects(openReader(at.store, other.reader), fails('key-wrong'));
+});
+
+test('a maintainer follows the structure of a point, and reads none of its data', async (t) => {
+  const at = await site(t);
+  const point = await write(at, 'b-1', [chunk(1), chunk(2)]);
+  const reader = await openReader(at.store, at.maintainer);
+  assert.ok((await reader.point(point.id))!.manifest.includes('accounting-database'));
+  const digests = await reader.digests(point.owner, point.pages, point.disk.length);
+  assert.equal(digests.length, 2 * 32);
+  await assert.rejects(reader.chunk(point.owner, digests.subarray(0, 32), mebibyte), fails('key-wrong'));
+});
+
+test('what a host keeps after a backup opens nothing of it: not its dedup key, not its signing key, not a later session', async (t) => {
+  const at = await site(t);
+  const point = await write(at, 'b-1', [chunk(1)]);
+  const later = newSessionKeys(at.description, at.dedup);
+  for (const secret of [at.dedup, Buffer.from(later.data!), Buffer.from(later.structure!)]) {
+    const reader = await openReader(at.store, { role: 'reader', repository: at.description.id, secret });
+    await assert.rejects(reader.point(point.id), fails('key-wrong'));
+  }
+  for await (const { name } of at.store.list('')) {
+    const bytes = (await at.store.read(name, 10 * mebibyte))!;
+    assert.equal(bytes.includes('chunk 1'), false, name);
+    assert.equal(bytes.includes('accounting-database'), false, name);
+  }
+});
+
+test('two hosts that write the same bytes share nothing: neither can spoil the points of the other', async (t) => {
+  const at = await site(t);
+  const folder = await temporaryFolder(t);
+  const second = { ...at, signer: await openSigner(folder, hostId('h2')), dedup: randomBytes(32) };
+  const [one, other] = [await write(at, 'b-1', [chunk(1)]), await write(second, 'b-2', [chunk(1)])];
+  assert.notEqual(one.owner, other.owner);
+  assert.ok(other.storedBytes > 0);
+  await rm(join(at.place, 'chunks', other.owner), { recursive: true });
+  assert.deepEqual(await readBack(await openReader(at.store, at.reader), one), one.disk);
+});
+
+test('a session record that is lost or swapped is said, and costs only what it was of', async (t) => {
+  const at = await site(t);
+  const [one, other] = [await write(at, 'b-1', [chunk(1)]), await write(at, 'b-2', [chunk(2)])];
+  const record = ({ keys }: Written) => join(at.place, 'sessions', `${keys.session}.json`);
+  await rename(record(one), record(other));
+  const reader = await openReader(at.store, at.reader);
+  await assert.rejects(reader.point(one.id), fails('chunk-damaged'));
+  await assert.rejects(reader.point(other.id), fails('chunk-damaged'));
+});
+
+test('a page of another disk in the place of one is refused', async (t) => {
+  const at = await site(t);
+  const [one, other] = [await write(at, 'b-1', [chunk(1)]), await write(at, 'b-2', [chunk(2)])];
+  const page = ({ owner, pages: [hex] }: Written) => join(at.place, 'pages', owner, hex!.slice(0, 2), hex!);
+  await cp(page(other), page(one));
+  const reader = await openReader(at.store, at.reader);
+  await assert.rejects(reader.digests(one.owner, one.pages, one.disk.length), fails('chunk-damaged'));
+});
+
+test('a point that is committed twice stays as the first commit made it', async (t) => {
+  const at = await site(t);
+  const writer = await openWriter(at.store, at.description, newSessionKeys(at.description, at.dedup), at.signer);
+  assert.equal(await writer.commit(backupId('b-1'), '{"n":1}'), true);
+  assert.equal(await writer.commit(backupId('b-1'), '{"n":2}'), false);
+  assert.equal((await (await openReader(at.store, at.reader)).point(backupId('b-1')))!.manifest, '{"n":1}');
+});
+
+test('a repository is made once, and one of a newer format or with a damaged description says so', async (t) => {
+  const at = await site(t);
+  await assert.rejects(initRepository(at.store, true), fails('input-invalid'));
+  const path = join(at.place, 'repository.json');
+  const text = await readFile(path, 'utf8');
+  for (const [from, to, said] of [
+    ['"format": 2', '"format": 3', /format 3, and this version reads format 2/],
+    ['"chunkBytes": 1048576', '"chunkBytes": 4096', /chunkBytes/],
+    ['"role": "reader"', '"role": "maintainer"', /no reader/],
+    ['{', '', /is damaged/],
+  ] as const) {
+    await writeFile(path, text.replace(from, to));
+    await assert.rejects(
+      openReader(at.store, at.reader),
+      (error: Error) => fails('repository-unknown')(error) && said.test(error.message),
+    );
+  }
+  await rm(path);
+  await assert.rejects(openReader(at.store, at.reader), fails('repository-unknown'));
+});
+
+test('a key file is for its owner alone; one that is missing, damaged or open to others says what to do', async (t) => {
+  const { reader } = await site(t);
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'reader.key');
+  await writeKey(path, reader);
+  assert.deepEqual(await readKey(path), reader);
+  await assert.rejects(readKey(join(folder, 'none')), fails('key-missing'));
+  await writeFile(join(folder, 'damaged'), '{}', { mode: 0o600 });
+  await assert.rejects(readKey(join(folder, 'damaged')), fails('key-wrong'));
+  await writeFile(join(folder, 'open'), await readFile(path), { mode: 0o644 });
+  await assert.rejects(readKey(join(folder, 'open')), /chmod 600/);
+});
