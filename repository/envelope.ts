@@ -6,7 +6,8 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 import { exactly, matching, oneOf } from '../model/check.ts';
 import { StillframeError } from '../model/errors.ts';
-import type { BackupId } from '../model/ids.ts';
+import type { BackupId, HostId } from '../model/ids.ts';
+import { judgeOrigin, type Origin, type TrustedKeys } from './signature.ts';
 
 export const pointName = (id: BackupId) => `points/${id}`;
 export const pointsPrefix = 'points/';
@@ -58,6 +59,17 @@ export function parseEnvelope(bytes: Buffer, id: string): StoredPoint {
   }
 }
 
+/**
+ * Whose point it is. `host`: as the manifest names it. A host that signs a point made of the objects of another one, which it cannot read, would
+ * otherwise be given their content by a restore.
+ */
+export function judgePoint({ envelope, signed, signature }: StoredPoint, host: HostId, trusted: TrustedKeys): Origin {
+  const origin = judgeOrigin(envelope.repository, { host, manifest: signed, signature }, trusted);
+  if (origin.kind !== 'proven') return origin;
+  const isOwn = [...trusted].some(([key, hosts]) => hosts.has(host) && ownerOf(key) === envelope.owner);
+  return isOwn ? origin : { kind: 'altered' };
+}
+
 export function damagedPoint(id: string, problem: string): StillframeError {
   return new StillframeError(
     'point-damaged',
@@ -82,7 +94,7 @@ export function sealManifest(text: string, structure: Uint8Array | null, of: Omi
 export function openManifest({ body, ...of }: Envelope, structure: Uint8Array | null): string {
   if (!structure) return body.toString('utf8');
   try {
-    const decipher = createDecipheriv('aes-256-gcm', structure, body.subarray(0, ivBytes));
+    const decipher = createDecipheriv('aes-256-gcm', structure, body.subarray(0, ivBytes), { authTagLength: tagBytes });
     decipher.setAAD(additionalData(of));
     decipher.setAuthTag(body.subarray(-tagBytes));
     return Buffer.concat([decipher.update(body.subarray(ivBytes, -tagBytes)), decipher.final()]).toString('utf8');

@@ -3,7 +3,15 @@
 import { StillframeError } from '../model/errors.ts';
 import { isBackupId, type BackupId } from '../model/ids.ts';
 import { plainDedupKey, readDescription, type Description } from './description.ts';
-import { longestEnvelope, openManifest, parseEnvelope, pointName, pointsPrefix, type StoredPoint } from './envelope.ts';
+import {
+  damagedPoint,
+  longestEnvelope,
+  openManifest,
+  parseEnvelope,
+  pointName,
+  pointsPrefix,
+  type StoredPoint,
+} from './envelope.ts';
 import type { PrivateKey } from './keys.ts';
 import {
   decodeObject,
@@ -72,7 +80,7 @@ export async function openReader(store: Store, key: PrivateKey | null): Promise<
         name,
       });
     try {
-      return decodeObject(kind, object, digest, { repository: description!.id, ...(await openingKeys(kind, object)) });
+      return decodeObject(kind, object, digest, { repository: description!.id, owner, ...(await openingKeys(kind, object)) });
     } catch (error) {
       if (!(error instanceof StillframeError) || error.code !== 'chunk-damaged') throw error;
       throw new StillframeError('chunk-damaged', `${name}: ${error.message}`, { name }, error);
@@ -106,8 +114,10 @@ export async function openReader(store: Store, key: PrivateKey | null): Promise<
       const bytes = await store.read(pointName(id), longestEnvelope);
       if (!bytes) return null;
       const stored = parseEnvelope(bytes, id);
+      if (stored.envelope.repository !== description.id)
+        throw damagedPoint(id, `it is of repository ${stored.envelope.repository}, and lies in ${description.id}`);
       const structure = isPlain ? null : (await keysOf(stored.envelope.session)).structure;
-      return { ...stored, manifest: openManifest({ ...stored.envelope, repository: description.id }, structure) };
+      return { ...stored, manifest: openManifest(stored.envelope, structure) };
     },
     async digests(owner, pages, bytes) {
       const raw: (Buffer | null)[] = [];

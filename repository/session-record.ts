@@ -4,9 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { exactly, list, matching, oneOf, type Check } from '../model/check.ts';
 import { StillframeError } from '../model/errors.ts';
 import type { Description } from './description.ts';
+import { ownerOf } from './envelope.ts';
 import type { PrivateKey } from './keys.ts';
 import { plainSession, type ObjectKeys } from './objects.ts';
 import { seal, unseal } from './seal.ts';
+import type { Signer } from './signature.ts';
 import type { Store } from './store/store.ts';
 
 const keyBytes = 32;
@@ -15,11 +17,13 @@ export const sessionName = (session: string) => `sessions/${session}.json`;
 /** Some hundred bytes for each key. */
 const longestRecord = 256 * 1024;
 
-/** The keys of a new session. `dedup`: of this host, for this repository. */
-export function newSessionKeys({ id, cipher }: Description, dedup: Uint8Array): ObjectKeys {
-  if (cipher === 'none') return { repository: id, session: plainSession, dedup, data: null, structure: null };
+/** The keys of a new session of the host that signs. `dedup`: of this host, for this repository. */
+export function newSessionKeys({ id, cipher }: Description, dedup: Uint8Array, { trusted }: Signer): ObjectKeys {
+  const owner = ownerOf([...trusted.keys()][0]!);
+  if (cipher === 'none') return { repository: id, owner, session: plainSession, dedup, data: null, structure: null };
   return {
     repository: id,
+    owner,
     session: randomBytes(16).toString('hex'),
     dedup,
     data: randomBytes(keyBytes),

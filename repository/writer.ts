@@ -3,7 +3,7 @@
 import { StillframeError } from '../model/errors.ts';
 import type { BackupId } from '../model/ids.ts';
 import { formatDescription, newDescription, descriptionName, type Description } from './description.ts';
-import { formatEnvelope, ownerOf, pointName, sealManifest } from './envelope.ts';
+import { formatEnvelope, pointName, sealManifest } from './envelope.ts';
 import type { PrivateKey } from './keys.ts';
 import { digestOf, encodeObject, isZeroDigest, objectName, type Digest, type ObjectKeys, type ObjectKind } from './objects.ts';
 import { pagesOf } from './pages.ts';
@@ -33,10 +33,10 @@ export async function initRepository(
   });
 }
 
-/** `keys`: of the session, which is recorded before anything of it can be seen. */
+/** `keys`: of a session of this signer, which is recorded before anything of it can be seen. */
 export async function openWriter(store: Store, description: Description, keys: ObjectKeys, signer: Signer): Promise<Writer> {
   await putSession(store, description, keys);
-  const owner = ownerOf([...signer.trusted.keys()][0]!);
+  const { owner } = keys;
 
   async function put(kind: ObjectKind, raw: Uint8Array, digest = digestOf(raw, keys.dedup)) {
     const name = objectName(kind, owner, digest);

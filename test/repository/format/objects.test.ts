@@ -18,15 +18,17 @@ import {
 import { chunkCount, digestsOf, pagesOf } from '../../../repository/pages.ts';
 
 const repository = '00000000-0000-4000-8000-000000000001';
+const owner = '0011223344556677';
 const encrypted: ObjectKeys = {
   repository,
+  owner,
   session: '11'.repeat(16),
   dedup: randomBytes(32),
   data: randomBytes(32),
   structure: randomBytes(32),
 };
-const plain: ObjectKeys = { repository, session: plainSession, dedup: randomBytes(32), data: null, structure: null };
-const opening = ({ dedup, data }: ObjectKeys): OpeningKeys => ({ repository, dedup, cipher: data });
+const plain: ObjectKeys = { repository, owner, session: plainSession, dedup: randomBytes(32), data: null, structure: null };
+const opening = ({ dedup, data }: ObjectKeys): OpeningKeys => ({ repository, owner, dedup, cipher: data });
 const isDamaged = (error: unknown) => isStillframeError(error, 'chunk-damaged');
 
 for (const [kind, keys] of Object.entries({ encrypted, plain })) {
@@ -61,15 +63,16 @@ for (const [kind, keys] of Object.entries({ encrypted, plain })) {
       assert.throws(() => decodeObject('chunk', object.subarray(0, length), digest, opening(keys)), isDamaged, `${length} bytes`);
   });
 
-  test(`${kind}: an object under the name of another, of another kind or of another repository is refused`, () => {
+  test(`${kind}: an object under the name of another, of another kind, of another host or of another repository is refused`, () => {
     const [one, other] = [Buffer.from('one'), Buffer.from('another')];
     const digest = digestOf(one, keys.dedup);
     const swapped = encodeObject('chunk', other, digestOf(other, keys.dedup), keys);
     assert.throws(() => decodeObject('chunk', swapped, digest, opening(keys)), isDamaged);
     const whole = encodeObject('chunk', one, digest, keys);
     assert.throws(() => decodeObject('blob', whole, digest, opening(keys)), isDamaged);
-    if (keys.data)
-      assert.throws(() => decodeObject('chunk', whole, digest, { ...opening(keys), repository: 'elsewhere' }), isDamaged);
+    if (!keys.data) return;
+    assert.throws(() => decodeObject('chunk', whole, digest, { ...opening(keys), repository: 'elsewhere' }), isDamaged);
+    assert.throws(() => decodeObject('chunk', whole, digest, { ...opening(keys), owner: '7766554433221100' }), isDamaged);
   });
 }
 
