@@ -3,6 +3,7 @@
  * HKDF-SHA256, AES-256-GCM.
  */
 
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from 'hpke';
 
 const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_256_GCM);
@@ -20,10 +21,22 @@ export async function seal(publicKey: Uint8Array, secret: Uint8Array, info: stri
 /** Null when it does not open: another key, another purpose, or altered. */
 export async function unseal(privateKey: Uint8Array, sealed: Buffer, info: string): Promise<Buffer | null> {
   try {
-    const key = await suite.DeserializePrivateKey(privateKey);
+    // Without the public key, the library derives it by an experimental method of Node, which prints a warning.
+    const key = {
+      privateKey: await suite.DeserializePrivateKey(privateKey),
+      publicKey: await suite.DeserializePublicKey(publicOf(privateKey)),
+    };
     const [secret, ciphertext] = [sealed.subarray(0, encapsulatedBytes), sealed.subarray(encapsulatedBytes)];
     return Buffer.from(await suite.Open(key, secret, ciphertext, { info: Buffer.from(info) }));
   } catch {
     return null;
   }
+}
+
+/** What comes before the 32 bytes of a private key of X25519 in PKCS #8 (RFC 8410, section 7). */
+const pkcs8 = Buffer.from('302e020100300506032b656e04220420', 'hex');
+
+function publicOf(privateKey: Uint8Array): Buffer {
+  const key = createPrivateKey({ key: Buffer.concat([pkcs8, privateKey]), format: 'der', type: 'pkcs8' });
+  return Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x!, 'base64url');
 }
