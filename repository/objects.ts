@@ -1,6 +1,6 @@
 /**
  * How chunks, pages and blobs are stored: a header of 64 bytes, then the bytes, compressed where that makes them fewer, and encrypted where the
- * repository is. docs/100-repository-format.md is the contract. Synchronous: the threads of a copy do nothing else.
+ * repository is. docs/105-repository-format-2.md is the contract. Synchronous: the threads of a copy do nothing else.
  */
 
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';

@@ -13,16 +13,7 @@ import {
   type StoredPoint,
 } from './envelope.ts';
 import type { PrivateKey } from './keys.ts';
-import {
-  decodeObject,
-  isZeroDigest,
-  longestObject,
-  objectName,
-  plainSession,
-  sessionOf,
-  type Digest,
-  type ObjectKind,
-} from './objects.ts';
+import { decodeObject, isZeroDigest, longestObject, objectName, sessionOf, type Digest, type ObjectKind } from './objects.ts';
 import { chunkCount, digestsOf } from './pages.ts';
 import { openSession, type SessionKeys } from './session-record.ts';
 import type { Store } from './store/store.ts';
@@ -88,9 +79,8 @@ export async function openReader(store: Store, key: PrivateKey | null): Promise<
   }
 
   async function openingKeys(kind: ObjectKind, object: Buffer) {
-    const session = sessionOf(object);
-    if (isPlain || session === plainSession) return plainKeys;
-    const { data, structure, dedup } = await keysOf(session);
+    if (isPlain) return plainKeys;
+    const { data, structure, dedup } = await keysOf(sessionOf(object));
     const cipher = kind === 'page' ? structure : data;
     if (cipher) return { cipher, dedup };
     throw new StillframeError(
@@ -137,7 +127,14 @@ export async function openReader(store: Store, key: PrivateKey | null): Promise<
 }
 
 function demandKey({ place }: Store, { id, cipher }: Description, key: PrivateKey | null): void {
-  if (cipher === 'none') return;
+  if (cipher === 'none') {
+    if (!key) return;
+    throw new StillframeError(
+      'key-wrong',
+      `${place} says that it is not encrypted, and a key was given: somebody replaced its repository.json, or the key is of another one`,
+      { place },
+    );
+  }
   if (!key) throw new StillframeError('key-missing', `${place} is encrypted: name the file of a key with --key`, { place });
   if (key.repository !== id)
     throw new StillframeError(

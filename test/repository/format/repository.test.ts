@@ -10,7 +10,7 @@ import { backupId, hostId, type BackupId } from '../../../model/ids.ts';
 import { plainDedupKey, type Description } from '../../../repository/description.ts';
 import { formatEnvelope, judgePoint, parseEnvelope } from '../../../repository/envelope.ts';
 import { readKey, writeKey, type PrivateKey } from '../../../repository/keys.ts';
-import type { ObjectKeys } from '../../../repository/objects.ts';
+import { digestOf, encodeObject, objectName, type ObjectKeys } from '../../../repository/objects.ts';
 import { openReader, type Reader } from '../../../repository/reader.ts';
 import { newSessionKeys } from '../../../repository/session-record.ts';
 import { openSigner, type Signer } from '../../../repository/signature.ts';
@@ -148,6 +148,21 @@ test('without a key nothing is read, and the error says which key is needed', as
   const [at, other] = [await site(t), await site(t)];
   await assert.rejects(openReader(at.store, null), fails('key-missing'));
   await assert.rejects(openReader(at.store, other.reader), fails('key-wrong'));
+});
+
+test('nothing that is not encrypted is taken for a part of an encrypted repository', async (t) => {
+  const at = await site(t);
+  const { owner } = await write(at, 'b-1', [chunk(1)]);
+  const dedup = plainDedupKey(at.description.id);
+  const plain: ObjectKeys = { ...newSessionKeys({ ...at.description, cipher: 'none' }, dedup, at.signer), owner };
+  const digest = digestOf(chunk(2), dedup);
+  await at.store.put(objectName('chunk', owner, digest), encodeObject('chunk', chunk(2), digest, plain));
+  await assert.rejects((await openReader(at.store, at.reader)).chunk(owner, digest, mebibyte), fails('chunk-damaged'));
+
+  const path = join(at.place, 'repository.json');
+  const text = await readFile(path, 'utf8');
+  await writeFile(path, text.replace('"aes-256-gcm"', '"none"'));
+  await assert.rejects(openReader(at.store, at.reader), fails('key-wrong'));
 });
 
 test('a maintainer follows the structure of a point, and reads none of its data', async (t) => {
