@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { backupId, hostId } from '../../../model/ids.ts';
 import { plainDedupKey } from '../../../repository/description.ts';
 import { formatEnvelope, judgePoint, parseEnvelope } from '../../../repository/envelope.ts';
-import { readKey, writeKey } from '../../../repository/keys.ts';
+import { newKey, readKey, writeKey } from '../../../repository/keys.ts';
 import { digestOf, encodeObject, objectName, type ObjectKeys } from '../../../repository/objects.ts';
 import { openReader } from '../../../repository/reader.ts';
 import { newSessionKeys } from '../../../repository/session-record.ts';
@@ -101,6 +101,41 @@ test('a maintainer follows the structure of a point, and reads none of its data'
   const digests = await reader.digests(point.owner, point.pages, point.disk.length);
   assert.equal(digests.length, 2 * 32);
   await assert.rejects(reader.chunk(point.owner, digests.subarray(0, 32), mebibyte), fails('key-wrong'));
+});
+
+test('a key that was retired reads what was written before, and nothing that is written from then on', async (t) => {
+  const at = await site(t);
+  const before = await write(at, 'b-1', [chunk(1)]);
+  const { publicKey } = newKey('reader', at.description.id);
+  const keys = [publicKey, ...at.description.keys.filter(({ role }) => role !== 'reader')];
+  const after = await write({ ...at, description: { ...at.description, keys } }, 'b-2', [chunk(1), chunk(2)]);
+  const retired = await openReader(at.store, at.reader);
+  assert.deepEqual(await readBack(retired, before), before.disk);
+  await assert.rejects(retired.point(after.id), fails('key-wrong'));
+  await assert.rejects(readBack(retired, after), fails('key-wrong'));
+});
+
+test('a point cannot be changed unseen: with one flipped bit anywhere it is refused, or not proven', async (t) => {
+  const at = await site(t);
+  const { id } = await write(at, 'b-1', [chunk(1)]);
+  const whole = await readFile(join(at.place, 'points/b-1'));
+  let stored = whole;
+  const read = async (name: string, most: number) => (name === 'points/b-1' ? stored : at.store.read(name, most));
+  const reader = await openReader({ ...at.store, read }, at.reader);
+  const { manifest } = (await reader.point(id))!;
+  let seenProven = 0;
+  for (let bit = 0; bit < whole.length * 8; bit++) {
+    stored = Buffer.from(whole);
+    stored[bit >> 3]! ^= 1 << (bit & 7);
+    const point = await reader.point(id).catch((error: unknown) => {
+      assert.ok(fails('point-damaged', 'chunk-damaged')(error), `bit ${bit}: ${String(error)}`);
+    });
+    if (!point || judgePoint(point, hostId('h1'), at.signer.trusted).kind !== 'proven') continue;
+    // The last digit of a signature in base64 has bits that mean nothing.
+    assert.equal(point.manifest, manifest, `bit ${bit}`);
+    seenProven++;
+  }
+  assert.ok(seenProven < 20, `${seenProven} flips leave it proven`);
 });
 
 test('what a host keeps after a backup opens nothing of it: not its dedup key, not its signing key, not a later session', async (t) => {
