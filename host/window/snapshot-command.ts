@@ -14,7 +14,8 @@ const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 /**
  * Runs `argv` with the window's names and nothing else of the worker in its environment; what it prints first is the reference of the snapshot.
- * It gets SIGKILL when `signal` fires: by then the window is over, and a snapshot taken later would not be of a frozen guest.
+ * It gets SIGKILL when `signal` fires, or when this process ends: then the window is over, and a snapshot taken later would not be of a
+ * frozen guest.
  * @throws snapshot-failed
  */
 export async function runSnapshotCommand(
@@ -28,7 +29,7 @@ export async function runSnapshotCommand(
   let output = '';
   const onStdout = (piece: string) => (output = (output + piece).slice(0, longestReference));
   try {
-    await run(argv, { env, signal, onStdout, stderrLimit: longestComplaint });
+    await run(argv, { env, signal, onStdout, stderrLimit: longestComplaint, diesWithParent: true });
   } catch (error) {
     if (!(error instanceof ProgramError)) throw error;
     const why = error.aborted ? 'the window ended before it did' : error.reason;
