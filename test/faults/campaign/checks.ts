@@ -87,12 +87,12 @@ export interface VerifiedPoint {
   problem: string | null;
 }
 
-/** As many as a guest has letters for its disks. */
-const mostPoints = 8;
+/** A guest hashes a disk in seconds: of a round, these are enough to take each phase in turn. */
+const mostPoints = 5;
 
 /**
- * Holds the points that claim a freeze against what the writers had reported before, and removes all points. `acknowledged`: by backup, by disk.
- * `keep`: whether the images of a false one stay.
+ * Holds points that claim a freeze, those whose backup was struck first, against what the writers had reported before, and removes all points but
+ * false ones. `acknowledged`: by backup, in the order in which they began, by disk.
  */
 export async function verifyPoints(
   site: CampaignSite,
@@ -100,9 +100,10 @@ export async function verifyPoints(
 ): Promise<VerifiedPoint[]> {
   const { points, damaged } = await (await openRepository(site.repository)).list();
   const verified: VerifiedPoint[] = damaged.map(({ id, problem }) => ({ id, grade: 'unknown', problem }));
+  const order = [...acknowledged.keys()];
   const claimed = points.filter(({ grade }) => grade === 'filesystem' || grade === 'application');
-  for (let at = 0; at < claimed.length; at += mostPoints) {
-    const some = claimed.slice(at, at + mostPoints);
+  const some = claimed.toSorted((one, other) => order.indexOf(one.id) - order.indexOf(other.id)).slice(0, mostPoints);
+  if (some.length > 0) {
     const disks = some.flatMap((point) =>
       point.disks.map((disk, index) => ({ point, index, path: join(site.repository, 'points', point.id, disk.file) })),
     );

@@ -33,8 +33,8 @@ export type Blow = 'kill' | 'terminate' | 'stop' | 'cut';
 
 export interface Fault extends Strike {
   phase: Phase;
-  /** Another blow while the first one is recovered from. */
-  second: { afterMs: number; blow: Strike } | null;
+  /** Further blows while the first one is recovered from, each so long after the one before. */
+  more: { afterMs: number; blow: Strike }[];
 }
 
 /** One blow at one part. */
@@ -80,7 +80,7 @@ const phaseWeights: Record<Phase, number> = { prepare: 3, window: 6, export: 2, 
 const longestStopMs = 4_000;
 /** From at once to when what was killed serves again. */
 const longestAfterMs = 4_000;
-const shareOfSecondBlows = 0.6;
+const mostFurtherBlows = 3;
 
 /** One fault for each of `guests`. */
 export function planRound(seed: number, round: number, guests: number): Fault[] {
@@ -92,12 +92,12 @@ function planFault(random: () => number): Fault {
   const first = planStrike(random);
   // A copy has a process only while it runs.
   const phase = first.target === 'copy child' ? 'copy' : weighted(random, phaseWeights);
-  const isAlone = random() >= shareOfSecondBlows;
-  return {
-    phase,
-    ...first,
-    second: isAlone ? null : { afterMs: Math.floor(random() * longestAfterMs), blow: planStrike(random) },
-  };
+  const further = Math.floor(random() * (mostFurtherBlows + 1));
+  const more = Array.from({ length: further }, () => ({
+    afterMs: Math.floor(random() * longestAfterMs),
+    blow: planStrike(random),
+  }));
+  return { phase, ...first, more };
 }
 
 function planStrike(random: () => number): Strike {
@@ -127,9 +127,9 @@ function generator(seed: number): () => number {
   };
 }
 
-export function describe({ phase, second, ...first }: Fault): string {
-  const after = second === null ? '' : `, then after ${second.afterMs} ms ${describeStrike(second.blow)}`;
-  return `${describeStrike(first)} in ${phase}${after}`;
+export function describe({ phase, more, ...first }: Fault): string {
+  const then = more.map(({ afterMs, blow }) => `, then after ${afterMs} ms ${describeStrike(blow)}`);
+  return `${describeStrike(first)} in ${phase}${then.join('')}`;
 }
 
 function describeStrike({ target, blow, stopMs }: Strike): string {

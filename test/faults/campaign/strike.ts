@@ -12,12 +12,14 @@ const shellMs = 30_000;
 
 /** The blows that hit something. Resolves when what was stopped goes on. */
 export async function strike(site: CampaignSite, on: CampaignGuest, fault: Fault, running: WorkflowHandle): Promise<Strike[]> {
-  const { second, ...first } = fault;
-  const hit = (await strikeOnce(site, on, first, running)) ? [first] : [];
-  if (second === null) return hit;
-  await delay(second.afterMs);
-  await site.revive();
-  return (await strikeOnce(site, on, second.blow, running)) ? [...hit, second.blow] : hit;
+  const { more, ...first } = fault;
+  const hit: Strike[] = (await strikeOnce(site, on, first, running)) ? [first] : [];
+  for (const { afterMs, blow } of more) {
+    await delay(afterMs);
+    await site.revive();
+    if (await strikeOnce(site, on, blow, running)) hit.push(blow);
+  }
+  return hit;
 }
 
 async function strikeOnce(site: CampaignSite, on: CampaignGuest, fault: Strike, running: WorkflowHandle): Promise<boolean> {
