@@ -57,17 +57,20 @@ export async function makeDirectory(path: string): Promise<string | undefined> {
   return first;
 }
 
-/** mkdir() of Node never ends where the system answers ENOENT below a directory that is there, as in /proc (seen in Node 24). */
-async function makeWithParents(path: string): Promise<string | undefined> {
+/**
+ * mkdir() of Node never ends where the system answers ENOENT below a directory that is there, as in /proc (seen in Node 24). Another process
+ * may have made that directory since, so the answer counts at the second try.
+ */
+async function makeWithParents(path: string, isLastTry = false): Promise<string | undefined> {
   try {
     await mkdir(path, { mode: 0o700 });
     return path;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return undefined;
-    if (errnoOf(error) !== 'ENOENT' || (await exists(dirname(path)))) throw error;
+    if (errnoOf(error) !== 'ENOENT' || isLastTry) throw error;
   }
-  const first = await makeWithParents(dirname(path));
-  const own = await makeWithParents(path);
+  const first = (await exists(dirname(path))) ? undefined : await makeWithParents(dirname(path));
+  const own = await makeWithParents(path, true);
   return first ?? own;
 }
 

@@ -27,7 +27,7 @@ beforeEach(() => site.whole());
 const workflow = () => handleOf(site.client, backupGuest, { guest: guestId(site.guest.uuid) });
 
 for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-  test(`a worker that gets ${signal} while it prepares leaves nothing, and the next backup succeeds at its first try`, async () => {
+  test(`a worker that gets ${signal} while it prepares leaves nothing, and the next backup, or this one, succeeds at its first try`, async () => {
     const hold = site.proxy.hold('blockdev-add');
     const backup = await startCommand(site, ['backup', 'run', 'db1']);
     await hold.seen;
@@ -36,7 +36,8 @@ for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
     if (signal === 'SIGTERM') hold.release();
     const ended = await backup.done;
     hold.release();
-    assert.notEqual(ended.status, 0);
+    // Nothing was frozen by a window that was lost, so another one is taken; a worker that ends in order refuses it instead.
+    assert.equal(ended.status === 0, signal === 'SIGKILL', ended.stderr);
     await site.whole();
     const next = await command(site, 'backup', 'run', 'db1');
     assert.equal(next.status, 0, next.stderr);

@@ -140,3 +140,12 @@ test('what a process had begun to write when it was killed is removed; what a li
   assert.deepEqual((await readdir(directory, { recursive: true })).toSorted(), [begun, 'records', whole].toSorted());
   await removeUnfinished(join(directory, 'nowhere'));
 });
+
+test('many who make one directory at once, with those above it, all find it made', async (t) => {
+  const folder = await temporaryFolder(t);
+  for (let round = 0; round < 50; round++) {
+    const path = join(folder, String(round), 'above', 'directory');
+    await Promise.all(Array.from({ length: 8 }, () => makeDirectory(path)));
+    assert.equal(await exists(path), true);
+  }
+});
