@@ -72,7 +72,11 @@ it('no other user, and no other process, gets a byte from any port of up, or sta
   const names = (await readdir(state)).filter((each) => /^(up\.json|temporal\.)/.test(each));
   assert.equal((await stat(state)).mode & 0o777, 0o711, 'a state directory that others could list is closed');
   assert.ok(names.includes('temporal.db') && names.includes('temporal.sock'));
-  for (const each of names) assert.equal((await stat(join(state, each))).mode & 0o077, 0, each);
+  for (const each of names) {
+    // The server's journal comes and goes with each transaction.
+    const found = await stat(join(state, each)).catch(unlessMissing);
+    if (found) assert.equal(found.mode & 0o077, 0, each);
+  }
 
   assert.equal(address, `unix:${socket}`);
   const forOtherServers = { TEMPORAL_TLS: 'true', TEMPORAL_API_KEY: 'a key' };
@@ -123,3 +127,8 @@ it('up is refused when the path of its socket would be too long', async () => {
   assert.equal(status, 2, stderr);
   assert.match(stderr, /x\/temporal\.sock has more than the 107 bytes .* --state/);
 });
+
+function unlessMissing(error: unknown): null {
+  if (errnoOf(error) === 'ENOENT') return null;
+  throw error;
+}
