@@ -118,7 +118,10 @@ it('a snapshot command that fails is reported with its output, and the window st
 it('a snapshot command that does not exist is reported', async (t) => {
   const { windows } = await setStage(t, { snapshots: { gone: ['/nonexistent/snapshot'] } });
   await windows.freeze(request);
-  assert.match((await refused(windows.snapshot(request, 'gone', unlimited), 'snapshot-failed')).message, /nonexistent\/snapshot: No such file/);
+  assert.match(
+    (await refused(windows.snapshot(request, 'gone', unlimited), 'snapshot-failed')).message,
+    /nonexistent\/snapshot: No such file/,
+  );
   await windows.thaw(request);
 });
 
