@@ -32,8 +32,11 @@ export function newKey(role: KeyRole, repository: string): { privateKey: Private
   const pair = generateKeyPairSync('x25519');
   const secret = Buffer.from(pair.privateKey.export({ format: 'jwk' }).d!, 'base64url');
   const raw = Buffer.from(pair.publicKey.export({ format: 'jwk' }).x!, 'base64url');
-  const id = createHash('sha256').update(raw).digest('hex').slice(0, 16);
-  return { privateKey: { role, repository, secret }, publicKey: { id, role, key: raw.toString('base64') } };
+  return { privateKey: { role, repository, secret }, publicKey: { id: keyId(raw), role, key: raw.toString('base64') } };
+}
+
+export function keyId(publicKey: Uint8Array): string {
+  return createHash('sha256').update(publicKey).digest('hex').slice(0, 16);
 }
 
 export function formatKey({ role, repository, secret }: PrivateKey): string {

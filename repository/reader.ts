@@ -15,7 +15,7 @@ import {
 import type { PrivateKey } from './keys.ts';
 import { decodeObject, isZeroDigest, longestObject, objectName, sessionOf, type Digest, type ObjectKind } from './objects.ts';
 import { chunkCount, digestsOf } from './pages.ts';
-import { openSession, type SessionKeys } from './session-record.ts';
+import { openSession, type SessionKeys } from './session-seals.ts';
 import type { Store } from './store/store.ts';
 
 export interface ReadPoint extends StoredPoint {

@@ -36,7 +36,8 @@ export async function unseal(privateKey: Uint8Array, sealed: Buffer, info: strin
 /** What comes before the 32 bytes of a private key of X25519 in PKCS #8 (RFC 8410, section 7). */
 const pkcs8 = Buffer.from('302e020100300506032b656e04220420', 'hex');
 
-function publicOf(privateKey: Uint8Array): Buffer {
+/** The 32 bytes of the public key. */
+export function publicOf(privateKey: Uint8Array): Buffer {
   const key = createPrivateKey({ key: Buffer.concat([pkcs8, privateKey]), format: 'der', type: 'pkcs8' });
   return Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x!, 'base64url');
 }

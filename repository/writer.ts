@@ -7,7 +7,7 @@ import { formatEnvelope, pointName, sealManifest } from './envelope.ts';
 import type { PrivateKey } from './keys.ts';
 import { digestOf, encodeObject, isZeroDigest, objectName, type Digest, type ObjectKeys, type ObjectKind } from './objects.ts';
 import { pagesOf } from './pages.ts';
-import { putSession } from './session-record.ts';
+import { putSession } from './session-seals.ts';
 import type { Signer } from './signature.ts';
 import type { Store } from './store/store.ts';
 

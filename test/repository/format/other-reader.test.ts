@@ -11,7 +11,7 @@ import { plainDedupKey } from '../../../repository/description.ts';
 import { judgePoint } from '../../../repository/envelope.ts';
 import { readKey, writeKey } from '../../../repository/keys.ts';
 import { openReader } from '../../../repository/reader.ts';
-import { newSessionKeys } from '../../../repository/session-record.ts';
+import { newSessionKeys } from '../../../repository/session-seals.ts';
 import { openSigner, publicKeyFile, readTrustedKeys } from '../../../repository/signature.ts';
 import { openDirectoryStore } from '../../../repository/store/directory.ts';
 import { initRepository, openWriter } from '../../../repository/writer.ts';
@@ -155,7 +155,7 @@ for (const kind of kinds) {
     const other = join(folder, 'other.key');
     await writeKey(other, { ...(await readKey(keyFile)), secret: randomBytes(32) });
     const refused = await readWithPython(place, 'b-1', join(folder, 'none'), '--key', other);
-    assert.match(refused.stderr, /opens nothing of session/);
+    assert.match(refused.stderr, /sessions\/[0-9a-f]+\/[0-9a-f]+ is missing/);
   });
 }
 

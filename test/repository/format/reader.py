@@ -91,13 +91,11 @@ class Repository:
     def keys(self, session):
         """(data key, structure key, dedup key)"""
         if session not in self.sessions:
-            record = json.loads(self.read("sessions/%s.json" % session))
-            demand(record["format"] == 2 and record["session"] == session, "the record of session %s is damaged" % session)
-            info = ("stillframe session\n%s\n%s\nreader" % (self.id, session)).encode()
-            tries = (hpke_open(self.private, base64.b64decode(each["sealed"]), info)
-                     for each in record["seals"] if each["role"] == "reader")
-            opened = next((secret for secret in tries if secret is not None and len(secret) == 96), None)
-            demand(opened, "the key opens nothing of session %s" % session)
+            key = x25519.X25519PrivateKey.from_private_bytes(self.private).public_key()
+            raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+            sealed = self.read("sessions/%s/%s" % (session, hashlib.sha256(raw).hexdigest()[:16]))
+            opened = hpke_open(self.private, sealed, ("stillframe session\n%s\n%s\nreader" % (self.id, session)).encode())
+            demand(opened and len(opened) == 96, "the key opens nothing of session %s" % session)
             self.sessions[session] = (opened[:32], opened[32:64], opened[64:])
         return self.sessions[session]
 

@@ -11,7 +11,7 @@ import { formatEnvelope, judgePoint, parseEnvelope } from '../../../repository/e
 import { newKey, readKey, writeKey } from '../../../repository/keys.ts';
 import { digestOf, encodeObject, objectName, type ObjectKeys } from '../../../repository/objects.ts';
 import { openReader } from '../../../repository/reader.ts';
-import { newSessionKeys } from '../../../repository/session-record.ts';
+import { newSessionKeys, shareSessions, withdrawSeals } from '../../../repository/session-seals.ts';
 import { openSigner } from '../../../repository/signature.ts';
 import { initRepository, openWriter } from '../../../repository/writer.ts';
 import { temporaryFolder } from '../../support/folder.ts';
@@ -103,16 +103,31 @@ test('a maintainer follows the structure of a point, and reads none of its data'
   await assert.rejects(reader.chunk(point.owner, digests.subarray(0, 32), mebibyte), fails('key-wrong'));
 });
 
-test('a key that was retired reads what was written before, and nothing that is written from then on', async (t) => {
+test('a key that is added reads what was written before it, and a key that is retired opens nothing any more', async (t) => {
   const at = await site(t);
   const before = await write(at, 'b-1', [chunk(1)]);
-  const { publicKey } = newKey('reader', at.description.id);
-  const keys = [publicKey, ...at.description.keys.filter(({ role }) => role !== 'reader')];
+  const { publicKey, privateKey } = newKey('reader', at.description.id);
+  const added = await openReader(at.store, privateKey);
+  await assert.rejects(added.point(before.id), fails('key-wrong'));
+  assert.equal(await shareSessions(at.store, at.reader, publicKey), 1);
+  assert.deepEqual(await readBack(added, before), before.disk);
+  assert.ok((await added.point(before.id))!.manifest.length > 0);
+
+  const [reader] = at.description.keys;
+  const keys = [publicKey, ...at.description.keys.filter(({ id }) => id !== reader!.id)];
   const after = await write({ ...at, description: { ...at.description, keys } }, 'b-2', [chunk(1), chunk(2)]);
+  assert.deepEqual(await readBack(added, after), after.disk);
+  await withdrawSeals(at.store, reader!.id);
   const retired = await openReader(at.store, at.reader);
-  assert.deepEqual(await readBack(retired, before), before.disk);
-  await assert.rejects(retired.point(after.id), fails('key-wrong'));
-  await assert.rejects(readBack(retired, after), fails('key-wrong'));
+  for (const point of [before, after]) await assert.rejects(retired.point(point.id), fails('key-wrong'));
+  assert.deepEqual(await readBack(await openReader(at.store, privateKey), before), before.disk);
+});
+
+test('a maintainer cannot give others what it may not read itself', async (t) => {
+  const at = await site(t);
+  await write(at, 'b-1', [chunk(1)]);
+  const { publicKey } = newKey('reader', at.description.id);
+  await assert.rejects(shareSessions(at.store, at.maintainer, publicKey), fails('key-wrong'));
 });
 
 test('a point cannot be changed unseen: with one flipped bit anywhere it is refused, or not proven', async (t) => {
@@ -183,14 +198,17 @@ test('a host that passes off the objects of another one as its own gets their co
   await assert.rejects(readBack(reader, { ...victim, owner: own.owner }), fails('chunk-damaged'));
 });
 
-test('a session record that is lost or swapped is said, and costs only what it was of', async (t) => {
+test('seals of a session that are lost or swapped are named, and cost only what they were of', async (t) => {
   const at = await site(t);
-  const [one, other] = [await write(at, 'b-1', [chunk(1)]), await write(at, 'b-2', [chunk(2)])];
-  const record = ({ keys }: Written) => join(at.place, 'sessions', `${keys.session}.json`);
-  await rename(record(one), record(other));
+  const points = [await write(at, 'b-1', [chunk(1)]), await write(at, 'b-2', [chunk(2)]), await write(at, 'b-3', [chunk(3)])];
+  const [one, other, third] = points as [Written, Written, Written];
+  const seals = ({ keys }: Written) => join(at.place, 'sessions', keys.session);
+  await rm(seals(other), { recursive: true });
+  await rename(seals(one), seals(other));
   const reader = await openReader(at.store, at.reader);
   await assert.rejects(reader.point(one.id), fails('chunk-damaged'));
-  await assert.rejects(reader.point(other.id), fails('chunk-damaged'));
+  await assert.rejects(reader.point(other.id), fails('key-wrong'));
+  assert.deepEqual(await readBack(reader, third), third.disk);
 });
 
 test('a page of another disk in the place of one is refused', async (t) => {

@@ -10,7 +10,7 @@ import { plainDedupKey, type Description } from '../../../repository/description
 import type { PrivateKey } from '../../../repository/keys.ts';
 import type { ObjectKeys } from '../../../repository/objects.ts';
 import type { Reader } from '../../../repository/reader.ts';
-import { newSessionKeys } from '../../../repository/session-record.ts';
+import { newSessionKeys } from '../../../repository/session-seals.ts';
 import { openSigner, type Signer } from '../../../repository/signature.ts';
 import { openDirectoryStore } from '../../../repository/store/directory.ts';
 import type { Store } from '../../../repository/store/store.ts';

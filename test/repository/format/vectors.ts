@@ -88,13 +88,12 @@ export function makeVector(kind: 'encrypted' | 'plain'): Vector {
     keys,
   });
   if (isEncrypted) {
-    const seals = keys.map(({ id, role, key }) => {
+    for (const { id, role, key } of keys) {
       const plain = role === 'reader' ? Buffer.concat([data, structure, dedup]) : structure;
       const info = Buffer.from(`stillframe session\n${repository}\n${session.toString('hex')}\n${role}`);
       const sealed = sealByHand('aes-256-gcm', Buffer.from(key, 'base64'), secret(`ephemeral ${role}`), plain, info);
-      return { key: id, role, sealed: Buffer.concat([sealed.enc, sealed.ciphertext]).toString('base64') };
-    });
-    objects[`sessions/${session.toString('hex')}.json`] = json({ format: 2, session: session.toString('hex'), seals });
+      objects[`sessions/${session.toString('hex')}/${id}`] = Buffer.concat([sealed.enc, sealed.ciphertext]);
+    }
   }
 
   const pieces = [{ byte: 0x61, times: mebibyte }, { byte: 0, times: mebibyte }, { hex: sha256('short').toString('hex') }];
