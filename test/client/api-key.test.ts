@@ -96,12 +96,10 @@ for (const [status, why] of [
     proxy.keys.add(env.TEMPORAL_API_KEY!);
     const host = join(directory, `host-${status}.yaml`);
     await writeFile(host, `host: b${status}\nguests: []\nscratch: { path: ${directory}/scratch }\n`);
-    const begun = proxy.accepted('PollActivityTaskQueue');
+    const announced = proxy.accepted('ExecuteMultiOperation');
     const worker = startEntry(undo, 'host.ts', ['--config', host, '--state', join(directory, `state-${status}`)], { env });
-    await begun;
-    // It looks for workers beside it once it polls; before that a refusal ends this start, and the warden makes the next.
-    await proxy.accepted('DescribeTaskQueue');
-    await proxy.accepted('DescribeTaskQueue');
+    // It announces its host once it polls and has seen no worker beside it; before that a refusal ends this start, and the warden makes the next.
+    await announced;
     proxy.revoke();
     await worker.printed('no longer accepts the key or certificate of this worker');
     await proxy.refused(6);
