@@ -21,12 +21,13 @@ export async function within<T>(ms: number, what: string, work: Promise<T>): Pro
   }
 }
 
-/** No event reports a file or the state of another process, so this polls. An error of `look` counts as "not yet". */
+/** No event reports a file or the state of another process, so this polls. An error of `look` counts as "not yet"; one that does not end is given up. */
 export async function eventually<T>(ms: number, what: string, look: () => Promise<T | undefined>): Promise<T> {
   const untilMs = performance.now() + ms;
   let last: unknown;
   for (;;) {
-    const found = await look().catch((error: unknown) => void (last = error));
+    const leftMs = Math.max(lookMs, untilMs - performance.now());
+    const found = await within(leftMs, `a look for ${what}`, look()).catch((error: unknown) => void (last = error));
     if (found !== undefined) return found;
     if (performance.now() > untilMs)
       throw new NotInTimeError(`${what} did not happen within ${ms} ms${last instanceof Error ? ` (${last.message})` : ''}`);

@@ -12,6 +12,7 @@ import { backupId } from '../../../model/ids.ts';
 import { openRepository } from '../../../repository/points.ts';
 import { leftBehind } from '../left-behind.ts';
 import { eventually, within } from './bounded.ts';
+import { strayProcesses } from './stray-processes.ts';
 import { campaignHost, type CampaignGuest, type CampaignSite } from './site.ts';
 
 /** The lease, whatever comes after it, and a machine under load: a guest that writes no more after this is frozen. */
@@ -19,7 +20,10 @@ const writesAgainMs = 60_000;
 /** The promise to operators. */
 export const leftoverMs = 60_000;
 const wholeMs = 120_000;
-const verifyMs = 120_000;
+/** A guest boots and hashes in 10 s, and in 30 on a machine that is ten times as busy as it should be. */
+const verifyMs = 300_000;
+/** QEMU answers at once, or never. */
+const answerMs = 30_000;
 
 /** Resolves when workflows reach every guest again, through server, worker and agent. */
 export async function whole(site: CampaignSite): Promise<void> {
@@ -48,7 +52,11 @@ export async function stillWrites({ guest }: CampaignGuest): Promise<string | nu
 
 /** QEMU's run state. */
 export async function runState({ guest }: CampaignGuest): Promise<string> {
-  const monitor = await openMonitor({ path: guest.witness });
+  return within(answerMs, `the answer of the monitor of ${guest.name}`, askRunState(guest.witness));
+}
+
+async function askRunState(path: string): Promise<string> {
+  const monitor = await openMonitor({ path });
   try {
     return ((await monitor.execute('query-status')) as { status: string }).status;
   } finally {
@@ -77,7 +85,8 @@ async function allLeft(site: CampaignSite): Promise<string[]> {
   const left = await Promise.all(
     site.guests.map(({ guest }) => leftBehind(site.directory, { guest, repository: site.repository })),
   );
-  return [...new Set([...owed, ...left.flat()])];
+  const found = [...new Set([...owed, ...left.flat()])];
+  return found.length > 0 ? found : strayProcesses(site.directory);
 }
 
 export interface VerifiedPoint {

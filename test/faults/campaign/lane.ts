@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { handleOf, startWorkflow } from '../../../client/workflows.ts';
 import { exists } from '../../../lib/durable.ts';
+import { messageOf } from '../../../model/errors.ts';
 import { guestId, newBackupId, type BackupId } from '../../../model/ids.ts';
 import { backupGuest } from '../../../model/workflows/backup-guest.ts';
 import { heldWindow } from '../../../model/workflows/held-window.ts';
@@ -25,7 +26,7 @@ export interface Operation {
 /** A server that was killed is back after some seconds, and under load after many. */
 const startMs = 90_000;
 /** Retries of a copy, and a server that comes back. */
-const endMs = 180_000;
+export const endMs = 180_000;
 /** A phase that another lane's fault keeps this one from: the blow falls all the same. */
 const reachMs = 15_000;
 
@@ -61,33 +62,45 @@ export async function ended(of: CampaignGuest, { handle, form }: Operation): Pro
 }
 
 export interface LaneReport {
-  operation: Operation;
+  /** Null when it could not be started. */
+  operation: Operation | null;
   /** The blows that hit something. */
   struck: Strike[];
+  /** What did not happen within its bound; null when all did. */
+  problem: string | null;
   /** Whether the blow fell at its phase, not after a wait in vain for it. */
   reached: boolean;
-  status: string;
 }
 
 export async function runLane(site: CampaignSite, of: CampaignGuest, fault: Fault): Promise<LaneReport> {
+  const lane: LaneReport = { operation: null, struck: [], problem: null, reached: false };
+  try {
+    await go(site, of, fault, lane);
+  } catch (error) {
+    lane.problem = messageOf(error);
+  }
+  return lane;
+}
+
+async function go(site: CampaignSite, of: CampaignGuest, fault: Fault, lane: LaneReport): Promise<void> {
   const { form, command } = phases[fault.phase];
   await rm(of.snapshotBegan, { force: true });
   let hold = command === null ? null : of.proxy.hold(command);
   try {
-    const operation = await begin(site, of, form);
-    let reached = await reach(hold === null ? exists.bind(null, of.snapshotBegan) : seen(hold));
-    if (fault.phase === 'commit' && reached) {
+    lane.operation = await begin(site, of, form);
+    lane.reached = await reach(hold === null ? exists.bind(null, of.snapshotBegan) : seen(hold));
+    if (fault.phase === 'commit' && lane.reached) {
       // The first one after the exports asks whether the point in time still holds, before the commit.
       const exported = hold!;
       hold = of.proxy.hold('query-jobs');
       exported.release();
-      reached = await reach(seen(hold));
+      lane.reached = await reach(seen(hold));
     }
     if (fault.phase === 'copy') hold?.release();
-    const struck = await strike(site, of, fault, operation.handle);
+    await strike(site, of, fault, lane.operation.handle, lane.struck);
     hold?.release();
     await site.revive();
-    return { operation, struck, reached, status: await ended(of, operation) };
+    await ended(of, lane.operation);
   } finally {
     hold?.release();
   }

@@ -25,6 +25,8 @@ export const targets = [
   'guardian',
   'up',
   'monitor',
+  'channel',
+  'server connections',
   'workflow',
 ] as const;
 export type Target = (typeof targets)[number];
@@ -58,6 +60,8 @@ const weights: Record<Target, number> = {
   guardian: 2,
   up: 1,
   monitor: 3,
+  channel: 3,
+  'server connections': 3,
   workflow: 2,
 };
 
@@ -66,11 +70,14 @@ const blows: Record<Target, readonly Blow[]> = {
   warden: ['kill', 'kill', 'terminate', 'stop'],
   'copy child': ['kill', 'terminate', 'stop'],
   agent: ['kill', 'kill', 'stop'],
-  temporal: ['kill', 'kill', 'stop'],
+  temporal: ['kill', 'kill', 'terminate', 'stop'],
   control: ['kill', 'terminate', 'stop'],
   guardian: ['kill', 'terminate', 'stop'],
-  up: ['kill', 'terminate'],
+  up: ['kill', 'terminate', 'stop'],
   monitor: ['cut'],
+  channel: ['cut'],
+  // Stopped: nothing arrives and nothing is refused, as in a network that loses everything.
+  'server connections': ['cut', 'cut', 'stop'],
   workflow: ['terminate'],
 };
 

@@ -24,6 +24,8 @@ export interface CampaignReport {
   leftFrozen: number;
   /** Of guests whose agent was not struck itself, by the guest's own clock. */
   longestStallMs: Record<AgentKind, number>;
+  /** In which round: its faults follow from the seed and that. */
+  longestStallRound: Record<AgentKind, number>;
   /** Of guests whose agent was killed or stopped: the time for which it was away is in it. */
   longestStallOfStruckAgentMs: Record<AgentKind, number>;
   /** Of a guest that nobody froze. */
@@ -57,6 +59,7 @@ export async function openReport(path: string, seed: number, leaseMs: number): P
       byPhase: {},
       leftFrozen: 0,
       longestStallMs: { stillframe: 0, 'qemu-ga': 0 },
+      longestStallRound: { stillframe: 0, 'qemu-ga': 0 },
       longestStallOfStruckAgentMs: { stillframe: 0, 'qemu-ga': 0 },
       idleStallMs: 0,
       leaseMs,

@@ -15,7 +15,7 @@ import { startMonitorProxy, type MonitorProxy } from '../../../infra/lab/monitor
 import { hostId } from '../../../model/ids.ts';
 import { createRepository } from '../../../repository/points.ts';
 import type { UpRecord } from '../../../workers/up.ts';
-import { eventually } from './bounded.ts';
+import { eventually, within } from './bounded.ts';
 
 export interface CampaignGuest {
   guest: LabGuest;
@@ -49,7 +49,7 @@ export const campaignHost = hostId('lab');
 export const repositoryName = 'main';
 /** Short, so that rounds which wait for it are quick. */
 export const campaignLeaseMs = 2_000;
-/** A `up` whose server was killed has its database to read again. */
+/** An `up` whose server was killed has its database to read again, and one that ends gives each child up to a minute. */
 const upMs = 120_000;
 
 export async function startCampaignSite(directory: string, guestsOfEach: number): Promise<CampaignSite> {
@@ -150,8 +150,16 @@ ${snapshots.join('\n')}
 `;
 }
 
+/** @throws NotInTimeError when it does not end in order; its children follow it, however it ends */
 async function end(up: ChildProcess): Promise<void> {
   if (up.exitCode !== null || up.signalCode !== null) return;
+  const gone = once(up, 'exit');
   up.kill('SIGTERM');
-  await once(up, 'exit');
+  try {
+    await within(upMs, 'the end of "up" in order', gone);
+  } catch (error) {
+    up.kill('SIGKILL');
+    await gone;
+    throw error;
+  }
 }

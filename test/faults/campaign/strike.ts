@@ -1,25 +1,33 @@
 /** Strikes one part of the site, as a fault says: by a signal, by a cut of its connections, or through the server. */
 
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
+import { serverSocket } from '../../../lib/defaults.ts';
 import { within } from './bounded.ts';
+import { cutConnections } from './cut.ts';
 import type { Blow, Fault, Strike } from './plan.ts';
 import type { CampaignGuest, CampaignSite } from './site.ts';
 
 /** The guest's shell is past every agent, and answers under load in tenths of a second. */
 const shellMs = 30_000;
 
-/** The blows that hit something. Resolves when what was stopped goes on. */
-export async function strike(site: CampaignSite, on: CampaignGuest, fault: Fault, running: WorkflowHandle): Promise<Strike[]> {
+/** Adds the blows that hit something to `struck`. Resolves when what was stopped goes on. */
+export async function strike(
+  site: CampaignSite,
+  on: CampaignGuest,
+  fault: Fault,
+  running: WorkflowHandle,
+  struck: Strike[],
+): Promise<void> {
   const { more, ...first } = fault;
-  const hit: Strike[] = (await strikeOnce(site, on, first, running)) ? [first] : [];
+  if (await strikeOnce(site, on, first, running)) struck.push(first);
   for (const { afterMs, blow } of more) {
     await delay(afterMs);
     await site.revive();
-    if (await strikeOnce(site, on, blow, running)) hit.push(blow);
+    if (await strikeOnce(site, on, blow, running)) struck.push(blow);
   }
-  return hit;
 }
 
 async function strikeOnce(site: CampaignSite, on: CampaignGuest, fault: Strike, running: WorkflowHandle): Promise<boolean> {
@@ -34,7 +42,17 @@ async function strikeOnce(site: CampaignSite, on: CampaignGuest, fault: Strike, 
     case 'agent':
       return strikeAgent(on, fault);
     case 'up':
-      return site.up().kill(signals[fault.blow]);
+      return signal(site.up().pid, fault);
+    case 'channel': {
+      const { pid, channel, ownChannel } = on.guest;
+      return (await cutConnections(pid, channel)) + (await cutConnections(pid, ownChannel)) > 0;
+    }
+    case 'server connections': {
+      const { carrier } = await pidsOf(site);
+      if (carrier === undefined) return false;
+      if (fault.blow === 'stop') return signal(carrier, fault);
+      return (await cutConnections(carrier, join(site.stateDir, serverSocket))) > 0;
+    }
     case 'worker':
       return signal(await site.hostWorker(), fault);
     case 'copy child':
