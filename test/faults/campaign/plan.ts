@@ -83,6 +83,13 @@ const blows: Record<Target, readonly Blow[]> = {
 
 const phaseWeights: Record<Phase, number> = { prepare: 3, window: 6, export: 2, copy: 3, commit: 3, release: 2, held: 6 };
 
+const nowhere = { prepare: 0, window: 0, export: 0, copy: 0, commit: 0, release: 0, held: 0 };
+/** What is there to be struck in some phases only: a copy has a process while it runs, and a channel is open in a window. */
+const onlyThere: Partial<Record<Target, Record<Phase, number>>> = {
+  'copy child': { ...nowhere, copy: 1 },
+  channel: { ...nowhere, window: 1, held: 1 },
+};
+
 /** Longer than the lease of the campaign's site, so that some stops outlast it. */
 const longestStopMs = 4_000;
 /** From at once to when what was killed serves again. */
@@ -97,8 +104,7 @@ export function planRound(seed: number, round: number, guests: number): Fault[] 
 
 function planFault(random: () => number): Fault {
   const first = planStrike(random);
-  // A copy has a process only while it runs.
-  const phase = first.target === 'copy child' ? 'copy' : weighted(random, phaseWeights);
+  const phase = weighted(random, { ...phaseWeights, ...onlyThere[first.target] });
   const further = Math.floor(random() * (mostFurtherBlows + 1));
   const more = Array.from({ length: further }, () => ({
     afterMs: Math.floor(random() * longestAfterMs),
